@@ -1,1 +1,45 @@
-"""Braggbook."""
+"""Braggbook: radiobiology and imaging experiments as notebooks that anyone can run, check and repeat.
+
+In a notebook::
+
+    import braggbook as bb
+
+    counts = bb.load("colony_counts_cal33_okf6@1")
+    bb.result("alpha", 0.27, unit="1/Gy", uncertainty=0.06)
+
+Importing this package does no work and needs the standard library alone; each name is fetched when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from braggbook import errors, radiobiology, units
+    from braggbook.datasets.load import load
+    from braggbook.notebooks.random import rng
+    from braggbook.notebooks.results import result
+
+__all__ = ["__version__", "errors", "load", "radiobiology", "result", "rng", "units"]
+
+_HOMES = {
+    "load": "braggbook.datasets.load",
+    "result": "braggbook.notebooks.results",
+    "rng": "braggbook.notebooks.random",
+}
+_MODULES = {"errors", "radiobiology", "units"}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("braggbook")
+    if name in _MODULES:
+        return importlib.import_module(f"braggbook.{name}")
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'braggbook' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

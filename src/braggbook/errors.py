@@ -46,13 +46,17 @@ class Issue:
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
         if self.wanted:
-            text += f"; wanted {self.wanted}"
+            hint = self.wanted.startswith(("did you mean", "none is known"))  # what `closest` says
+            text += f"; {self.wanted}" if hint else f"; wanted {self.wanted}"
         if self.got:
             text += f", got {self.got}" if self.wanted else f"; got {self.got}"
         return text
 
     def as_json(self) -> dict[str, str]:
         return {"what": self.what, "where": self.where, "wanted": self.wanted, "got": self.got}
+
+
+_SHOWN_ISSUES = 20  # in the text; `issues` and the JSON have all
 
 
 class BraggbookError(Exception):
@@ -80,7 +84,9 @@ class BraggbookError(Exception):
 
     def __str__(self) -> str:
         lines = [str(Issue(self.what, self.where, self.wanted, self.got))]
-        lines += [f"  - {issue}" for issue in self.issues]
+        lines += [f"  - {issue}" for issue in self.issues[:_SHOWN_ISSUES]]
+        if len(self.issues) > _SHOWN_ISSUES:
+            lines.append(f"  and {len(self.issues) - _SHOWN_ISSUES} more")
         if self.next_command:
             lines.append(f"next: {self.next_command}")
         return "\n".join(lines)

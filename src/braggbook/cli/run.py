@@ -1,0 +1,129 @@
+"""``braggbook run``."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.text import Text
+
+from braggbook.cli.face import Face, table, verb
+from braggbook.errors import InputError
+from braggbook.formats.result import Result, ScalarResult
+from braggbook.notebooks.catalogue import find_notebook
+from braggbook.notebooks.show import interval_text, quantity_text, value_text
+from braggbook.runs.folder import read_results
+from braggbook.runs.plan import plan_run
+from braggbook.runs.report import REPORT
+from braggbook.runs.run import Run, run
+from braggbook.settings import Settings
+
+_INTERRUPTED, _FAILED = 130, 3
+
+
+@click.command("run")
+@click.argument("notebook")
+@click.option("-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter; a number may carry a unit (-p dose_gy='200 cGy').")
+@click.option("-f", "--file", "files", multiple=True, type=click.Path(path_type=Path), metavar="FILE.toml", help="Parameters from a TOML file; -p goes before it.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of bb.rng().")
+@click.option("--force", is_flag=True, help="Execute even if this very run is already there.")
+@click.option("--cell-timeout", type=click.FloatRange(1), metavar="SECONDS", help="Stop a cell that takes longer.")
+@click.option("--memory-limit", type=click.IntRange(64), metavar="MB", help="Memory that the kernel may take.")
+@verb
+def command(
+    face: Face,
+    notebook: str,
+    parameters: tuple[str, ...],
+    files: tuple[Path, ...],
+    seed: int,
+    force: bool,
+    cell_timeout: float | None,
+    memory_limit: int | None,
+) -> None:
+    """Execute NOTEBOOK (a name in the project, or a path) and record the run.
+
+    Everything is checked before a kernel starts. The run's folder is named by a digest of what went into it; the same
+    notebook with the same parameters, data, kernel and code is answered from that folder at once.
+    """
+    settings = with_limits(face.settings, cell_timeout, memory_limit)
+    source = find_notebook(notebook, project=settings.project)
+    given = read_parameters(parameters, files)
+    plan = plan_run(source, given, settings=settings, seed=seed, progress=face.bar)
+    done = run(plan, settings=settings, force=force, progress=face.bar, on_wait=lambda: face.say("another process is executing this run; waiting for it"))
+    show_run(face, done)
+    if done.record.verdict != "complete":
+        raise click.exceptions.Exit(_INTERRUPTED if done.record.verdict == "interrupted" else _FAILED)
+
+
+def with_limits(settings: Settings, cell_timeout: float | None, memory_limit: int | None) -> Settings:
+    """Returns the settings with a verb's own limits over them."""
+    limits = {"cell_timeout_s": cell_timeout, "memory_limit_mb": memory_limit}
+    return Settings(**{**vars(settings), **{name: value for name, value in limits.items() if value is not None}})
+
+
+def read_parameters(pairs: tuple[str, ...], files: tuple[Path, ...]) -> dict[str, Any]:
+    """Joins parameters from files and from ``name=value`` texts; later ones win.
+
+    Raises:
+        InputError: A file is not TOML, or a text is no pair.
+    """
+    given: dict[str, Any] = {}
+    for path in files:
+        try:
+            given |= tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError("parameters cannot be read", where=str(path), wanted="a TOML file", got=str(error)) from None
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip():
+            raise InputError("not a parameter", wanted="-p name=value", got=pair)
+        given[name.strip()] = value
+    return given
+
+
+def show_run(face: Face, done: Run) -> None:
+    """Prints a run: its verdict, results with units and intervals, and where it lies."""
+    results = list(read_results(done.folder).results.values())
+    record, report = done.record, done.folder / REPORT
+    data = {
+        "run_id": record.id,
+        "run_dir": str(done.folder),
+        "report": str(report),
+        "verdict": record.verdict,
+        "cached": done.cached,
+        "failure": record.failure.model_dump(mode="json") if record.failure else None,
+        "results": {result.name: summary(result) for result in results},
+    }
+    lines: list[Any] = []
+    if results:
+        lines += [results_table(results), ""]
+    if record.failure:
+        lines.append(Text(f"{record.verdict}: {record.failure.message}", style="bold red"))
+        lines += [f"  - {i['where']}: {i['what']}; wanted {i['wanted']}, got {i['got'] or 'nothing'}" for i in record.failure.issues]
+    else:
+        lines.append(Text("complete" + (" (answered from the folder; --force executes again)" if done.cached else ""), style="bold green"))
+    lines += [f"run     {done.folder}", f"report  {report}"]
+    if record.failure:
+        lines.append(f"next: open the report, or {done.folder / 'executed.ipynb'}")
+    face.emit(data, *(Text(line) if isinstance(line, str) else line for line in lines))
+
+
+def results_table(results: list[Result]) -> Any:
+    """Returns declared results as a table for a terminal."""
+    rows = [
+        (r.name, quantity_text(r), interval_text(r)) if isinstance(r, ScalarResult) else (r.name, value_text(r), "")
+        for r in results
+    ]
+    return table("result", "value", "interval", rows=rows)
+
+
+def summary(result: Result) -> dict[str, Any]:
+    """Returns a result for ``--json``: a scalar whole, anything else by what it is."""
+    if isinstance(result, ScalarResult):
+        return result.model_dump(mode="json", exclude_none=True, exclude={"name"})
+    return {"kind": result.kind, "text": value_text(result)}
+
+
+COMMANDS = {"run": command}

@@ -1,0 +1,114 @@
+"""The record of a run, ``run.json``. See docs/formats/run.md."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from braggbook.formats.common import RelativePath, Slug
+
+RUN_FORMAT = "braggbook.run/1"
+Verdict = Literal["complete", "failed", "timed out", "killed", "interrupted"]
+CellStatus = Literal["complete", "failed", "timed out", "killed", "interrupted", "not run"]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Model(BaseModel):
+    # not strict, as FormatModel is: we write these ourselves and read them from JSON
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class FileRecord(_Model):
+    """One file by what is in it."""
+
+    sha256: Sha256
+    bytes: Annotated[int, Field(ge=0)]
+
+
+class DatasetRecord(_Model):
+    """A dataset that a run used; of files that were not copied, its card says where they can be had."""
+
+    reference: str
+    title: str
+    license: str
+    files: dict[RelativePath, FileRecord]
+    not_copied: list[RelativePath] = []
+
+
+class KernelRecord(_Model):
+    """The kernel of a run: its lock, and whether the environment was the runner's own or an installed one."""
+
+    slug: Slug
+    lock_sha256: Sha256
+    origin: Literal["current", "installed"]
+
+
+class SoftwareRecord(_Model):
+    """Braggbook's own code: the wheel in the run's folder."""
+
+    version: str
+    wheel: RelativePath
+    sha256: Sha256
+
+
+class Determinism(_Model):
+    """What could change a number although code and data are the same; all of it is set by the runner."""
+
+    seed: int
+    environment: dict[str, str]
+    cell_timeout_s: float
+    memory_limit_mb: int
+
+
+class CellRecord(_Model):
+    """How one code cell of the executed notebook ended."""
+
+    index: int
+    status: CellStatus
+    seconds: float | None = None
+
+
+class Failure(_Model):
+    """Why a run is not complete."""
+
+    kind: Literal["cell", "timeout", "kernel", "results", "interrupt", "kernel start"]
+    message: str
+    cell: int | None = None
+    error: str = ""
+    issues: list[dict[str, str]] = []
+
+
+class Identity(_Model):
+    """What the run's id is the digest of."""
+
+    notebook: Sha256
+    parameters: dict[str, Any]
+    datasets: dict[str, Sha256]  # by slug@version
+    kernel_lock: Sha256
+    python: str
+    braggbook: Sha256
+    seed: int
+
+
+class RunRecord(_Model):
+    """Everything about a run but its results, which lie in ``results.json`` beside it."""
+
+    format: Literal["braggbook.run/1"] = RUN_FORMAT
+    id: Annotated[str, Field(pattern=r"^[0-9a-f]{24}$")]
+    verdict: Verdict
+    failure: Failure | None = None
+    notebook: Slug
+    title: str
+    identity: Identity
+    parameters: dict[str, Any]
+    datasets: list[DatasetRecord]
+    kernel: KernelRecord
+    python: str
+    braggbook: SoftwareRecord
+    determinism: Determinism
+    cells: list[CellRecord]
+    started: str
+    ended: str
+    results: list[Slug]
+    files: dict[RelativePath, FileRecord]

@@ -1,0 +1,191 @@
+"""The linear-quadratic model of cell survival, ln S = -(alpha D + beta D^2).
+
+Doses are in Gy, alpha in 1/Gy, beta in 1/Gy^2, survival is a fraction between 0 and 1. Every function takes
+numbers or arrays, broadcasts them and returns an array of the common shape (a NumPy number for numbers).
+A negative beta is legal: a fit may return one. What then has no answer raises ScienceError.
+
+Source: A. M. Kellerer and H. H. Rossi, Curr Top Radiat Res Q 8 (1972) 85-158; J. F. Fowler, Br J Radiol 62
+(1989) 679-694.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from braggbook.errors import Issue, ScienceError
+
+Floats = NDArray[np.float64]
+
+# Below this beta/alpha^2 the second moment of S loses more digits by cancellation (1e-16 / ratio^2) than its
+# series in beta/alpha^2 leaves out (of the order of 100 ratio^2).
+_SMALL_CURVATURE = 1e-5
+
+
+@dataclass(frozen=True)
+class LqParameters:
+    """An alpha and a beta with what is known of their uncertainty.
+
+    Attributes:
+        alpha_per_gy: Linear coefficient, 1/Gy.
+        beta_per_gy2: Quadratic coefficient, 1/Gy^2.
+        alpha_se_per_gy: Standard error of alpha, 1/Gy; None when not known.
+        beta_se_per_gy2: Standard error of beta, 1/Gy^2; None when not known.
+        alpha_beta_covariance: Their covariance, 1/Gy^3; 0 (independent) unless given.
+    """
+
+    alpha_per_gy: float
+    beta_per_gy2: float
+    alpha_se_per_gy: float | None = None
+    beta_se_per_gy2: float | None = None
+    alpha_beta_covariance: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Raises ScienceError, with every issue, when the numbers cannot be an LQ pair."""
+        issues = [
+            Issue("not a finite number", where=name, got=repr(value))
+            for name, value in (("alpha_per_gy", self.alpha_per_gy), ("beta_per_gy2", self.beta_per_gy2))
+            if not math.isfinite(value)
+        ]
+        errors = {"alpha_se_per_gy": self.alpha_se_per_gy, "beta_se_per_gy2": self.beta_se_per_gy2}
+        issues += [
+            Issue("not a standard error", where=name, wanted="a finite number, not negative", got=repr(value))
+            for name, value in errors.items()
+            if value is not None and not (math.isfinite(value) and value >= 0)
+        ]
+        if len({value is None for value in errors.values()}) > 1:
+            issues.append(Issue("one standard error without the other", wanted="both or none"))
+        if issues:
+            raise ScienceError("not a linear-quadratic pair", issues=issues)
+
+    @property
+    def covariance(self) -> Floats | None:
+        """Covariance of (alpha, beta), shape (2, 2); None when no standard error is known."""
+        if self.alpha_se_per_gy is None or self.beta_se_per_gy2 is None:
+            return None
+        c = self.alpha_beta_covariance
+        return np.array([[self.alpha_se_per_gy**2, c], [c, self.beta_se_per_gy2**2]])
+
+
+def surviving_fraction(dose_gy: ArrayLike, *, alpha_per_gy: ArrayLike, beta_per_gy2: ArrayLike) -> Floats:
+    """Returns the surviving fraction S = exp(-alpha D - beta D^2).
+
+    Raises:
+        ScienceError: A dose is negative or not a number.
+    """
+    dose, alpha, beta = _arrays(dose_gy, alpha_per_gy, beta_per_gy2)
+    _require(dose >= 0, "a dose is not usable", wanted="doses of 0 Gy or more", values=dose)
+    return np.asarray(np.exp(-(alpha + beta * dose) * dose))[()]
+
+
+def dose_at_survival(level: ArrayLike, *, alpha_per_gy: ArrayLike, beta_per_gy2: ArrayLike) -> Floats:
+    """Returns the smallest dose in Gy at which survival is ``level``.
+
+    Raises:
+        ScienceError: A level is not above 0 and at most 1, or the curve never comes down to it.
+    """
+    s = np.asarray(level, dtype=np.float64)
+    _require((s > 0) & (s <= 1), "a survival level is not usable", wanted="above 0 and at most 1", values=s)
+    return dose_at_effect(-np.log(s), alpha_per_gy=alpha_per_gy, beta_per_gy2=beta_per_gy2)
+
+
+def dose_at_effect(effect: ArrayLike, *, alpha_per_gy: ArrayLike, beta_per_gy2: ArrayLike) -> Floats:
+    """Returns the smallest dose in Gy with the effect E = alpha D + beta D^2 = -ln S.
+
+    It is the root [-alpha + sqrt(alpha^2 + 4 beta E)] / (2 beta), computed for alpha > 0 as
+    2 E / [alpha + sqrt(alpha^2 + 4 beta E)], which keeps its digits as beta goes to 0 (D = E / alpha) and is
+    the smaller of the two roots when beta is negative.
+
+    Raises:
+        ScienceError: An effect is negative or not a number, or no dose has it.
+    """
+    effect, alpha, beta = _arrays(effect, alpha_per_gy, beta_per_gy2)
+    _require(
+        np.isfinite(effect) & (effect >= 0), "an effect is not usable", wanted="0 or more", values=effect
+    )
+    discriminant = alpha**2 + 4.0 * beta * effect
+    reached = (effect == 0) | ((discriminant >= 0) & ((alpha > 0) | (beta > 0)))
+    _require(
+        reached,
+        "the curve never comes down to a survival level",
+        wanted="a level that it reaches",
+        values=np.asarray(np.exp(-effect)),
+    )
+    root = np.sqrt(np.maximum(discriminant, 0.0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        dose = np.where(alpha > 0, 2.0 * effect / (alpha + root), (root - alpha) / (2.0 * beta))
+    return np.asarray(np.where(effect == 0, 0.0, dose))[()]
+
+
+def alpha_beta_ratio(alpha_per_gy: ArrayLike, beta_per_gy2: ArrayLike) -> Floats:
+    """Returns alpha / beta in Gy: infinite for beta = 0, negative (as estimated) when one of them is.
+
+    Raises:
+        ScienceError: Both are zero, or one is not a number.
+    """
+    alpha, beta = _arrays(alpha_per_gy, beta_per_gy2)
+    known = np.isfinite(alpha) & np.isfinite(beta) & ~((alpha == 0) & (beta == 0))
+    _require(known, "alpha/beta has no value", wanted="finite, not both zero", values=alpha)
+    with np.errstate(divide="ignore"):
+        return np.asarray(alpha / beta)[()]
+
+
+def mean_inactivation_dose(*, alpha_per_gy: ArrayLike, beta_per_gy2: ArrayLike) -> Floats:
+    """Returns the mean inactivation dose, the integral of S(D) over all doses, in Gy.
+
+    For beta > 0 it is sqrt(pi / beta) / 2 * erfcx(alpha / (2 sqrt(beta))), for beta = 0 it is 1 / alpha.
+
+    Raises:
+        ScienceError: The integral does not converge (beta < 0, or beta = 0 and alpha <= 0) or overflows.
+
+    Source: B. Fertil et al., Radiat Res 99 (1984) 73-84 (the concept: Kellerer and Hug 1972).
+    """
+    alpha, beta = _arrays(alpha_per_gy, beta_per_gy2)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        root = np.sqrt(beta)
+        quadratic = 0.5 * math.sqrt(math.pi) / root * special.erfcx(alpha / (2.0 * root))
+        dose = np.asarray(np.where(beta > 0, quadratic, 1.0 / alpha))
+    converges = np.isfinite(dose) & ((beta > 0) | ((beta == 0) & (alpha > 0)))
+    wanted = "beta > 0, or 0 with alpha > 0"
+    _require(converges, "the mean inactivation dose is infinite", wanted=wanted, values=beta)
+    return dose[()]
+
+
+def dose_gradient(dose_gy: float, parameters: LqParameters) -> Floats:
+    """Returns d D_S / d(alpha, beta) at fixed survival, shape (2,): -(D, D^2) / (alpha + 2 beta D)."""
+    slope = parameters.alpha_per_gy + 2.0 * parameters.beta_per_gy2 * dose_gy
+    return np.array([-dose_gy, -(dose_gy**2)]) / slope
+
+
+def mean_inactivation_dose_gradient(parameters: LqParameters) -> Floats:
+    """Returns d MID / d(alpha, beta) = -(integral of D S, integral of D^2 S), shape (2,), in Gy^2 and Gy^3.
+
+    Both integrals follow from the mean M by parts: 2 beta I1 = 1 - alpha M and 2 beta I2 = M - alpha I1.
+    For small beta/alpha^2, where these cancel, their series is used.
+    """
+    alpha, beta = parameters.alpha_per_gy, parameters.beta_per_gy2
+    mean = float(mean_inactivation_dose(alpha_per_gy=alpha, beta_per_gy2=beta))
+    if alpha > 0 and beta < _SMALL_CURVATURE * alpha**2:
+        ratio = beta / alpha**2
+        return -np.array([(1.0 - 6.0 * ratio) / alpha**2, (2.0 - 24.0 * ratio) / alpha**3])
+    first = (1.0 - alpha * mean) / (2.0 * beta)
+    return -np.array([first, (mean - alpha * first) / (2.0 * beta)])
+
+
+def _arrays(*values: ArrayLike) -> tuple[Floats, ...]:
+    return tuple(np.broadcast_arrays(*(np.asarray(value, dtype=np.float64) for value in values)))
+
+
+def _require(good: NDArray[np.bool_], what: str, *, wanted: str, values: Floats) -> None:
+    """Raises ScienceError that names every element which is not good."""
+    if np.all(good):
+        return
+    bad = np.argwhere(~np.atleast_1d(good))
+    flat = np.atleast_1d(values)
+    places = [(", ".join(map(str, index)), f"{flat[tuple(index)]:g}") for index in bad]
+    issues = [Issue(what, where=f"element {place}", wanted=wanted, got=got) for place, got in places]
+    raise ScienceError(what, wanted=wanted, got=issues[0].got, issues=issues if np.ndim(values) else ())

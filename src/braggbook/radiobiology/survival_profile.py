@@ -1,0 +1,57 @@
+"""Profile deviances of a survival curve: how badly the best curve fits that has a given property.
+
+Each property is a straight line in the (alpha, beta) plane, so that each profile is itself a regression with
+one covariate less and an offset. All functions return a deviance (see
+:class:`~braggbook.radiobiology.count_regression.Regression`).
+
+Source: P. McCullagh and J. A. Nelder, Generalized Linear Models, 2nd ed. 1989, section 7.2; profile
+quasi-likelihood: the same deviance divided by the dispersion.
+"""
+
+from __future__ import annotations
+
+import math
+
+from braggbook.radiobiology.curve_model import CurveModel
+
+
+def deviance_with_alpha(model: CurveModel, alpha_per_gy: float) -> float:
+    """Returns the deviance of the best curve with this alpha."""
+    return model.regress(-(model.dose_gy**2), offset=-alpha_per_gy * model.dose_gy).deviance
+
+
+def deviance_with_beta(model: CurveModel, beta_per_gy2: float) -> float:
+    """Returns the deviance of the best curve with this beta."""
+    return model.regress(-model.dose_gy, offset=-beta_per_gy2 * model.dose_gy**2).deviance
+
+
+def deviance_with_angle(model: CurveModel, angle: float, *, scale_gy: float) -> float:
+    """Returns the deviance of the best curve with alpha : beta * scale_gy = cos(angle) : sin(angle).
+
+    The angle is alpha/beta in a form that has no pole: alpha/beta = scale_gy / tan(angle), and an angle of
+    0 is beta = 0.
+    """
+    dose = model.dose_gy
+    return model.regress(-(math.cos(angle) * dose + math.sin(angle) * dose**2 / scale_gy)).deviance
+
+
+def deviance_with_effect(model: CurveModel, effect: float, *, dose_gy: float) -> float:
+    """Returns the deviance of the best curve with -ln S = ``effect`` at one dose."""
+    dose = model.dose_gy
+    return model.regress(dose * dose_gy - dose**2, offset=-effect * dose / dose_gy).deviance
+
+
+def deviance_with_dose(model: CurveModel, dose_gy: float, *, survival: float) -> float:
+    """Returns the deviance of the best curve that first comes down to ``survival`` at ``dose_gy``.
+
+    Among the curves through that point those that pass it on their way up again (beta below -L / D^2, with
+    L = -ln S) are left out: the deviance is convex along the line, so the limit is then the best of the rest.
+    """
+    effect = -math.log(survival)
+    dose = model.dose_gy
+    best = model.regress(dose * dose_gy - dose**2, offset=-effect * dose / dose_gy)
+    turning = -effect / dose_gy**2
+    if best.coefficients[-1] >= turning:
+        return best.deviance
+    alpha = 2.0 * effect / dose_gy
+    return model.regress(offset=-alpha * dose - turning * dose**2).deviance

@@ -1,0 +1,151 @@
+"""Comparing a declared result with its repetition, inside the tolerance that the notebook declared."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from braggbook.formats.notebook import ResultSpec
+from braggbook.formats.result import DatasetResult, FigureResult, Result, ScalarResult, TableResult
+from braggbook.notebooks.decode import decode_array
+from braggbook.notebooks.show import value_text
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One result beside its repetition.
+
+    Attributes:
+        same: Equal within the tolerance.
+        identical: Equal to the last digit.
+        where: The part that differs most (``value``, ``interval.lower``, ``survival[3]``), if any does.
+        difference: By how much it differs there, in words.
+    """
+
+    name: str
+    expected: str
+    actual: str
+    tolerance: str
+    same: bool
+    identical: bool
+    where: str = ""
+    difference: str = ""
+
+
+@dataclass
+class _Finding:
+    where: str
+    excess: float  # how many tolerances apart; inf where no number can tell
+    text: str
+
+
+def compare_results(expected: dict[str, Result], actual: dict[str, Result], specs: dict[str, ResultSpec]) -> list[Comparison]:
+    """Compares all results of a run with those of its repetition, in the order of the declaration."""
+    names = [*specs, *(name for name in {**expected, **actual} if name not in specs)]
+    rows = []
+    for name in names:
+        spec = specs.get(name, ResultSpec(unit="1"))
+        if name in expected and name in actual:
+            rows.append(_compare(expected[name], actual[name], spec))
+        elif name in expected or name in actual:
+            shown = {True: value_text((expected.get(name) or actual[name])), False: "–"}
+            gone = "not there after repeating" if name in expected else "not there in the record"
+            rows.append(Comparison(name, shown[name in expected], shown[name in actual], _tolerance(spec), False, False, "", gone))
+    return rows
+
+
+def _compare(expected: Result, actual: Result, spec: ResultSpec) -> Comparison:
+    findings: list[_Finding] = []
+    _walk(_parts(expected), _parts(actual), "", spec, findings)
+    worst = max(findings, key=lambda finding: finding.excess, default=None)
+    same = all(finding.excess <= 1 for finding in findings)
+    where, text = (worst.where.lstrip("."), worst.text) if worst else ("", "")
+    return Comparison(
+        expected.name, value_text(expected), value_text(actual), _tolerance(spec), same, not findings, where, text
+    )
+
+
+def _tolerance(spec: ResultSpec) -> str:
+    return f"rtol {spec.rtol:g}, atol {spec.atol:g}"
+
+
+def _parts(result: Result) -> dict[str, Any]:
+    """Returns what counts of a result: not its drawing, not its caption."""
+    if isinstance(result, DatasetResult):
+        return {
+            name: {"dims": v.dims, "units": v.attrs.get("units"), "values": decode_array(v)}
+            for name, v in result.variables.items()
+        }
+    if isinstance(result, TableResult):
+        return {column.name: {"unit": column.unit, "values": column.values} for column in result.columns}
+    if isinstance(result, FigureResult):
+        return {"axes": result.axes}
+    assert isinstance(result, ScalarResult)
+    return result.model_dump(exclude={"name", "kind"})
+
+
+def _walk(expected: Any, actual: Any, where: str, spec: ResultSpec, findings: list[_Finding]) -> None:
+    if isinstance(expected, np.ndarray) and isinstance(actual, np.ndarray):
+        _arrays(expected, actual, where, spec, findings)
+    elif isinstance(expected, dict) and isinstance(actual, dict):
+        for key in {**expected, **actual}:
+            if key in expected and key in actual:
+                _walk(expected[key], actual[key], f"{where}.{key}", spec, findings)
+            else:
+                findings.append(_Finding(f"{where}.{key}", math.inf, "only in one of the two"))
+    elif isinstance(expected, list) and isinstance(actual, list):
+        if len(expected) != len(actual):
+            findings.append(_Finding(where, math.inf, f"{len(expected)} values against {len(actual)}"))
+            return
+        for index, (one, other) in enumerate(zip(expected, actual, strict=True)):
+            _walk(one, other, f"{where}[{index}]", spec, findings)
+    elif _is_number(expected) and _is_number(actual):
+        _numbers(expected, actual, where, spec, findings)
+    elif expected != actual:
+        findings.append(_Finding(where, math.inf, f"{expected!r} against {actual!r}"))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _numbers(expected: float, actual: float, where: str, spec: ResultSpec, findings: list[_Finding]) -> None:
+    # 2 and 2.0 are one number written twice; 2 and 2.0000001 are not
+    if expected == actual:
+        return
+    difference = abs(actual - expected)
+    allowed = spec.atol + spec.rtol * abs(expected)
+    excess = difference / allowed if allowed else math.inf
+    relative = f", {difference / abs(expected):.2g} of it" if expected else ""
+    findings.append(_Finding(where, excess, f"{expected!r} against {actual!r}: differs by {difference:.3g}{relative}"))
+
+
+def _arrays(
+    expected: np.ndarray[Any, Any], actual: np.ndarray[Any, Any], where: str, spec: ResultSpec, findings: list[_Finding]
+) -> None:
+    if expected.shape != actual.shape or expected.dtype.kind != actual.dtype.kind:
+        text = f"{expected.dtype}{list(expected.shape)} against {actual.dtype}{list(actual.shape)}"
+        findings.append(_Finding(where, math.inf, text))
+        return
+    if expected.dtype.kind not in "fc":
+        equal = expected == actual
+        if not np.all(equal):
+            at = tuple(int(i) for i in np.argwhere(~np.asarray(equal))[0])
+            findings.append(_Finding(f"{where}{list(at)}", math.inf, f"{expected[at]!r} against {actual[at]!r}"))
+        return
+    gaps = np.isnan(expected) != np.isnan(actual)
+    if gaps.any():
+        at = tuple(int(i) for i in np.argwhere(gaps)[0])
+        findings.append(_Finding(f"{where}{list(at)}", math.inf, "missing in one of the two"))
+        return
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(actual - expected)
+    excess = np.where(difference > 0, difference / np.maximum(spec.atol + spec.rtol * np.abs(expected), np.finfo(float).tiny), 0)
+    if excess.size and np.nanmax(excess) > 0:
+        at = np.unravel_index(int(np.nanargmax(excess)), excess.shape)
+        place = f"{where}{[int(i) for i in at]}"
+        text = f"{expected[at]!r} against {actual[at]!r}: differs by {difference[at]:.3g}"
+        findings.append(_Finding(place, float(excess[at]), text))

@@ -1,0 +1,168 @@
+"""The run as a Workflow Run RO-Crate, which archives and other tools understand without Braggbook.
+
+Profile: https://w3id.org/ro/wfrun/workflow/0.5 (Workflow Run Crate), on RO-Crate 1.1.
+"""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+from pathlib import Path
+from typing import Any
+
+from rocrate.model import ContextEntity
+from rocrate.model.computerlanguage import ComputerLanguage
+from rocrate.model.entity import Entity
+from rocrate.model.person import Person
+from rocrate.rocrate import ROCrate
+
+from braggbook.datasets.catalogue import FOLDER as DATASETS
+from braggbook.files import sha256_file, write_json
+from braggbook.formats.run import RunRecord
+from braggbook.notebooks.parameters import Parameter
+from braggbook.notebooks.source import Notebook
+
+CRATE = "ro-crate-metadata.json"
+_PROFILES = {
+    "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
+    "https://w3id.org/ro/wfrun/workflow/0.5": "Workflow Run Crate",
+    "https://w3id.org/workflowhub/workflow-ro-crate/1.0": "Workflow RO-Crate",
+}
+_TERMS = "https://w3id.org/ro/terms/workflow-run/context"
+_SPDX = "https://spdx.org/licenses/"
+_KINDS = {".ipynb": "application/x-ipynb+json", ".jsonl": "application/jsonl", ".toml": "application/toml", ".lock": "text/plain"}
+_SCHEMA_TYPES = {"integer": "Integer", "number": "Float", "boolean": "Boolean", "string": "Text"}
+
+
+def write_crate(folder: Path, notebook: Notebook, record: RunRecord) -> None:
+    """Writes ``ro-crate-metadata.json`` for everything that lies in ``folder``."""
+    crate = ROCrate(version="1.1")
+    crate.metadata.extra_contexts.append(_TERMS)
+    _describe_root(crate, notebook, record)
+    files = _add_files(crate, folder)
+    workflow = _add_workflow(crate, notebook, record)
+    inputs = [_add_parameter(crate, workflow, item, record.parameters[item.name]) for item in notebook.parameters.items]
+    data = [entity for name, entity in files.items() if name.startswith(f"{DATASETS}/")]
+    action = _add_action(crate, workflow, record, objects=[*inputs, *data], results=_results(files))
+    crate.root_dataset["mentions"] = [action]
+    write_json(folder / CRATE, _without_dates(crate.metadata.generate(), record))
+
+
+def _describe_root(crate: ROCrate, notebook: Notebook, record: RunRecord) -> None:
+    front = notebook.front
+    crate.name = f"Run of {front.title}"
+    crate.description = front.abstract or front.description or front.title
+    crate.keywords = ", ".join(front.keywords) or None
+    crate.license = crate.add(_license(crate, front.license))
+    crate.root_dataset["identifier"] = record.id
+    crate.root_dataset["conformsTo"] = [
+        crate.add(ContextEntity(crate, address, {"@type": "CreativeWork", "name": name, "version": address.rsplit("/", 1)[1]}))
+        for address, name in _PROFILES.items()
+    ]
+    people = []
+    for author in front.authors:
+        address = f"https://orcid.org/{author.orcid}" if author.orcid else f"#{author.name.replace(' ', '-')}"
+        facts = {"name": author.name, **({"affiliation": author.affiliation} if author.affiliation else {})}
+        people.append(crate.add(Person(crate, address, facts)))
+    crate.root_dataset["author"] = people
+
+
+def _license(crate: ROCrate, name: str) -> ContextEntity:
+    address = name if ("(" in name or " " in name) else _SPDX + name
+    return ContextEntity(crate, address if address.startswith("http") else "#license", {"@type": "CreativeWork", "name": name})
+
+
+def _add_files(crate: ROCrate, folder: Path) -> dict[str, Entity]:
+    found: dict[str, Entity] = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        inside_store = any(part.endswith(".zarr") for part in Path(name).parent.parts)
+        if path.is_dir() and path.suffix == ".zarr":
+            facts = {"name": path.stem, "encodingFormat": "application/vnd.zarr"}
+            found[name] = crate.add_dataset(dest_path=name, properties=facts)
+        elif path.is_file() and not inside_store and not name.startswith("notebook/"):
+            kind = _KINDS.get(path.suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+            facts = {"sha256": sha256_file(path), "contentSize": str(path.stat().st_size), "encodingFormat": kind}
+            found[name] = crate.add_file(dest_path=name, properties={"name": path.name, **facts})
+    return found
+
+
+def _add_workflow(crate: ROCrate, notebook: Notebook, record: RunRecord) -> Entity:
+    python = {"name": "Python", "version": record.python, "url": "https://www.python.org"}
+    language = crate.add(ComputerLanguage(crate, "#python", python))
+    workflow = crate.add_workflow(dest_path=f"notebook/{notebook.slug}.ipynb", main=True, lang=language)
+    workflow["name"] = notebook.front.title
+    workflow["encodingFormat"] = _KINDS[".ipynb"]
+    software = ContextEntity(
+        crate,
+        f"#braggbook-{record.braggbook.sha256[:12]}",
+        {"@type": "SoftwareApplication", "name": "Braggbook", "softwareVersion": record.braggbook.version},
+    )
+    workflow["softwareRequirements"] = [crate.add(software)]
+    outputs = []
+    for name, spec in notebook.front.braggbook.results.items():
+        facts = {"@type": "FormalParameter", "name": name, "additionalType": _output_type(spec.kind), "description": spec.help}
+        facts |= {"unitText": spec.unit} if spec.unit else {}
+        outputs.append(crate.add(ContextEntity(crate, f"#output-{name}", facts)))
+    workflow["output"] = outputs
+    return workflow
+
+
+def _output_type(kind: str) -> str:
+    return {"scalar": "Float", "table": "File", "figure": "File", "dataset": "Dataset"}[kind]
+
+
+def _add_parameter(crate: ROCrate, workflow: Entity, item: Parameter, value: Any) -> Entity:
+    schema = item.schema
+    facts: dict[str, Any] = {
+        "@type": "FormalParameter",
+        "name": item.name,
+        "additionalType": _SCHEMA_TYPES.get(str(schema.get("type")), "PropertyValue"),
+        "description": schema.get("description", ""),
+        "defaultValue": _text(schema.get("default")),
+    }
+    facts |= {"unitText": item.spec.unit} if item.spec.unit else {}
+    formal = crate.add(ContextEntity(crate, f"#parameter-{item.name}", facts))
+    workflow.append_to("input", formal)
+    given = {"@type": "PropertyValue", "name": item.name, "value": _text(value)}
+    given |= {"unitText": item.spec.unit} if item.spec.unit else {}
+    entity = crate.add(ContextEntity(crate, f"#value-{item.name}", given))
+    entity["exampleOfWork"] = formal
+    return entity
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _results(files: dict[str, Entity]) -> list[Entity]:
+    made = ("executed.ipynb", "results.json", "report.html", "figures/", "tables/", "arrays/", "files/")
+    return [entity for name, entity in files.items() if name.startswith(made)]
+
+
+def _add_action(crate: ROCrate, workflow: Entity, record: RunRecord, *, objects: list[Entity], results: list[Entity]) -> Entity:
+    status = "CompletedActionStatus" if record.verdict == "complete" else "FailedActionStatus"
+    facts = {
+        "@type": "CreateAction",
+        "name": f"Execution of {record.title}",
+        "startTime": record.started,
+        "endTime": record.ended,
+        "actionStatus": {"@id": f"http://schema.org/{status}"},
+    }
+    facts |= {"error": record.failure.message} if record.failure else {}
+    action = crate.add(ContextEntity(crate, f"#run-{record.id}", facts))
+    action["instrument"] = workflow
+    action["object"] = objects
+    action["result"] = results
+    return action
+
+
+def _without_dates(graph: dict[str, Any], record: RunRecord) -> dict[str, Any]:
+    # rocrate dates a crate by the moment of writing; the run's own end is the honest and the repeatable date
+    for entity in graph["@graph"]:
+        if entity["@id"] == "./":
+            entity["datePublished"] = record.ended
+        if entity["@id"] == CRATE:
+            profile = {"@id": "https://w3id.org/workflowhub/workflow-ro-crate/1.0"}
+            entity["conformsTo"] = [{"@id": "https://w3id.org/ro/crate/1.1"}, profile]
+    return graph

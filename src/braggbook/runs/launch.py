@@ -1,0 +1,48 @@
+"""Starts a kernel's process: ``python launch.py MEMORY_MB PROGRAM [ARGUMENT ...]``.
+
+Run as a file by the kernel's own interpreter, so standard library only. It bounds the process's memory, asks Linux to
+end it when the runner ends (a killed runner must leave no kernel behind), and then becomes the kernel.
+"""
+
+import ctypes
+import os
+import runpy
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def _bound_memory(megabytes: int) -> None:
+    try:
+        import resource  # noqa: PLC0415 - not there on Windows
+    except ImportError:
+        return
+    limit = megabytes << 20
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash must not write gigabytes
+
+
+def _end_with_parent(parent: int) -> None:
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before the request was in place
+        os._exit(1)
+
+
+def main() -> None:
+    """Prepares the process and becomes the kernel."""
+    memory_mb, parent, *command = sys.argv[1:]
+    _end_with_parent(int(parent))
+    _bound_memory(int(memory_mb))
+    if command[:2] == [sys.executable, "-m"]:
+        sys.argv = command[2:]
+        sys.path[0] = ""  # as `python -m` has it; otherwise the notebook could import this folder's modules
+        runpy.run_module(command[2], run_name="__main__", alter_sys=True)
+    else:
+        os.execvp(command[0], command)
+
+
+if __name__ == "__main__":
+    main()

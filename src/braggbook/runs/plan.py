@@ -1,0 +1,104 @@
+"""Everything that a run will use, gathered and checked before a kernel starts; its digest is the run's id."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from braggbook.datasets.catalogue import Dataset, find_dataset
+from braggbook.datasets.fetch import fetch
+from braggbook.errors import BraggbookError, InputError, Issue
+from braggbook.files import canonical_json, sha256_bytes
+from braggbook.formats.run import Identity
+from braggbook.kernels.catalogue import Kernel, find_kernel
+from braggbook.kernels.install import KernelEnvironment, choose_environment
+from braggbook.kernels.lock import require_locked
+from braggbook.notebooks.source import Notebook
+from braggbook.progress import Progress, Silent
+from braggbook.runs.wheel import Wheel, build_wheel
+from braggbook.settings import Settings
+
+_ID_DIGITS = 24  # 96 bits: two runs of all mankind will not share one
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """One execution to come: its notebook, values, data, kernel and software."""
+
+    notebook: Notebook
+    values: dict[str, Any]
+    datasets: tuple[tuple[Dataset, dict[str, Path]], ...]
+    kernel: Kernel
+    environment: KernelEnvironment
+    wheel: Wheel
+    seed: int
+
+    @property
+    def identity(self) -> Identity:
+        """What the id is the digest of."""
+        return Identity(
+            notebook=self.notebook.identity,
+            parameters=self.values,
+            datasets={dataset.reference: dataset.digest for dataset, _ in self.datasets},
+            kernel_lock=self.kernel.lock_sha256,
+            python=self.environment.python_version,
+            braggbook=self.wheel.sha256,
+            seed=self.seed,
+        )
+
+    @property
+    def id(self) -> str:
+        return run_id(self.identity)
+
+
+def run_id(identity: Identity) -> str:
+    """Returns the id that belongs to an identity."""
+    return sha256_bytes(canonical_json(identity.model_dump(mode="json")))[:_ID_DIGITS]
+
+
+def plan_run(
+    notebook: Notebook,
+    given: Mapping[str, Any],
+    *,
+    settings: Settings,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> RunPlan:
+    """Checks parameters, fetches datasets and finds the kernel's environment.
+
+    Raises:
+        ParameterError: Values that the notebook does not accept.
+        InputError: Datasets or the kernel are not usable; everything found is listed.
+        LockDrift, KernelUnavailable: The kernel cannot be used as it is.
+        DatasetMissing, HashMismatch, NetworkError: A dataset's file cannot be had.
+    """
+    values = notebook.parameters.resolve(given, where=notebook.path.name)
+    kernel = find_kernel(notebook.front.braggbook.kernel, project=settings.project)
+    require_locked(kernel, project=settings.project)
+    found = _find_datasets(notebook, settings.project)
+    environment = choose_environment(kernel, cache=settings.cache)
+    progress = progress or Silent()
+    fetched = tuple(
+        (dataset, fetch(dataset, cache=settings.cache, mirror=settings.data_mirror, progress=progress))
+        for dataset in found
+    )
+    return RunPlan(notebook, values, fetched, kernel, environment, build_wheel(), seed)
+
+
+def _find_datasets(notebook: Notebook, project: Path) -> list[Dataset]:
+    found: list[Dataset] = []
+    problems: list[BraggbookError] = []
+    for reference in notebook.front.braggbook.datasets:
+        try:
+            found.append(find_dataset(reference, project=project))
+        except BraggbookError as error:
+            problems.append(error)
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        issues = [Issue(error.what, error.where, error.wanted, error.got) for error in problems]
+        raise InputError("datasets that cannot be used", where=notebook.path.name, issues=issues)
+    return found

@@ -1,0 +1,154 @@
+"""The report of a run: one HTML file that opens from disk and asks nothing of any network."""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import nh3
+from latex2mathml.converter import convert as latex_to_mathml
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
+from pygments.util import ClassNotFound
+
+from braggbook.files import write_text
+from braggbook.formats.result import MIME, FigureResult, ScalarResult, TableResult
+from braggbook.formats.run import RunRecord
+from braggbook.notebooks.show import limits_text, number_text, quantity_text, table_html, value_text
+from braggbook.notebooks.source import PARAMETERS_TAG, Notebook
+from braggbook.runs.execute import Execution
+
+REPORT = "report.html"
+_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_LONGEST_TEXT = 20_000  # characters of one text output; the executed notebook has the whole
+_FORMATTER = HtmlFormatter(nowrap=True)
+_ALLOWED_TAGS = nh3.ALLOWED_TAGS | {"table", "thead", "tbody", "tfoot", "tr", "th", "td", "caption", "figure", "figcaption"}
+
+
+def write_report(folder: Path, notebook: Notebook, record: RunRecord, execution: Execution) -> None:
+    """Writes ``report.html`` into a run's folder."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("braggbook.runs", "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    results = execution.results
+    specs = notebook.front.braggbook.results
+    page = environment.get_template("report.html").render(
+        front=notebook.front,
+        record=record,
+        parameters=[_parameter(item, record.parameters[item.name]) for item in notebook.parameters.items],
+        scalars=[_scalar(r, specs) for r in results.values() if isinstance(r, ScalarResult)],
+        figures=[(r, Markup(_inline_svg(r))) for r in results.values() if isinstance(r, FigureResult)],
+        tables=[(r.name, _help(specs, r.name), Markup(table_html(r))) for r in results.values() if isinstance(r, TableResult)],
+        goals=[(goal, [value_text(results[name]) for name in goal.answered_by if name in results]) for goal in notebook.front.braggbook.goals],
+        abstract=Markup(markdown(notebook.front.abstract or "")),
+        cells=[Markup(cell) for cell in _cells(execution.node, record)],
+        failure=record.failure,
+    )
+    write_text(folder / REPORT, page)
+
+
+def _parameter(item: Any, value: Any) -> dict[str, Any]:
+    schema = item.schema
+    return {"name": item.name, "value": value, "unit": item.spec.unit, "help": schema.get("description", ""), "default": schema.get("default")}
+
+
+def _help(specs: Any, name: str) -> str:
+    return specs[name].help if name in specs else ""
+
+
+def _scalar(result: ScalarResult, specs: Any) -> dict[str, str]:
+    interval = ""
+    if result.interval:
+        lower, upper = limits_text(result.interval)
+        method = f" ({result.interval.method})" if result.interval.method else ""
+        interval = f"{100 * result.interval.level:g} %: {lower} to {upper}{method}"
+    return {
+        "name": result.name,
+        "quantity": quantity_text(result),
+        "exact": number_text(result.value, 17),
+        "interval": interval,
+        "help": _help(specs, result.name),
+    }
+
+
+def markdown(text: str) -> str:
+    """Returns Markdown as HTML: raw HTML in it is shown, not obeyed, and formulas become MathML."""
+    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    parser.use(dollarmath_plugin, renderer=_formula, allow_space=False, double_inline=True)
+    return str(parser.render(text))
+
+
+def _formula(source: str, options: dict[str, Any]) -> str:
+    try:
+        return str(latex_to_mathml(source, display="block" if options.get("display_mode") else "inline"))
+    except Exception:  # latex2mathml raises many classes; the source itself is still readable
+        return f"<code>{html.escape(source)}</code>"
+
+
+def _inline_svg(result: FigureResult) -> str:
+    """Returns a figure as an image; as an image, nothing in the drawing can run or reach out."""
+    data = base64.b64encode(result.svg.encode()).decode()
+    kind = "image/svg+xml" if result.svg else "image/png"
+    return f'<img alt="{html.escape(result.alt or result.name)}" src="data:{kind};base64,{data or result.png}">'
+
+
+def _cells(node: Any, record: RunRecord) -> list[str]:
+    shown = []
+    status = {cell.index: cell.status for cell in record.cells}
+    for index, cell in enumerate(node.cells):
+        if cell.cell_type == "markdown" and not (index == 0 and cell.source.lstrip().startswith("---")):
+            shown.append(f'<section class="prose">{markdown(cell.source)}</section>')
+        elif cell.cell_type == "code":
+            shown.append(_code_cell(cell, status.get(index, "not run")))
+    return shown
+
+
+def _code_cell(cell: Any, status: str) -> str:
+    title = "parameters" if PARAMETERS_TAG in cell.metadata.get("tags", []) else f"code · {status}"
+    mark = "" if status == "complete" else ' class="bad"'
+    code = f"<details{' open' if mark else ''}><summary{mark}>{title}</summary><pre><code>{code_html(cell.source)}</code></pre></details>"
+    outputs = "".join(_output(output) for output in cell.get("outputs", []))
+    return f'<section class="cell">{code}{outputs}</section>'
+
+
+def code_html(source: str, language: str = "python") -> str:
+    """Returns source code as HTML with classes for its colours."""
+    try:
+        lexer = get_lexer_by_name(language)
+    except ClassNotFound:
+        return html.escape(source)
+    return str(highlight(source, lexer, _FORMATTER))
+
+
+def _output(output: Any) -> str:
+    if output.output_type == "stream":
+        return _text(output.text, "stderr" if output.name == "stderr" else "")
+    if output.output_type == "error":
+        return _text("\n".join(output.traceback), "error")
+    data = output.get("data", {})
+    if MIME in data and data[MIME].get("kind") == "figure":
+        return f'<p class="declared">figure <a href="#result-{html.escape(data[MIME]["name"])}">{html.escape(data[MIME]["name"])}</a>, shown above</p>'
+    if "text/html" in data:
+        return f'<div class="output">{nh3.clean("".join(data["text/html"]), tags=_ALLOWED_TAGS)}</div>'
+    for kind in ("image/png", "image/jpeg"):
+        if kind in data:
+            encoded = re.sub(r"[^A-Za-z0-9+/=]", "", "".join(data[kind]))
+            return f'<img alt="output of this cell" src="data:{kind};base64,{encoded}">'
+    if "text/markdown" in data:
+        return f'<div class="output">{markdown("".join(data["text/markdown"]))}</div>'
+    return _text("".join(data.get("text/plain", "")))
+
+
+def _text(text: str, kind: str = "") -> str:
+    text = _ANSI.sub("", "".join(text))
+    if len(text) > _LONGEST_TEXT:
+        text = f"{text[:_LONGEST_TEXT]}\n… {len(text) - _LONGEST_TEXT} more characters in executed.ipynb"
+    return f'<pre class="output {kind}">{html.escape(text)}</pre>' if text.strip() else ""

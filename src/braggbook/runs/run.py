@@ -1,0 +1,71 @@
+"""Running a plan: answered from the folder when it is there, executed and recorded when it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from braggbook.errors import RecordError
+from braggbook.formats.run import RunRecord
+from braggbook.progress import Progress
+from braggbook.runs.execute import execute
+from braggbook.runs.folder import FAILED, only_one, read_record, show, staging
+from braggbook.runs.plan import RunPlan
+from braggbook.runs.record import write_run
+from braggbook.settings import Settings
+
+
+@dataclass(frozen=True)
+class Run:
+    """A recorded run and where it lies; ``cached`` when it was not executed now."""
+
+    record: RunRecord
+    folder: Path
+    cached: bool
+
+
+def run(
+    plan: RunPlan,
+    *,
+    settings: Settings,
+    force: bool = False,
+    progress: Progress | None = None,
+    on_wait: Callable[[], None] = lambda: None,
+) -> Run:
+    """Answers a plan from its run's folder, or executes it and records how it ended.
+
+    A run that completes is shown at ``runs/<id>`` by one rename. One that does not is shown at ``runs/failed/<id>``,
+    and never takes the place of one that did.
+
+    Args:
+        plan: What to run.
+        settings: Limits and places.
+        force: Execute even if the run is there.
+        progress: Told of every cell.
+        on_wait: Called when another process is executing the same run and this one waits for it.
+
+    Raises:
+        StorageError: The disk refuses; nothing is then left under the run's name that was not there before.
+    """
+    target = settings.runs / plan.id
+    with only_one(settings.runs, plan.id, on_wait=on_wait):
+        if not force and (known := _complete(target)):
+            return Run(known, target, cached=True)
+        with staging(settings.runs) as staged:
+            work = staged / plan.id
+            work.mkdir()
+            execution = execute(plan, work, settings=settings, progress=progress)
+            record = write_run(work, plan, execution, settings=settings)
+            if record.verdict != "complete":
+                target = settings.runs / FAILED / plan.id
+            show(work, target, runs=settings.runs)
+    return Run(record, target, cached=False)
+
+
+def _complete(folder: Path) -> RunRecord | None:
+    try:
+        record = read_record(folder)
+    except RecordError:
+        return None
+    return record if record.verdict == "complete" else None
