@@ -23,6 +23,7 @@ Each message says what went wrong, where, what was wanted, what was found, and t
     ├── OutsideError                    4    disk, network or archive failed
     │   ├── StorageError                4    a file could not be written
     │   └── NetworkError                4    a download failed
+    ├── InternalError                   70   a fault in Braggbook itself
     └── Interrupted                     130  a person pressed ctrl-C
 """
 
@@ -197,6 +198,12 @@ class StorageError(OutsideError):
 
 class NetworkError(OutsideError):
     """A download failed."""
+
+
+class InternalError(BraggbookError):
+    """A fault in Braggbook itself, which nobody foresaw."""
+
+    exit_code = 70
 
 
 class Interrupted(BraggbookError):

@@ -68,7 +68,7 @@ def load_settings(
         except ValueError:
             issues.append(Issue("not a setting's value", f"{field.name} ({origins[field.name]})", str(field.type), repr(text)))
     if issues:
-        raise InputError("settings that cannot be used", issues=issues, next_command="braggbook list setting")
+        raise InputError("settings that cannot be used", issues=issues, next_command="braggbook list settings")
     project = values.get("project") or find_project((start or Path.cwd()).resolve())
     defaults = {"project": project, "runs": project / "runs", "cache": platformdirs.user_cache_path("braggbook")}
     settings = Settings(**{**defaults, **values})

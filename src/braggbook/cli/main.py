@@ -14,13 +14,16 @@ import click
 from rich.console import Console
 
 from braggbook.cli.face import Face
-from braggbook.errors import BraggbookError, InputError, Interrupted, StorageError
+from braggbook.errors import BraggbookError, InputError, InternalError, Interrupted, StorageError
 from braggbook.settings import load_settings
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
+_TRACEBACK = "BRAGGBOOK_TRACEBACK"
+
 _EPILOG = """Exit codes: 0 done; 1 findings (drifted, check failed); 2 usage or bad input; 3 the notebook failed, timed
-out or was killed, or a run cannot be verified; 4 disk, network or archive failed; 130 interrupted."""
+out or was killed, or a run cannot be verified; 4 disk, network or archive failed; 70 a fault in Braggbook itself; 130
+interrupted."""
 
 
 class _Lazy(click.Group):
@@ -97,13 +100,20 @@ def entry() -> NoReturn:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `braggbook list run | head` is no error
         sys.exit(0)
-    except OSError as error:
-        if error.errno not in _DISK:
-            raise
-        place = str(error.filename or "")
-        _report(StorageError("the disk is full" if error.errno == errno.ENOSPC else "cannot write", where=place, got=error.strerror or ""))
+    except Exception as error:
+        _report(_unforeseen(error))
     finally:
         context.close()
+
+
+def _unforeseen(error: Exception) -> BraggbookError:
+    if isinstance(error, OSError) and error.errno in _DISK:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return StorageError("the disk is full" if full else "cannot write", where=str(error.filename or ""), got=error.strerror or "")
+    if os.environ.get(_TRACEBACK):
+        raise error
+    command = f"{_TRACEBACK}=1 braggbook ..., and report what it prints"
+    return InternalError("a fault in Braggbook itself", got=f"{type(error).__name__}: {error}", next_command=command)
 
 
 def _terminate(number: int, frame: Any) -> NoReturn:

@@ -26,7 +26,7 @@ _INTERRUPTED, _FAILED = 130, 3
 @click.command("run")
 @click.argument("notebook")
 @click.option("-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter; a number may carry a unit (-p dose_gy='200 cGy').")
-@click.option("-f", "--file", "files", multiple=True, type=click.Path(path_type=Path), metavar="FILE.toml", help="Parameters from a TOML file; -p goes before it.")
+@click.option("-f", "--file", "files", multiple=True, type=click.Path(path_type=Path), metavar="FILE.toml", help="Parameters from a TOML file; -p wins over it.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of bb.rng().")
 @click.option("--force", is_flag=True, help="Execute even if this very run is already there.")
 @click.option("--cell-timeout", type=click.FloatRange(1), metavar="SECONDS", help="Stop a cell that takes longer.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+
 import xarray as xr
 from zarr.storage import ZipStore
 
@@ -18,8 +19,8 @@ ARRAYS = (*_NETCDF, *_ZARR)
 def open_arrays(path: Path, file: DatasetFile, *, dataset: str = "") -> xr.Dataset:
     """Reads a file of arrays into memory.
 
-    A variable that the card describes as a column must be there; where the file states its unit it must be the
-    card's, where it does not the card's is set.
+    A variable that the card describes as a column must be there; where the file states its unit it must be
+    the card's, where it does not the card's is set.
 
     Raises:
         DatasetError: xarray cannot read it, or it is not what the card says.
@@ -29,13 +30,17 @@ def open_arrays(path: Path, file: DatasetFile, *, dataset: str = "") -> xr.Datas
     for name, column in file.columns.items():
         variable = column.header or name
         if variable not in arrays.variables:
-            issues.append(Issue(f"no variable {variable!r}", file.path, closest(variable, map(str, arrays.variables))))
+            issues.append(
+                Issue(f"no variable {variable!r}", file.path, closest(variable, map(str, arrays.variables)))
+            )
             continue
         stated = arrays[variable].attrs.setdefault("units", column.unit or "")
         if column.unit is not None and not _same(str(stated), column.unit):
             issues.append(Issue("another unit", f"{file.path}: {variable}", column.unit, str(stated)))
     if issues:
-        raise DatasetError("the arrays are not what their card says", where=dataset or file.path, issues=issues)
+        raise DatasetError(
+            "the arrays are not what their card says", where=dataset or file.path, issues=issues
+        )
     arrays.attrs["dataset"] = dataset
     return arrays
 
@@ -43,14 +48,15 @@ def open_arrays(path: Path, file: DatasetFile, *, dataset: str = "") -> xr.Datas
 def _opened(path: Path, file: DatasetFile) -> xr.Dataset:
     try:
         if file.path.lower().endswith(_NETCDF):
-            with xr.open_dataset(path) as arrays:
-                return arrays.load()
-        store = ZipStore(path, mode="r")
-        with xr.open_zarr(store, consolidated=None) as arrays:
-            return arrays.load()
+            with xr.open_dataset(path) as lazy:
+                arrays: xr.Dataset = lazy.load()
+        else:
+            with xr.open_zarr(ZipStore(path, mode="r"), consolidated=None) as lazy:
+                arrays = lazy.load()
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise DatasetError("xarray cannot read the file", where=file.path, got=reason) from None
+    return arrays
 
 
 def _same(stated: str, wanted: str) -> bool:
@@ -63,5 +69,3 @@ def _same(stated: str, wanted: str) -> bool:
 def is_arrays(file: DatasetFile) -> bool:
     """Returns whether a file's name says that it holds arrays."""
     return file.path.lower().endswith(ARRAYS)
-
-

@@ -1,7 +1,7 @@
-"""Gets the files of a dataset: from this machine where they are, else by a download that is checked and then kept.
+"""Gets the files of a dataset: from this machine where they are, else by a download that is checked and kept.
 
-The only module of the datasets that speaks HTTP (through pooch). A download goes to a temporary name in the cache,
-is hashed while it arrives, and takes its place by one rename, so the cache never has a half-written file.
+The only module of the datasets that speaks HTTP (through pooch). A download goes to a temporary name in the
+cache, is hashed while it arrives, and takes its place by one rename, so the cache never has half a file.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ _CHUNK_BYTES = 1 << 18
 _LARGEST_RECORD_BYTES = 50_000_000  # of a record's description, far above the largest seen
 _STALE_S = 86_400.0  # a partial download that nobody has written to for a day was abandoned
 _DOI_FILE = re.compile(r"doi:(10\.[0-9]+/zenodo\.[0-9]+)/(.+)")
-_RECORD = re.compile(r"(?:https?://[^/]+/records?/|(?:doi:|https?://(?:dx\.)?doi\.org/)?10\.[0-9]+/zenodo\.)([0-9]+)/?")
+_RECORD = re.compile(
+    r"(?:https?://[^/]+/records?/|(?:doi:|https?://(?:dx\.)?doi\.org/)?10\.[0-9]+/zenodo\.)([0-9]+)/?"
+)
 _NO = range(400, 500)  # a server's statuses that mean no ...
 _LATER = (408, 425, 429)  # ... but for these, which mean not now
 
@@ -52,6 +54,7 @@ def fetch(
     mirror: Path | None = None,
     progress: Progress | None = None,
     archive: str = ZENODO,
+    timeout_s: float = TIMEOUT_S,
     download: bool = True,
 ) -> dict[str, Path]:
     """Gets every file of a dataset, each checked by its hash; see :func:`fetch_file`.
@@ -64,8 +67,8 @@ def fetch(
     try:
         done, paths = 0, {}
         for file in dataset.card.files:
-            step = _steps(progress, done, file.path)
-            paths[file.path] = _fetch(dataset, file, _Places(cache, mirror, archive, download), step)
+            step = steps(progress, done, file.path)
+            paths[file.path] = _fetch(dataset, file, _Places(cache, mirror, archive, timeout_s, download), step)
             done += file.bytes
             progress.step(done, file.path)
         return paths
@@ -80,9 +83,10 @@ def fetch_file(
     cache: Path,
     mirror: Path | None = None,
     archive: str = ZENODO,
+    timeout_s: float = TIMEOUT_S,
     download: bool = True,
 ) -> Path:
-    """Gets one file: beside the card, in a package, in the mirror, in the cache, or by a download into the cache.
+    """Gets one file: beside the card, in a package, in the mirror, in the cache, or by a download.
 
     Args:
         dataset: The dataset.
@@ -90,6 +94,7 @@ def fetch_file(
         cache: The folder for downloads.
         mirror: A folder that is searched by content before anything is downloaded.
         archive: The server that Zenodo's DOIs are looked up at.
+        timeout_s: How long a server may say nothing.
         download: Whether addresses are tried at all.
 
     Raises:
@@ -98,7 +103,7 @@ def fetch_file(
         NetworkError: The same, but a download failed in a way that may pass.
         StorageError: The download could not be written.
     """
-    return _fetch(dataset, file, _Places(cache, mirror, archive, download), lambda _: None)
+    return _fetch(dataset, file, _Places(cache, mirror, archive, timeout_s, download), lambda _: None)
 
 
 @dataclass(frozen=True)
@@ -106,10 +111,12 @@ class _Places:
     cache: Path
     mirror: Path | None
     archive: str
+    timeout_s: float
     download: bool
 
 
-def _steps(progress: Progress, done: int, note: str) -> Callable[[int], None]:
+def steps(progress: Progress, done: int, note: str) -> Callable[[int], None]:
+    """Returns what a download tells its bytes to, when ``done`` bytes of the work are behind."""
     return lambda received: progress.step(done + received, note)
 
 
@@ -145,15 +152,19 @@ def _nowhere(search: Search, network: NetworkError | None) -> Exception:
     if search.mismatch is not None and network is None:
         search.mismatch.issues = tuple(search.tried)
         return search.mismatch
-    kind, what = (NetworkError, "the download failed") if network else (DatasetMissing, "no source has the file")
-    return kind(what, where=where, wanted=f"sha256 {search.file.sha256}", issues=search.tried, next_command=command)
+    kind, what = (
+        (NetworkError, "the download failed") if network else (DatasetMissing, "no source has the file")
+    )
+    return kind(
+        what, where=where, wanted=f"sha256 {search.file.sha256}", issues=search.tried, next_command=command
+    )
 
 
 def _download_to_cache(url: str, file: DatasetFile, places: _Places, step: Callable[[int], None]) -> Path:
     target = cache_path(places.cache, file.sha256)
     with _partial(places.cache) as (stream, place):
-        sink = _Sink(stream, limit=file.bytes, step=step)
-        _download(url, sink, places.archive)
+        sink = _Sink(stream, limit=file.bytes, step=step, where=target)
+        _download(url, sink, archive=places.archive, timeout_s=places.timeout_s)
         if sink.sha256.hexdigest() != file.sha256:
             raise HashMismatch(
                 "the address has another file than the one that the card names", where=file.path,
@@ -179,9 +190,9 @@ def download_record_file(
         StorageError: It could not be written.
     """
     with _partial(cache) as (stream, place):
-        sink = _Sink(stream, limit=file.bytes, step=step)
+        sink = _Sink(stream, limit=file.bytes, step=step, where=cache)
         with _refusal_as_missing(file.url):
-            _download(file.url, sink, ZENODO)
+            _download(file.url, sink)
         algorithm, _, wanted = file.checksum.partition(":")
         digest = (sink.md5 if algorithm == "md5" else sink.sha256).hexdigest()
         if digest != wanted or sink.received != file.bytes:
@@ -214,7 +225,7 @@ def read_record(doi: str, *, archive: str = ZENODO) -> Record:
     body = io.BytesIO()
     sink = _Sink(body, limit=_LARGEST_RECORD_BYTES)
     with _refusal_as_missing(url):
-        _download(url, sink, archive)
+        _download(url, sink)
     try:
         return parse_record(json.loads(body.getvalue()), url=url)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -266,10 +277,15 @@ def _sweep(folder: Path) -> None:
 
 
 class _Sink:
-    """A file that pooch writes to: counts, hashes, stops what is too long, and knows a full disk from a bad line."""
+    """A file that pooch writes to: counts, hashes, stops what is too long, tells a full disk from a bad line."""
 
     def __init__(
-        self, stream: IO[bytes], *, limit: int, step: Callable[[int], None] = lambda _: None
+        self,
+        stream: IO[bytes],
+        *,
+        limit: int,
+        step: Callable[[int], None] = lambda _: None,
+        where: Path = Path("memory"),
     ) -> None:
         """Wraps an open file; ``step`` is told how many bytes have come."""
         self.sha256 = hashlib.sha256()
@@ -278,7 +294,7 @@ class _Sink:
         self._stream = stream
         self._limit = limit
         self._step = step
-        self._where = Path(getattr(stream, "name", "memory"))
+        self._where = where
 
     def write(self, block: bytes) -> int:
         """Takes the next block."""
@@ -298,14 +314,14 @@ class _Sink:
             self._stream.flush()
 
 
-def _download(url: str, sink: _Sink, archive: str) -> None:
+def _download(url: str, sink: _Sink, *, archive: str = ZENODO, timeout_s: float = TIMEOUT_S) -> None:
     """Downloads an address into ``sink``.
 
     Raises:
         _Refused: The server says no.
         NetworkError: Anything else went wrong on the way.
     """
-    options = {"headers": _headers(), "timeout": TIMEOUT_S, "chunk_size": _CHUNK_BYTES}
+    options = {"headers": _headers(), "timeout": timeout_s, "chunk_size": _CHUNK_BYTES}
     with _network(url):
         match = _DOI_FILE.fullmatch(url)
         if match:
@@ -346,6 +362,6 @@ def _headers() -> dict[str, str]:
         version = importlib.metadata.version("braggbook")
     except importlib.metadata.PackageNotFoundError:
         version = "0"
-    # Zenodo throttles the default user agents of HTTP libraries (pooch issue 502); a compressed transfer would
-    # have another length than the card says.
+    # Zenodo throttles the default user agents of HTTP libraries (pooch issue 502); a compressed transfer
+    # would have another length than the card says.
     return {"User-Agent": f"braggbook/{version} (Python; research data)", "Accept-Encoding": "identity"}

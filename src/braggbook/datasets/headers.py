@@ -23,11 +23,26 @@ SUFFIXES = {
     "percent": "%", "pct": "%",
 }  # fmt: skip
 _TIMES = {"s": "s", "sec": "s", "min": "min", "h": "h", "hr": "h", "hours": "h", "d": "d", "days": "d"}
-_TIME_STEMS = re.compile(r"(^|_)(time|duration|interval|delay|incubation|interfraction|half_life|after|repair)(_|$)")
+_TIME_STEMS = re.compile(
+    r"(^|_)(time|duration|interval|delay|incubation|interfraction|half_life|after|repair)(_|$)"
+)
 _BRACKETS = re.compile(r"(.*?)[\s_,]*[\[(]([^\[\]()]+)[\])]\s*")
 _DIVIDED = re.compile(r"(.*\S)\s*[/,]\s*(\S+)")
 _TELLING = re.compile(r"Gy|[kM]eV|[uµμmc]m|Sv|Bq|%")  # symbols that nothing else is spelled like
-_GREEK = str.maketrans({"α": "alpha", "β": "beta", "σ": "sigma", "µ": "u", "μ": "u", "%": " percent ", "#": " n "})
+_SIGNS = str.maketrans(
+    {"\u00b5": "u", "\u03bc": "u", "\u00b7": "*", "\u22c5": "*", "\u2212": "-", "\u00b2": "2", "\u00b3": "3"}
+)
+_GREEK = str.maketrans(
+    {
+        "\u03b1": "alpha",
+        "\u03b2": "beta",
+        "\u03c3": "sigma",
+        "\u00b5": "u",
+        "\u03bc": "u",
+        "%": " percent ",
+        "#": " n ",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -73,7 +88,12 @@ _QUANTITIES = (
 )  # fmt: skip
 _QUANTITY = tuple((re.compile(pattern), known) for pattern, known in _QUANTITIES)
 _SPREAD = re.compile(r"(.+?)_(sd|std|se|sem|err|error|uncertainty)")
-_SPREADS = {"sd": "standard deviation", "std": "standard deviation", "se": "standard error", "sem": "standard error"}
+_SPREADS = {
+    "sd": "standard deviation",
+    "std": "standard deviation",
+    "se": "standard error",
+    "sem": "standard error",
+}
 
 
 @dataclass(frozen=True)
@@ -91,13 +111,13 @@ class Header:
 
     @property
     def spread_of(self) -> tuple[str, str] | None:
-        """For the standard deviation (or such) of another column: that column's stem, and which measure it is."""
+        """For the standard deviation (or such) of another column: that column's stem, and the measure's name."""
         match = _SPREAD.fullmatch(self.stem)
         return (match[1], _SPREADS.get(match[2], "uncertainty")) if match else None
 
 
 def take_apart(text: str) -> Header:
-    """Finds the unit in a header: ``Dose (Gy)``, ``dose [cGy]``, ``Dose / Gy``, ``LET_keV_um``, ``alpha_per_gy``."""
+    """Finds the unit in a header: ``Dose (Gy)``, ``dose [cGy]``, ``Dose / Gy``, ``LET_keV_um``."""
     match = _BRACKETS.fullmatch(text)
     if match and (unit := _bracket_unit(match[2])):
         return _header(text, match[1], unit)
@@ -115,7 +135,7 @@ def take_apart(text: str) -> Header:
 def _header(text: str, stem: str, unit: str | None) -> Header:
     slug = slugify(stem)
     if unit and re.fullmatch(r"[0-9_]*", slug):
-        return Header(text, slugify(text), None)  # "2 Gy" over counts: the dose is a value, not the column's unit
+        return Header(text, slugify(text), None)  # "2 Gy" over counts
     return Header(text, slug, unit)
 
 
@@ -134,11 +154,11 @@ def _suffix_unit(tail: list[str], stem: str) -> str | None:
     if joined in _TIMES and _TIME_STEMS.search(slugify(stem)):
         return _TIMES[joined]
     text = " ".join(tail)
-    return _telling_unit(text) if len(tail) == 1 or "/" in text else None
+    return _telling_unit(text) if len(tail) == 1 or ("/" in text and text[0] != "/") else None
 
 
 def _house_unit(suffix: str, written: str) -> str | None:
-    """Returns the unit of a suffix; capitals are let pass only where they cannot be another unit (uM is not um)."""
+    """Returns the unit of a suffix; capitals pass only where they cannot be another unit (uM is not um)."""
     unit = SUFFIXES.get(suffix)
     if unit is None or written in (suffix, unit) or re.search(r"Gy|eV|Sv|%", unit):
         return unit
@@ -151,7 +171,7 @@ def _telling_unit(text: str) -> str | None:
 
 
 def _ascii(text: str) -> str:
-    return unicodedata.normalize("NFC", text).translate(str.maketrans("µμ·⋅−²³", "uu**-23")).strip()
+    return unicodedata.normalize("NFC", text).translate(_SIGNS).strip()
 
 
 def _parsed(spelled: str) -> str | None:

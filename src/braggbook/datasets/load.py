@@ -3,9 +3,9 @@
 This is the only module of the datasets that reads the environment:
 
 ``BRAGGBOOK_DATASETS``
-    A folder laid out like ``datasets/`` (the runner sets it). Then nothing else is looked at and nothing fetched.
+    A folder laid out like ``datasets/`` (the runner sets it). Then nothing else is looked at or fetched.
 ``BRAGGBOOK_DATASETS_CHANGED``
-    ``reported`` when ``verify`` has already reported a file that differs from its card: it is opened as it is.
+    ``reported`` when ``verify`` has reported a file that differs from its card: it is opened as it is.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ def load(
         DatasetError: The card or the file cannot be used.
     """
     if to not in ("pandas", "xarray"):
-        raise InputError("not something that a dataset is opened as", wanted="to='pandas' or 'xarray'", got=repr(to))
+        raise InputError(
+            "not something that a dataset is opened as", wanted="to='pandas' or 'xarray'", got=repr(to)
+        )
     dataset, entry, path = locate(reference, file=file)
     if is_arrays(entry):
         if to == "pandas":

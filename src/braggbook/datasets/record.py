@@ -106,7 +106,9 @@ def _license(metadata: Mapping[str, Any], notes: list[str]) -> str:
         return check_license(_LEGACY_LICENSES.get(name.lower(), name))
     except ValueError:
         reference = "LicenseRef-" + (re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip("-") or "not-stated")
-        notes.append(f"the record's licence is not an SPDX one; the card says {reference}, and no copy is allowed")
+        notes.append(
+            f"the record's licence is not an SPDX one; the card says {reference}, and no copy is allowed"
+        )
         return reference
 
 

@@ -1,8 +1,8 @@
 """Reads CSV, TSV and XLSX into rows of texts, with the row of the file that each came from.
 
-Nothing is interpreted here. Blanks around a cell are dropped, a spreadsheet's cells become the text that a person
-would type, and whatever disturbs the grid is returned as an issue: an empty or repeated header, a row that is
-longer or shorter than the header, a quote that never ends, an empty row between others.
+Nothing is interpreted here. Blanks around a cell are dropped, a spreadsheet's cells become the text that a
+person would type, and whatever disturbs the grid is returned as an issue: an empty or repeated header, a row
+that is longer or shorter than the header, a quote that never ends, an empty row between others.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
+import openpyxl  # type: ignore[import-untyped]
+from openpyxl.utils.exceptions import InvalidFileException  # type: ignore[import-untyped]
 
 from braggbook.errors import DatasetError, Issue, closest
 from braggbook.formats.common import shown
@@ -32,7 +32,7 @@ _LARGEST_WHOLE = 2**53  # above it a spreadsheet's number is no longer exact
 
 @dataclass(frozen=True)
 class Sheet:
-    """A header and rows of as many texts; ``numbers`` are the rows' places in the file, whose header is row 1."""
+    """A header and rows of as many texts; ``numbers`` are the rows' places in the file (header: row 1)."""
 
     name: str
     header: tuple[str, ...]
@@ -44,7 +44,9 @@ class Sheet:
 Row = tuple[int, list[str]]
 
 
-def read_sheet(path: Path, *, name: str = "", delimiter: str | None = None, sheet: str | None = None) -> Sheet:
+def read_sheet(
+    path: Path, *, name: str = "", delimiter: str | None = None, sheet: str | None = None
+) -> Sheet:
     """Reads a table.
 
     Args:
@@ -54,7 +56,7 @@ def read_sheet(path: Path, *, name: str = "", delimiter: str | None = None, shee
         sheet: The sheet of a workbook, needed when it has several.
 
     Raises:
-        DatasetError: The file is no table at all: another kind of file, not UTF-8, not a workbook, no such sheet.
+        DatasetError: The file is no table: another kind of file, not UTF-8, not a workbook, no such sheet.
     """
     name = name or path.name
     suffix = Path(name).suffix.lower()
@@ -91,9 +93,9 @@ def decoded(data: bytes, name: str) -> str:
         row = error.object.count(b"\n", 0, error.start) + 1
         raise DatasetError(
             "not UTF-8 text", where=f"{name}: row {row}", wanted="UTF-8",
-            got=f"byte 0x{error.object[error.start]:02x}", next_command=f"iconv -f WINDOWS-1252 -t UTF-8 {name}",
+            got=f"byte 0x{error.object[error.start]:02x}",
+            next_command=f"iconv -f WINDOWS-1252 -t UTF-8 {name}",
         ) from None  # fmt: skip
-
 
 
 def _text_rows(text: str, name: str, delimiter: str) -> tuple[list[Row], list[Issue]]:
@@ -103,7 +105,9 @@ def _text_rows(text: str, name: str, delimiter: str) -> tuple[list[Row], list[Is
         for number, cells in enumerate(reader, start=1):
             rows.append((number, [cell.strip() for cell in cells]))
     except csv.Error as error:
-        return rows, [Issue("cannot divide the row into cells", f"{name}: row {len(rows) + 1}", got=str(error))]
+        return rows, [
+            Issue("cannot divide the row into cells", f"{name}: row {len(rows) + 1}", got=str(error))
+        ]
     return rows, []
 
 
@@ -135,7 +139,9 @@ def _worksheet(data: bytes, name: str, sheet: str | None, *, values: bool) -> An
     try:
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=values)
     except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, OSError, SyntaxError) as error:
-        raise DatasetError("not a workbook", where=name, wanted=".xlsx without a password", got=str(error)) from None
+        raise DatasetError(
+            "not a workbook", where=name, wanted=".xlsx without a password", got=str(error)
+        ) from None
     names = book.sheetnames
     if sheet is None and len(names) > 1:
         listed = ", ".join(shown(title) for title in names)
@@ -145,7 +151,9 @@ def _worksheet(data: bytes, name: str, sheet: str | None, *, values: bool) -> An
         raise DatasetError(f"no sheet named {sheet!r}", where=name, wanted=closest(sheet, names))
     worksheet = book[sheet or names[0]]
     if not hasattr(worksheet, "reset_dimensions"):
-        raise DatasetError("the sheet is a chart", where=name, wanted="a sheet of cells", got=shown(worksheet.title))
+        raise DatasetError(
+            "the sheet is a chart", where=name, wanted="a sheet of cells", got=shown(worksheet.title)
+        )
     worksheet.reset_dimensions()  # other programs write a wrong one
     return worksheet
 

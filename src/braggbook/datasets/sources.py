@@ -1,7 +1,7 @@
 """Where a dataset's file may already be on this machine; nothing here touches the network.
 
-In order: beside the card, in an installed package, in the mirror folder, in the cache. A file is the right one by
-its size and SHA-256 alone, so the mirror needs no particular names and the cache has none but the hash.
+In order: beside the card, in an installed package, in the mirror folder, in the cache. A file is the right
+one by its size and SHA-256 alone, so the mirror needs no particular names and the cache has none but the hash.
 """
 
 from __future__ import annotations
@@ -41,7 +41,12 @@ def check_file(path: Path, file: DatasetFile, *, dataset: str, origin: str = "")
             next_command=f"braggbook dataset verify {slug}",
         )  # fmt: skip
     if size != file.bytes:
-        raise HashMismatch("the card has another size than the file", where=where, wanted=f"bytes = {size}", got=str(file.bytes))
+        raise HashMismatch(
+            "the card has another size than the file",
+            where=where,
+            wanted=f"bytes = {size}",
+            got=str(file.bytes),
+        )
 
 
 class Search:

@@ -59,14 +59,16 @@ def open_table(path: Path, file: DatasetFile, *, dataset: str = "") -> pd.DataFr
 
 
 def check_table(path: Path, file: DatasetFile) -> tuple[pd.DataFrame, list[Issue]]:
-    """Reads a table and returns everything in it that its card does not allow; the frame is usable if that is none.
+    """Reads a table, and returns whatever its card does not allow; without that the frame is good.
 
     Raises:
         DatasetError: The file is no table at all, or the card describes no columns.
     """
     if not file.columns:
         wanted = "[files.columns.<name>] with type, unit and meaning"
-        raise DatasetError("the card does not describe the columns of this table", where=file.path, wanted=wanted)
+        raise DatasetError(
+            "the card does not describe the columns of this table", where=file.path, wanted=wanted
+        )
     sheet = read_sheet(path, name=file.path, delimiter=file.delimiter, sheet=file.sheet)
     issues = [*sheet.issues, *_column_issues(sheet, file)]
     by_header = {column.header or name: (name, column) for name, column in file.columns.items()}
@@ -85,7 +87,9 @@ def check_table(path: Path, file: DatasetFile) -> tuple[pd.DataFrame, list[Issue
 class _Place:
     """Where a column's cells are, and the list that takes what is wrong with them."""
 
-    def __init__(self, path: str, column: str, numbers: Sequence[int], found: list[tuple[int, Issue]]) -> None:
+    def __init__(
+        self, path: str, column: str, numbers: Sequence[int], found: list[tuple[int, Issue]]
+    ) -> None:
         self.path = path
         self.column = column
         self.numbers = numbers
@@ -112,7 +116,10 @@ def _column_issues(sheet: Sheet, file: DatasetFile) -> list[Issue]:
     where = f"{file.path}: row 1"
     absent = [Issue(f"no column {header!r}", where) for header in wanted if header not in sheet.header]
     extra = [header for header in sheet.header if header and header not in wanted]
-    unknown = [Issue(f"a column that the card does not have: {header!r}", where, closest(header, wanted)) for header in extra]
+    unknown = [
+        Issue(f"a column that the card does not have: {header!r}", where, closest(header, wanted))
+        for header in extra
+    ]
     return absent + unknown
 
 

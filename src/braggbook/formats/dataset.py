@@ -157,14 +157,16 @@ class DatasetFile(FormatModel):
     path: RelativePath
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     bytes: Annotated[int, Field(ge=0)]
-    copy_allowed: bool = Field(True, validation_alias="copy", serialization_alias="copy")  # into a run
+    copy_allowed: bool = Field(
+        default=True, validation_alias="copy", serialization_alias="copy"
+    )  # into a run
     sheet: Text | None = None  # of a workbook with several
     delimiter: Literal[",", ";", "\t"] | None = None  # where the suffix does not tell it
     missing_as: tuple[str, ...] = _tuple()  # texts that stand for an empty cell, for example NA
     origins: tuple[FileOrigin, ...] = Field(
-        (), validation_alias="from", serialization_alias="from", strict=False
+        default=(), validation_alias="from", serialization_alias="from", strict=False
     )
-    columns: dict[Slug, Column] = Field({})
+    columns: dict[Slug, Column] = Field(default={})
 
     @field_validator("path")
     @classmethod

@@ -117,7 +117,8 @@ def make_lock(folder: Path, *, project: Path) -> Path:
 def freeze_lock(folder: Path) -> Path:
     """Makes the lock from what is installed in the current environment: no resolver, no network, no hashes."""
     requirements = folder / REQUIREMENTS
-    wanted = [Requirement(line) for line in requirements.read_text().splitlines() if line.strip() and line[0] != "#"]
+    lines = (line.partition("#")[0].strip() for line in requirements.read_text(encoding="utf-8").splitlines())
+    wanted = [Requirement(line) for line in lines if line]
     pins = "".join(f"{name}=={version}\n" for name, version in sorted(_closure(wanted).items()))
     write_text(folder / LOCK, f"{_HEADER}{sha256_file(requirements)}\n{pins}")
     return folder / LOCK

@@ -45,6 +45,8 @@ _HALF_TURN = math.pi
 _ANGLES = 180
 # A dose interval that reaches a million times the estimate has no upper end (natural logarithm).
 _FURTHEST = math.log(1e6)
+# Survival at a lower effect -ln S than this is more than a number can hold.
+_LOWEST_EFFECT = -700.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +176,9 @@ class CurveIntervals:
             deviance = partial(profile.deviance_with_effect, self.model, dose_gy=dose_gy)
             found = self._search(deviance, effect, error=error, reference=reference, level=level)
             label = found.method
-        return Interval(math.exp(-found.upper), math.exp(-found.lower), level, label)
+        upper = math.exp(-found.lower) if found.lower > _LOWEST_EFFECT else math.inf
+        note = "" if math.isfinite(upper) else "no dose near this one limits survival"
+        return Interval(math.exp(-found.upper), upper, level, label, bounded=math.isfinite(upper), note=note)
 
     def mean_inactivation_dose(
         self, *, method: IntervalMethod = "delta", reference: Reference = "f", level: float | None = None

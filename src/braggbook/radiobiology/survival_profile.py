@@ -12,17 +12,23 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
 from braggbook.radiobiology.curve_model import CurveModel
+from braggbook.radiobiology.poisson_slope import best_slope, group_deviance
+
+Floats = NDArray[np.float64]
 
 
 def deviance_with_alpha(model: CurveModel, alpha_per_gy: float) -> float:
     """Returns the deviance of the best curve with this alpha."""
-    return model.regress(-(model.dose_gy**2), offset=-alpha_per_gy * model.dose_gy).deviance
+    return _best(model, -(model.dose_gy**2), offset=-alpha_per_gy * model.dose_gy)[1]
 
 
 def deviance_with_beta(model: CurveModel, beta_per_gy2: float) -> float:
     """Returns the deviance of the best curve with this beta."""
-    return model.regress(-model.dose_gy, offset=-beta_per_gy2 * model.dose_gy**2).deviance
+    return _best(model, -model.dose_gy, offset=-beta_per_gy2 * model.dose_gy**2)[1]
 
 
 def deviance_with_angle(model: CurveModel, angle: float, *, scale_gy: float) -> float:
@@ -32,13 +38,14 @@ def deviance_with_angle(model: CurveModel, angle: float, *, scale_gy: float) -> 
     0 is beta = 0.
     """
     dose = model.dose_gy
-    return model.regress(-(math.cos(angle) * dose + math.sin(angle) * dose**2 / scale_gy)).deviance
+    covariate = -(math.cos(angle) * dose + math.sin(angle) * dose**2 / scale_gy)
+    return _best(model, covariate, offset=np.zeros_like(dose))[1]
 
 
 def deviance_with_effect(model: CurveModel, effect: float, *, dose_gy: float) -> float:
     """Returns the deviance of the best curve with -ln S = ``effect`` at one dose."""
     dose = model.dose_gy
-    return model.regress(dose * dose_gy - dose**2, offset=-effect * dose / dose_gy).deviance
+    return _best(model, dose * dose_gy - dose**2, offset=-effect * dose / dose_gy)[1]
 
 
 def deviance_with_dose(model: CurveModel, dose_gy: float, *, survival: float) -> float:
@@ -49,9 +56,23 @@ def deviance_with_dose(model: CurveModel, dose_gy: float, *, survival: float) ->
     """
     effect = -math.log(survival)
     dose = model.dose_gy
-    best = model.regress(dose * dose_gy - dose**2, offset=-effect * dose / dose_gy)
+    beta, deviance = _best(model, dose * dose_gy - dose**2, offset=-effect * dose / dose_gy)
     turning = -effect / dose_gy**2
-    if best.coefficients[-1] >= turning:
-        return best.deviance
+    if beta >= turning:
+        return deviance
     alpha = 2.0 * effect / dose_gy
-    return model.regress(offset=-alpha * dose - turning * dose**2).deviance
+    return _deviance(model, offset=-alpha * dose - turning * dose**2)
+
+
+def _best(model: CurveModel, covariate: Floats, *, offset: Floats) -> tuple[float, float]:
+    """Returns the best coefficient of one covariate, the intercepts being free, and the deviance there."""
+    if model.method == "ml":
+        return best_slope(covariate, model.response, groups=model.intercepts, offset=model.offset + offset)
+    found = model.regress(covariate, offset=offset)
+    return float(found.coefficients[-1]), found.deviance
+
+
+def _deviance(model: CurveModel, *, offset: Floats) -> float:
+    if model.method == "ml":
+        return group_deviance(model.response, groups=model.intercepts, offset=model.offset + offset)
+    return model.regress(offset=offset).deviance

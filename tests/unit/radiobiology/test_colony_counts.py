@@ -90,7 +90,7 @@ def test_all_plates_empty(cal33: pd.DataFrame) -> None:
 
 
 def test_one_dose_only_is_a_fit_error(cal33: pd.DataFrame) -> None:
-    with pytest.raises(FitError, match="one dose only.*got 2 Gy"):
+    with pytest.raises(FitError, match=r"one dose only.*got 2 Gy"):
         fit_survival(cal33[cal33["dose_gy"] == 2])
 
 

@@ -67,7 +67,7 @@ def test_rbe_has_its_two_limits(alpha_beta: float, largest: float, smallest: flo
     st.floats(0.005, 0.1),
     st.floats(0.1, 10),
 )
-def test_rbe_at_dose_and_at_survival_agree(  # noqa: PLR0913
+def test_rbe_at_dose_and_at_survival_agree(
     alpha: float, beta: float, alpha_x: float, beta_x: float, dose: float
 ) -> None:
     survival = surviving_fraction(dose, alpha_per_gy=alpha, beta_per_gy2=beta)

@@ -98,7 +98,7 @@ def test_pooling_sums_a_replicates_zero_dose_plates(cal33: pd.DataFrame) -> None
         ("cal33", 5.48446, 2.44106, 0.4807862, 4.645922, 0.153587, 2.545481, 2.263348),
     ],
 )
-def test_derived_quantities(  # noqa: PLR0913
+def test_derived_quantities(
     request: pytest.FixtureRequest,
     name: str,
     alpha_beta: float,

@@ -19,7 +19,7 @@ from braggbook.radiobiology import compare_survival, fit_survival, isoeffective_
         ("ls", "pooled", 15.03774, 5.9243e-6),
     ],
 )
-def test_f_test_equals_cfassay(  # noqa: PLR0913
+def test_f_test_equals_cfassay(
     cal33: pd.DataFrame, okf6: pd.DataFrame, method: str, plating: str, f: float, p: float
 ) -> None:
     found = compare_survival(cal33, okf6, plating=plating, method=method)
@@ -60,7 +60,7 @@ def test_a_bad_table_is_named(cal33: pd.DataFrame) -> None:
         (0.01, 1.059888, (0.985566, 1.140315), (0.983464, 1.139582)),
     ],
 )
-def test_isoeffective_dose_ratio(  # noqa: PLR0913
+def test_isoeffective_dose_ratio(
     cal33: pd.DataFrame,
     okf6: pd.DataFrame,
     survival: float,

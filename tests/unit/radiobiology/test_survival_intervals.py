@@ -100,7 +100,7 @@ def test_alpha_beta_profile_of_a_negative_beta() -> None:
 
 
 def test_no_effect_leaves_dose_and_ratio_unbounded() -> None:
-    table = _counts(np.random.default_rng(5), alpha=0.0, beta=0.0, cells=300)
+    table = _counts(np.random.default_rng(6), alpha=0.0, beta=0.0, cells=300)
     fit = fit_survival(table)
     ratio = fit.intervals.alpha_beta(level=0.999)
     assert not ratio.bounded
@@ -109,6 +109,16 @@ def test_no_effect_leaves_dose_and_ratio_unbounded() -> None:
     assert not dose.bounded
     assert dose.upper == math.inf
     assert "never comes down" in dose.note
+
+
+def test_survival_far_from_every_dose_is_unbounded() -> None:
+    doses = [0.0, 9.199, 9.1995, 9.2]
+    colonies = [40, 12, 3, 9]
+    table = pd.DataFrame({"replicate": "a", "dose_gy": doses, "cells_seeded": 100, "colonies": colonies})
+    found = fit_survival(pd.concat([table, table.assign(replicate="b")])).survival_interval(4.5)
+    assert found.upper == math.inf
+    assert not found.bounded
+    assert found.note
 
 
 def test_mean_inactivation_dose_has_a_delta_interval(cal33: pd.DataFrame) -> None:

@@ -1,0 +1,170 @@
+"""``braggbook dataset add <DOI>``: a card for the files of a published record."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from braggbook.datasets.build import check_new, publish_folder, sniff_delimiter
+from braggbook.datasets.catalogue import Dataset
+from braggbook.datasets.fetch import ZENODO, download_record_file, read_record, steps
+from braggbook.datasets.guess import guess_columns
+from braggbook.datasets.record import Record, RecordFile
+from braggbook.datasets.sheets import DELIMITERS, TABLES, read_sheet
+from braggbook.datasets.tables import check_table
+from braggbook.errors import DatasetError, Issue, closest
+from braggbook.formats.common import check_relative_path, shown
+from braggbook.formats.dataset import CARD_NAME, DatasetCard, DatasetFile, FileOrigin, Source, write_card
+from braggbook.progress import Progress, Silent
+
+KEPT_BYTES = 1_000_000  # a file up to this size lies beside the card; larger ones stay in the cache
+
+
+@dataclass(frozen=True)
+class Added:
+    """A dataset that was made of a record, and what a person should look at."""
+
+    dataset: Dataset
+    notes: tuple[str, ...]
+
+
+def add_doi(
+    doi: str,
+    *,
+    project: Path,
+    cache: Path,
+    slug: str | None = None,
+    files: Sequence[str] | None = None,
+    archive: str = ZENODO,
+    progress: Progress | None = None,
+) -> Added:
+    """Makes a dataset of a record: downloads its files, checks them, and writes the card.
+
+    Args:
+        doi: ``10.5281/zenodo.<number>``.
+        project: Where the dataset goes.
+        cache: Where downloads go.
+        slug: By default ``zenodo_<number>``.
+        files: Which of the record's files; by default all.
+        archive: The server to ask.
+        progress: Is told how many bytes have come.
+
+    Raises:
+        DuplicateName: There is a dataset of that name.
+        DatasetMissing: No such record, or it has no such files.
+        HashMismatch: A file is not the one that the record lists.
+        NetworkError: The server could not be reached.
+    """
+    if slug is not None:
+        check_new(slug, project=project)
+    record = read_record(doi, archive=archive)
+    slug = slug or f"zenodo_{record.id}"
+    check_new(slug, project=project)
+    chosen = _chosen(record, files)
+    notes = [*record.notes]
+    paths = _download(record, chosen, cache, progress or Silent())
+    entries = tuple(_entry(record, file, *paths[file.name], notes) for file in chosen)
+    card = _card(record, entries)
+
+    def fill(folder: Path) -> None:
+        for entry in entries:
+            if entry.bytes <= KEPT_BYTES:
+                (folder / entry.path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(paths[entry.path][0], folder / entry.path)
+        write_card(folder / CARD_NAME, card)
+
+    return Added(publish_folder(slug, project=project, fill=fill), tuple(notes))
+
+
+def _chosen(record: Record, names: Sequence[str] | None) -> list[RecordFile]:
+    where = f"record {record.doi}"
+    if not record.files:
+        raise DatasetError("the record has no files that anyone may download", where=where)
+    known = [file.name for file in record.files]
+    issues = [
+        Issue(f"no file named {name!r}", where, closest(name, known))
+        for name in names or ()
+        if name not in known
+    ]
+    chosen = [file for file in record.files if names is None or file.name in names]
+    for file in chosen:
+        try:
+            check_relative_path(file.name)
+        except ValueError:
+            issues.append(Issue("a file name that cannot be used", where, "a plain name", shown(file.name)))
+    if issues:
+        raise DatasetError("the record's files cannot be taken over", where=where, issues=issues)
+    return chosen
+
+
+def _download(
+    record: Record, files: Sequence[RecordFile], cache: Path, progress: Progress
+) -> dict[str, tuple[Path, str]]:
+    progress.start(f"download {record.doi}", sum(file.bytes for file in files))
+    paths, done = {}, 0
+    try:
+        for file in files:
+            paths[file.name] = download_record_file(file, cache=cache, step=steps(progress, done, file.name))
+            done += file.bytes
+    finally:
+        progress.stop()
+    return paths
+
+
+def _entry(record: Record, file: RecordFile, path: Path, sha256: str, notes: list[str]) -> DatasetFile:
+    entry = DatasetFile(
+        path=file.name, sha256=sha256, bytes=file.bytes,
+        copy_allowed=not record.license.startswith("LicenseRef-"),
+        origins=(FileOrigin(url=f"doi:{record.doi}/{file.name}"),),
+    )  # fmt: skip
+    if not file.name.lower().endswith(TABLES):
+        return entry
+    try:
+        return _with_columns(entry, path)
+    except DatasetError as error:
+        notes.append(f"{file.name}: its columns are not described yet: {(error.issues or (error.what,))[0]}")
+        return entry
+
+
+def _with_columns(entry: DatasetFile, path: Path) -> DatasetFile:
+    """Describes the columns of a table whose bytes must stay as they are.
+
+    Raises:
+        DatasetError: They cannot be guessed.
+    """
+    suffix = Path(entry.path).suffix.lower()
+    delimiter = sniff_delimiter(path) if suffix in DELIMITERS else None
+    guesses = guess_columns(read_sheet(path, name=entry.path, delimiter=delimiter))
+    if guesses.issues:
+        raise DatasetError("the columns cannot be guessed", where=entry.path, issues=guesses.issues)
+    columns = {}
+    for column in guesses.columns:
+        header = column.header if column.header != column.name else None
+        columns[column.name] = column.column.model_copy(update={"header": header})
+    described = entry.model_copy(
+        update={
+            "columns": columns,
+            "delimiter": delimiter if delimiter != DELIMITERS.get(suffix) else None,
+            "missing_as": tuple(
+                dict.fromkeys(text for column in guesses.columns for text in column.empty_as)
+            ),
+        }
+    )
+    _, issues = check_table(path, described)
+    if issues:
+        raise DatasetError("the columns cannot be guessed", where=entry.path, issues=issues)
+    return described
+
+
+def _card(record: Record, entries: tuple[DatasetFile, ...]) -> DatasetCard:
+    version = f", version {record.version}" if record.version else ""
+    source = Source(
+        id=f"zenodo_{record.id}", citation=record.citation, doi=record.doi, url=record.page or None
+    )
+    return DatasetCard(
+        title=record.title, version=1, license=record.license, abstract=record.description,
+        provenance=f"Taken unchanged from the record doi:{record.doi}{version} by `braggbook dataset add`.",
+        authors=record.authors, sources=(source,), files=entries,
+    )  # fmt: skip

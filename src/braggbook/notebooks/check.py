@@ -1,0 +1,95 @@
+"""What can be known about a notebook without running it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from braggbook.errors import Issue, NotebookError, UnknownName, closest
+from braggbook.notebooks.source import Notebook, read_node, read_notebook
+
+_SEEDED_ELSEWHERE = "bb.rng(), whose seed the run records"
+# Calls that draw from a generator nobody seeded; a generator made from a seed is a variable, and passes.
+_GLOBAL_GENERATORS = ("np.random.", "numpy.random.", "random.")
+_SEEDING = {"default_rng", "SeedSequence", "Generator", "RandomState", "Random", "seed", "PCG64", "Philox", "MT19937"}
+
+
+def check_notebook(path: Path) -> list[Issue]:
+    """Returns every finding: contract, stripped outputs, calls that contradict the front matter, unseeded randomness."""
+    try:
+        notebook = read_notebook(path)
+    except (NotebookError, UnknownName) as error:
+        return list(error.issues) or [Issue(error.what, path.name, error.wanted, error.got)]
+    return [*_outputs(path), *_metadata(notebook), *_calls(notebook)]
+
+
+def _outputs(path: Path) -> Iterator[Issue]:
+    for index, cell in enumerate(read_node(path).cells, 1):
+        if cell.cell_type == "code" and (cell.outputs or cell.execution_count is not None):
+            yield Issue("has outputs or a count", f"cell {index}", "stripped outputs (Kernel > Restart and Clear Outputs)")
+
+
+def _metadata(notebook: Notebook) -> Iterator[Issue]:
+    name = notebook.node.metadata.get("kernelspec", {}).get("name")
+    if name != "python3":
+        yield Issue("kernel in the notebook's metadata", "metadata.kernelspec.name", "python3 (the slug stands in the front matter)", str(name))
+
+
+def _calls(notebook: Notebook) -> Iterator[Issue]:
+    loaded: set[str] = set()
+    declared: set[str] = set()
+    unclear = False
+    for index, cell in enumerate(notebook.node.cells, 1):
+        if cell.cell_type != "code":
+            continue
+        try:
+            tree = ast.parse(_without_magics(cell.source))
+        except SyntaxError as error:
+            yield Issue("not Python", f"cell {index}, line {error.lineno}", got=(error.text or "").strip())
+            continue
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            name, first = ast.unparse(call.func), _first_text(call)
+            where = f"cell {index}, line {call.lineno}"
+            if name in ("bb.load", "braggbook.load", "load"):
+                unclear |= first is None
+                loaded |= {first} if first else set()
+            elif name in ("bb.result", "braggbook.result"):
+                unclear |= first is None
+                declared |= {first} if first else set()
+            elif issue := _unseeded(call, name, where):
+                yield issue
+    yield from _contradictions(notebook, loaded, declared, unclear=unclear)
+
+
+def _without_magics(source: str) -> str:
+    return "\n".join("pass" if line.lstrip()[:1] in ("%", "!") else line for line in source.splitlines())
+
+
+def _first_text(call: ast.Call) -> str | None:
+    first = call.args[0] if call.args else None
+    return first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else None
+
+
+def _unseeded(call: ast.Call, name: str, where: str) -> Issue | None:
+    tail = name.rpartition(".")[2]
+    seeds = [arg for arg in call.args if not (isinstance(arg, ast.Constant) and arg.value is None)]
+    if tail == "default_rng" and not seeds and not call.keywords:
+        return Issue("a random generator without a seed", where, _SEEDED_ELSEWHERE, f"{name}()")
+    if name.startswith(_GLOBAL_GENERATORS) and tail not in _SEEDING:
+        return Issue("random numbers from a generator without a seed", where, _SEEDED_ELSEWHERE, f"{name}(...)")
+    return None
+
+
+def _contradictions(notebook: Notebook, loaded: set[str], declared: set[str], *, unclear: bool) -> Iterator[Issue]:
+    front = notebook.front.braggbook
+    for reference in sorted(loaded - set(front.datasets)):
+        yield Issue("loads a dataset that the front matter does not name", reference, closest(reference, front.datasets))
+    for name in sorted(declared - set(front.results)):
+        yield Issue("declares a result that the front matter does not name", name, closest(name, front.results))
+    if unclear:  # names made by a loop cannot be read from the source; the run itself will tell
+        return
+    for reference in sorted(set(front.datasets) - loaded):
+        yield Issue("the front matter names a dataset that is not loaded", reference)
+    for name in sorted(set(front.results) - declared):
+        yield Issue("the front matter names a result that is not declared", name, f"bb.result({name!r}, ...)")
