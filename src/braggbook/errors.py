@@ -46,14 +46,17 @@ class Issue:
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
-        if self.wanted:
-            hint = self.wanted.startswith(("did you mean", "none is known"))  # what `closest` says
-            text += f"; {self.wanted}" if hint else f"; wanted {self.wanted}"
+        hint = self.wanted.startswith(("did you mean", "none is known"))  # what `closest` says
+        if self.wanted and not hint:
+            text += f"; wanted {self.wanted}"
         if self.got:
-            text += f", got {self.got}" if self.wanted else f"; got {self.got}"
+            text += f", got {self.got}" if self.wanted and not hint else f"; got {self.got}"
+        if hint:
+            text += f"; {self.wanted}"
         return text
 
     def as_json(self) -> dict[str, str]:
+        """Returns the finding as JSON has it."""
         return {"what": self.what, "where": self.where, "wanted": self.wanted, "got": self.got}
 
 
@@ -93,6 +96,7 @@ class BraggbookError(Exception):
         return "\n".join(lines)
 
     def as_json(self) -> dict[str, Any]:
+        """Returns the error as ``--json`` prints it."""
         return {
             "error": type(self).__name__,
             "what": self.what,
@@ -223,6 +227,4 @@ def closest(name: str, known: Iterable[str]) -> str:
 
 def unknown_name(kind: str, name: str, known: Iterable[str], *, next_command: str = "") -> UnknownName:
     """Builds the error for a name that is not known, with the closest matches."""
-    return UnknownName(
-        f"no {kind} named {name!r}", wanted=closest(name, known), next_command=next_command
-    )
+    return UnknownName(f"no {kind} named {name!r}", wanted=closest(name, known), next_command=next_command)

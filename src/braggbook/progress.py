@@ -22,11 +22,14 @@ class Progress(Protocol):
 class Silent:
     """Reports nothing."""
 
-    def start(self, title: str, total: int) -> None: ...
+    def start(self, title: str, total: int) -> None:
+        """Does nothing."""
 
-    def step(self, done: int, note: str = "") -> None: ...
+    def step(self, done: int, note: str = "") -> None:
+        """Does nothing."""
 
-    def stop(self) -> None: ...
+    def stop(self) -> None:
+        """Does nothing."""
 
 
 class Callback:
@@ -38,10 +41,13 @@ class Callback:
         self._total = 0
 
     def start(self, title: str, total: int) -> None:
+        """Reports step 0."""
         self._title, self._total = title, total
         self._report(title, 0, total, "")
 
     def step(self, done: int, note: str = "") -> None:
+        """Reports a step."""
         self._report(self._title, done, self._total, note)
 
-    def stop(self) -> None: ...
+    def stop(self) -> None:
+        """Reports nothing: the last step has said it."""

@@ -38,7 +38,10 @@ def find_project(start: Path) -> Path:
 
 
 def load_settings(
-    given: Mapping[str, Any] | None = None, *, environment: Mapping[str, str] | None = None, start: Path | None = None
+    given: Mapping[str, Any] | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    start: Path | None = None,
 ) -> tuple[Settings, dict[str, str]]:
     """Builds the settings from flags, then environment, then defaults.
 
@@ -66,11 +69,22 @@ def load_settings(
         try:
             values[field.name] = _convert(str(text), str(field.type))
         except ValueError:
-            issues.append(Issue("not a setting's value", f"{field.name} ({origins[field.name]})", str(field.type), repr(text)))
+            issues.append(
+                Issue(
+                    "not a setting's value",
+                    f"{field.name} ({origins[field.name]})",
+                    str(field.type),
+                    repr(text),
+                )
+            )
     if issues:
         raise InputError("settings that cannot be used", issues=issues, next_command="braggbook list settings")
     project = values.get("project") or find_project((start or Path.cwd()).resolve())
-    defaults = {"project": project, "runs": project / "runs", "cache": platformdirs.user_cache_path("braggbook")}
+    defaults = {
+        "project": project,
+        "runs": project / "runs",
+        "cache": platformdirs.user_cache_path("braggbook"),
+    }
     settings = Settings(**{**defaults, **values})
     return settings, {field.name: origins.get(field.name, "default") for field in fields(Settings)}
 

@@ -19,7 +19,18 @@ from braggbook.errors import UnitError, closest
 # Exponents of: length, mass, time, current, temperature, amount, angle, absorbed dose, activity, count of things.
 # Absorbed dose, dose equivalent and activity get dimensions of their own on purpose: a gray is not a sievert and a
 # becquerel is not a hertz, whatever their SI base units say.
-_BASES = ("length", "mass", "time", "current", "temperature", "amount", "angle", "dose", "equivalent", "activity")
+_BASES = (
+    "length",
+    "mass",
+    "time",
+    "current",
+    "temperature",
+    "amount",
+    "angle",
+    "dose",
+    "equivalent",
+    "activity",
+)
 _ELECTRON_VOLT_J = 1.602176634e-19  # CODATA 2018, exact
 
 
@@ -59,8 +70,40 @@ _UNITS: dict[str, tuple[float, tuple[int, ...]]] = {
     "L": (1e-3, _dimension(length=3)),
     "HU": (1.0, _dimension()),
 }
-_PREFIXES = {"p": 1e-12, "n": 1e-9, "u": 1e-6, "m": 1e-3, "c": 1e-2, "d": 1e-1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
-_PREFIXED = {"m", "g", "s", "A", "K", "mol", "rad", "Gy", "Sv", "Bq", "Hz", "N", "Pa", "J", "eV", "W", "C", "V", "T", "L"}
+_PREFIXES = {
+    "p": 1e-12,
+    "n": 1e-9,
+    "u": 1e-6,
+    "m": 1e-3,
+    "c": 1e-2,
+    "d": 1e-1,
+    "k": 1e3,
+    "M": 1e6,
+    "G": 1e9,
+    "T": 1e12,
+}
+_PREFIXED = {
+    "m",
+    "g",
+    "s",
+    "A",
+    "K",
+    "mol",
+    "rad",
+    "Gy",
+    "Sv",
+    "Bq",
+    "Hz",
+    "N",
+    "Pa",
+    "J",
+    "eV",
+    "W",
+    "C",
+    "V",
+    "T",
+    "L",
+}
 _FACTOR = re.compile(r"(?P<symbol>%|1|[A-Za-z]+)(?:(?:\^|\*\*)?(?P<power>[+-]?\d+))?")
 _SPELLINGS = str.maketrans({"µ": "u", "μ": "u", "·": "*", "⋅": "*", "−": "-", "²": "2", "³": "3", "⁻": "-", "¹": "1"})
 
@@ -90,7 +133,9 @@ def parse_unit(text: str) -> Unit:
             continue
         match = _FACTOR.match(rest, position)
         if match is None:
-            raise UnitError("not a unit", where=repr(text), wanted="for example Gy, 1/Gy, keV/um, 1", got=rest[position:])
+            raise UnitError(
+                "not a unit", where=repr(text), wanted="for example Gy, 1/Gy, keV/um, 1", got=rest[position:]
+            )
         size, powers = _symbol(match["symbol"], text)
         exponent = sign * int(match["power"] or 1)
         scale *= size**exponent

@@ -34,8 +34,14 @@ def list_command(face: Face, kind: str, only_open: bool) -> None:
     rows, titles = _LISTS[kind](face)
     if only_open:
         rows = [row for row in rows if row.get("open_goals")]
-    shown = [tuple(", ".join(v) if isinstance(v, list) else v for v in (row.get(t.replace(" ", "_")) for t in titles)) for row in rows]
-    face.emit(rows, table(*titles, rows=shown) if rows else Text(f"no {kind} here; begin one: braggbook new {kind} SLUG"))
+    shown = [
+        tuple(", ".join(v) if isinstance(v, list) else v for v in (row.get(t.replace(" ", "_")) for t in titles))
+        for row in rows
+    ]
+    face.emit(
+        rows,
+        table(*titles, rows=shown) if rows else Text(f"no {kind} here; begin one: braggbook new {kind} SLUG"),
+    )
 
 
 def _list_notebooks(face: Face) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
@@ -47,7 +53,15 @@ def _list_notebooks(face: Face) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
             rows.append({"notebook": slug, "title": f"cannot be read: {error.what} (braggbook check {slug})"})
             continue
         goals = [goal.id for goal in front.braggbook.goals if goal.status == "open"]
-        rows.append({"notebook": slug, "title": front.title, "kernel": front.braggbook.kernel, "datasets": front.braggbook.datasets, "open_goals": goals})
+        rows.append(
+            {
+                "notebook": slug,
+                "title": front.title,
+                "kernel": front.braggbook.kernel,
+                "datasets": front.braggbook.datasets,
+                "open_goals": goals,
+            }
+        )
     return rows, ("notebook", "title", "kernel", "datasets", "open goals")
 
 
@@ -76,7 +90,15 @@ def _list_datasets(face: Face) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
     for slug, dataset in list_datasets(face.settings.project).items():
         if isinstance(dataset, Dataset):
             card = dataset.card
-            rows.append({"dataset": dataset.reference, "title": card.title, "license": card.license, "files": len(card.files), "bytes": sum(f.bytes for f in card.files)})
+            rows.append(
+                {
+                    "dataset": dataset.reference,
+                    "title": card.title,
+                    "license": card.license,
+                    "files": len(card.files),
+                    "bytes": sum(f.bytes for f in card.files),
+                }
+            )
         else:
             rows.append({"dataset": slug, "title": f"cannot be read: {dataset.what} (braggbook check {slug})"})
     return rows, ("dataset", "title", "license", "files", "bytes")
@@ -87,7 +109,15 @@ def _list_runs(face: Face) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
     for folder in run_folders(face.settings.runs):
         try:
             record = read_record(folder)
-            rows.append({"run": record.id, "notebook": record.notebook, "verdict": record.verdict, "ended": record.ended, "changed": _changed(record.parameters, folder, record.notebook)})
+            rows.append(
+                {
+                    "run": record.id,
+                    "notebook": record.notebook,
+                    "verdict": record.verdict,
+                    "ended": record.ended,
+                    "changed": _changed(record.parameters, folder, record.notebook),
+                }
+            )
         except BraggbookError as error:
             rows.append({"run": folder.name, "verdict": f"cannot be read: {error.what}"})
     rows.sort(key=lambda row: str(row.get("ended", "")))
@@ -105,7 +135,12 @@ def _changed(parameters: dict[str, Any], folder: Path, slug: str) -> str:
 
 def _list_settings(face: Face) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
     rows = [
-        {"setting": f.name, "value": _plain(getattr(face.settings, f.name)), "from": face.origins[f.name], "variable": f"BRAGGBOOK_{f.name.upper()}"}
+        {
+            "setting": f.name,
+            "value": _plain(getattr(face.settings, f.name)),
+            "from": face.origins[f.name],
+            "variable": f"BRAGGBOOK_{f.name.upper()}",
+        }
         for f in fields(Settings)
     ]
     return rows, ("setting", "value", "from", "variable")
@@ -115,7 +150,13 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-_LISTS = {"notebook": _list_notebooks, "kernel": _list_kernels, "dataset": _list_datasets, "run": _list_runs, "settings": _list_settings}
+_LISTS = {
+    "notebook": _list_notebooks,
+    "kernel": _list_kernels,
+    "dataset": _list_datasets,
+    "run": _list_runs,
+    "settings": _list_settings,
+}
 
 
 @click.command("show")
@@ -131,17 +172,31 @@ def show_command(face: Face, kind: str, name: str) -> None:
 def _show_notebook(face: Face, name: str) -> tuple[Any, list[Any]]:
     notebook = find_notebook(name, project=face.settings.project)
     front = notebook.front
-    data = {"front_matter": front.model_dump(mode="json", exclude_none=True), "parameters": notebook.parameters.schema, "goals": [{**g.model_dump(), "status": g.status} for g in front.braggbook.goals]}
+    data = {
+        "front_matter": front.model_dump(mode="json", exclude_none=True),
+        "parameters": notebook.parameters.schema,
+        "goals": [{**g.model_dump(), "status": g.status} for g in front.braggbook.goals],
+    }
     return data, [Text(front.title, style="bold"), Text(front.abstract or ""), *_notebook_tables(notebook)]
 
 
 def _notebook_tables(notebook: Notebook) -> list[Any]:
     part = notebook.front.braggbook
-    parameters = [(i.name, i.declaration.type_text, i.declaration.default, i.spec.unit, _bounds(i.spec), i.schema.get("description")) for i in notebook.parameters.items]
+    parameters = [
+        (
+            i.name,
+            i.declaration.type_text,
+            i.declaration.default,
+            i.spec.unit,
+            _bounds(i.spec),
+            i.schema.get("description"),
+        )
+        for i in notebook.parameters.items
+    ]
     results = [(name, spec.kind, spec.unit, f"rtol {spec.rtol:g}", spec.help) for name, spec in part.results.items()]
     goals = [(goal.status, goal.text, ", ".join(goal.answered_by)) for goal in part.goals]
     return [
-        Text(f"\nkernel {part.kernel} · datasets {', '.join(part.datasets) or 'none'} · licence {notebook.front.license}\n"),
+        Text(f"\nkernel {part.kernel} · datasets {', '.join(part.datasets) or 'none'}\n"),
         table("parameter", "type", "default", "unit", "bounds", "help", rows=parameters), "",
         table("result", "kind", "unit", "tolerance", "help", rows=results), "",
         table("goal", "question", "answered by", rows=goals) if goals else "",
@@ -151,38 +206,71 @@ def _notebook_tables(notebook: Notebook) -> list[Any]:
 
 def _bounds(spec: Any) -> str:
     low, high = spec.minimum, spec.maximum
-    return "" if low is None and high is None else f"{'' if low is None else f'{low:g}'} … {'' if high is None else f'{high:g}'}"
+    return (
+        ""
+        if low is None and high is None
+        else f"{'' if low is None else f'{low:g}'} … {'' if high is None else f'{high:g}'}"
+    )
 
 
 def _show_kernel(face: Face, name: str) -> tuple[Any, list[Any]]:
     kernel = find_kernel(name, project=face.settings.project)
     pins = needed_here(read_pins(kernel.lock_path))
-    data = {**_kernel_row(name, face.settings), "lock_sha256": kernel.lock_sha256, "spec": kernel.spec, "packages": pins}
-    lines = [Text(kernel.card.title, style="bold"), Text(kernel.card.description), Text(f"environment: {data['environment']}\nlock sha256: {kernel.lock_sha256}\n")]
+    data = {
+        **_kernel_row(name, face.settings),
+        "lock_sha256": kernel.lock_sha256,
+        "spec": kernel.spec,
+        "packages": pins,
+    }
+    lines = [
+        Text(kernel.card.title, style="bold"),
+        Text(kernel.card.description),
+        Text(f"environment: {data['environment']}\nlock sha256: {kernel.lock_sha256}\n"),
+    ]
     return data, [*lines, table("package", "version", rows=sorted(pins.items()))]
 
 
 def _show_dataset(face: Face, name: str) -> tuple[Any, list[Any]]:
     dataset = find_dataset(name, project=face.settings.project)
     card = dataset.card
-    lines: list[Any] = [Text(f"{dataset.reference}: {card.title}", style="bold"), Text(card.abstract or ""), Text(f"licence {card.license}\n{card.provenance}\n")]
+    lines: list[Any] = [
+        Text(f"{dataset.reference}: {card.title}", style="bold"),
+        Text(card.abstract or ""),
+        Text(f"licence {card.license}\n{card.provenance}\n"),
+    ]
     for file in card.files:
         lines.append(Text(f"{file.path}  {file.bytes} bytes  sha256 {file.sha256[:16]}…"))
         rows = [(column, item.type, item.unit, item.meaning) for column, item in file.columns.items()]
         lines += [table("column", "type", "unit", "meaning", rows=rows), ""]
-    lines += [Text(f"source  {source.citation}" + (f" doi:{source.doi}" if source.doi else "")) for source in card.sources]
+    lines += [
+        Text(f"source  {source.citation}" + (f" doi:{source.doi}" if source.doi else "")) for source in card.sources
+    ]
     return card.model_dump(mode="json", by_alias=True, exclude_none=True), lines
 
 
 def _show_run(face: Face, name: str) -> tuple[Any, list[Any]]:
     folder = find_run(name, runs=face.settings.runs)
     record, results = read_record(folder), read_results(folder).results
-    data = {**record.model_dump(mode="json", exclude={"files"}), "run_dir": str(folder), "values": {n: summary(r) for n, r in results.items()}}
-    facts = [("run", record.id), ("notebook", record.notebook), ("verdict", record.verdict), ("ended", record.ended)]
+    data = {
+        **record.model_dump(mode="json", exclude={"files"}),
+        "run_dir": str(folder),
+        "values": {n: summary(r) for n, r in results.items()},
+    }
+    facts = [
+        ("run", record.id),
+        ("notebook", record.notebook),
+        ("verdict", record.verdict),
+        ("ended", record.ended),
+    ]
     facts += [("parameter", f"{name} = {value}") for name, value in record.parameters.items()]
     facts += [("dataset", item.reference) for item in record.datasets]
     facts += [("kernel", f"{record.kernel.slug}, Python {record.python}"), ("folder", str(folder))]
-    lines = [Text(record.title, style="bold"), table("", "", rows=facts), "", results_table(list(results.values()))]
+    lines = [
+        Text(record.title, style="bold"),
+        table("", "", rows=facts),
+        "",
+        results_table(list(results.values())),
+    ]
     if record.failure:
         lines.append(Text(record.failure.message, style="bold red"))
     return data, lines
@@ -196,5 +284,11 @@ def _show_setting(face: Face, name: str) -> tuple[Any, list[Any]]:
     return row, [table(*titles, rows=[tuple(row[title] for title in titles)])]
 
 
-_SHOWS = {"notebook": _show_notebook, "kernel": _show_kernel, "dataset": _show_dataset, "run": _show_run, "settings": _show_setting}
+_SHOWS = {
+    "notebook": _show_notebook,
+    "kernel": _show_kernel,
+    "dataset": _show_dataset,
+    "run": _show_run,
+    "settings": _show_setting,
+}
 COMMANDS = {"list": list_command, "show": show_command}

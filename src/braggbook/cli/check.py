@@ -49,13 +49,17 @@ def command(face: Face, path: str | None) -> None:
 def _things(settings: Settings) -> Iterator[Thing]:
     project = settings.project
     yield from (("kernel", slug, folder) for slug, folder in kernel_folders(project).items())
-    yield from (("dataset", card.parent.name, card.parent) for card in sorted((project / DATASETS).glob(f"*/{CARD_NAME}")))
+    yield from (
+        ("dataset", card.parent.name, card.parent) for card in sorted((project / DATASETS).glob(f"*/{CARD_NAME}"))
+    )
     yield from (("notebook", slug, path) for slug, path in notebook_paths(project).items())
 
 
 def _named(name: str, things: list[Thing]) -> list[Thing]:
     path = Path(name).resolve()
-    chosen = [thing for thing in things if thing[1] == name or path in (thing[2].resolve(), *thing[2].resolve().parents)]
+    chosen = [
+        thing for thing in things if thing[1] == name or path in (thing[2].resolve(), *thing[2].resolve().parents)
+    ]
     if not chosen and path.suffix == ".ipynb":
         return [("notebook", path.stem, path)]
     if not chosen and (path / CARD_NAME).is_file():
@@ -69,11 +73,23 @@ def _named(name: str, things: list[Thing]) -> list[Thing]:
 
 
 def _show(face: Face, rows: list[dict[str, Any]]) -> None:
-    lines: list[Any] = [table("", "kind", "name", rows=[("ok" if row["ok"] else "BAD", row["kind"], row["name"]) for row in rows])]
+    lines: list[Any] = [
+        table(
+            "",
+            "kind",
+            "name",
+            rows=[("ok" if row["ok"] else "BAD", row["kind"], row["name"]) for row in rows],
+        )
+    ]
     for row in rows:
         lines += [Text(f"{row['kind']} {row['name']}: {Issue(**issue)}") for issue in row["issues"]]
     found = sum(len(row["issues"]) for row in rows)
-    lines.append(Text(f"{found} findings in {len(rows)} things" if found else f"{len(rows)} things checked, nothing found", style="bold red" if found else "bold green"))
+    lines.append(
+        Text(
+            f"{found} findings in {len(rows)} things" if found else f"{len(rows)} things checked, nothing found",
+            style="bold red" if found else "bold green",
+        )
+    )
     face.emit({"checked": rows, "findings": found}, *lines)
 
 
@@ -100,7 +116,9 @@ def _check_notebook(path: Path, settings: Settings) -> list[Issue]:
 
 def _check_dataset(folder: Path, settings: Settings) -> list[Issue]:
     try:
-        return list(verify_dataset(open_dataset(folder), cache=settings.cache, mirror=settings.data_mirror, download=False))
+        return list(
+            verify_dataset(open_dataset(folder), cache=settings.cache, mirror=settings.data_mirror, download=False)
+        )
     except BraggbookError as error:
         return _issues(error)
 

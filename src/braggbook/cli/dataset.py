@@ -46,8 +46,20 @@ def fetch_command(face: Face, reference: str) -> None:
 @click.option("--unit", "units", multiple=True, metavar="COLUMN=UNIT", help="Unit of a column that does not say it.")
 @click.option("--type", "types", multiple=True, metavar="COLUMN=TYPE", help="number, integer, text, boolean or date.")
 @click.option("--sheet", help="Which sheet of a workbook.")
-@click.option("--decimal", type=click.Choice([".", ","]), default=".", show_default=True, help="The table's decimal sign.")
-@click.option("--file", "files", multiple=True, metavar="NAME", help="Of a DOI: only this file; may be given several times.")
+@click.option(
+    "--decimal",
+    type=click.Choice([".", ","]),
+    default=".",
+    show_default=True,
+    help="The table's decimal sign.",
+)
+@click.option(
+    "--file",
+    "files",
+    multiple=True,
+    metavar="NAME",
+    help="Of a DOI: only this file; may be given several times.",
+)
 @click.option("--ask/--no-ask", default=None, help="Ask about every guess [default: when a person is there].")
 @verb
 def add_command(
@@ -71,7 +83,14 @@ def add_command(
     """
     settings = face.settings
     if match := _DOI.fullmatch(source):
-        added = add_doi(match[1], project=settings.project, cache=settings.cache, slug=slug, files=files or None, progress=face.bar)
+        added = add_doi(
+            match[1],
+            project=settings.project,
+            cache=settings.cache,
+            slug=slug,
+            files=files or None,
+            progress=face.bar,
+        )
         _show_added(face, added.dataset, added.notes)
         return
     interactive = click.get_text_stream("stdin").isatty() and not face.json if ask is None else ask
@@ -98,8 +117,15 @@ def _pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:
 
 
 def _show_added(face: Face, dataset: Dataset, notes: tuple[str, ...]) -> None:
-    columns = [(file.path, name, c.type, c.unit, c.meaning) for file in dataset.card.files for name, c in file.columns.items()]
-    data = {"dataset": dataset.reference, "folder": str(dataset.folder), "notes": list(notes), "card": dataset.card.model_dump(mode="json", by_alias=True, exclude_none=True)}
+    columns = [
+        (file.path, name, c.type, c.unit, c.meaning) for file in dataset.card.files for name, c in file.columns.items()
+    ]
+    data = {
+        "dataset": dataset.reference,
+        "folder": str(dataset.folder),
+        "notes": list(notes),
+        "card": dataset.card.model_dump(mode="json", by_alias=True, exclude_none=True),
+    }
     face.emit(
         data,
         table("file", "column", "type", "unit", "meaning", rows=columns),
@@ -117,10 +143,12 @@ def verify_command(face: Face, reference: str) -> None:
     settings = face.settings
     dataset = find_dataset(reference, project=settings.project)
     issues = verify_dataset(dataset, cache=settings.cache, mirror=settings.data_mirror, progress=face.bar)
-    lines = [Text(str(issue)) for issue in issues] or [Text(f"{dataset.reference}: every file, column and row is as the card says", style="bold green")]
+    lines = [Text(str(issue)) for issue in issues] or [
+        Text(f"{dataset.reference}: every file, column and row is as the card says", style="bold green")
+    ]
     face.emit({"dataset": dataset.reference, "issues": [issue.as_json() for issue in issues]}, *lines)
     if issues:
         raise click.exceptions.Exit(1)
 
 
-COMMANDS = {"dataset": group}
+COMMANDS: dict[str, click.Command] = {"dataset": group}

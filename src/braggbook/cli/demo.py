@@ -40,7 +40,10 @@ def command(face: Face) -> None:
     if not face.json:
         face.emit(None, results_table(results), "")
     if done.record.failure:
-        face.emit({"run_dir": str(done.folder), "verdict": done.record.verdict}, Text(done.record.failure.message, style="bold red"))
+        face.emit(
+            {"run_dir": str(done.folder), "verdict": done.record.verdict},
+            Text(done.record.failure.message, style="bold red"),
+        )
         raise click.exceptions.Exit(_FAILED)
     face.say("2/2  verifying: the same run again, from its record alone")
     found = verify(done.folder, settings=settings, progress=face.bar)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 from collections.abc import Callable
@@ -48,7 +49,13 @@ class Bar:
     """A progress bar (:class:`braggbook.progress.Progress`)."""
 
     def __init__(self, console: Console) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[note]}"))
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
         self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
         self._task: TaskID | None = None
 
@@ -74,12 +81,10 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
     """Gives a command the option ``--json`` and its :class:`Face` as first argument."""
 
     @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")
-    @click.pass_obj
     @functools.wraps(function)
-    def command(face: Face, *args: Any, as_json: bool, **options: Any) -> Any:
-        face = Face(face.settings, face.origins, face.out, face.talk, json=as_json)
-        click.get_current_context().meta["braggbook.json"] = as_json
-        return function(face, *args, **options)
+    def command(*args: Any, as_json: bool, **options: Any) -> Any:
+        face: Face = click.get_current_context().obj
+        return function(dataclasses.replace(face, json=as_json), *args, **options)
 
     return command
 

@@ -41,8 +41,14 @@ def install(face: Face, slug: str, no_register: bool) -> None:
     """Make SLUG's own environment from its lock and register it with Jupyter. SLUG may also be a run's folder."""
     kernel = _kernel(face, slug)
     environment = install_kernel(kernel, cache=face.settings.cache, register=not no_register)
-    data = {"kernel": kernel.slug, "python": str(environment.python), "python_version": environment.python_version, "packages": len(environment.packages)}
-    face.emit(data, Text(f"{kernel.slug}: {len(environment.packages)} packages, Python {environment.python_version}, in {environment.prefix}"))
+    data = {
+        "kernel": kernel.slug,
+        "python": str(environment.python),
+        "python_version": environment.python_version,
+        "packages": len(environment.packages),
+    }
+    facts = f"{len(environment.packages)} packages, Python {environment.python_version}, in {environment.prefix}"
+    face.emit(data, Text(f"{kernel.slug}: {facts}"))
 
 
 def _kernel(face: Face, slug: str) -> Kernel:
@@ -59,7 +65,12 @@ def verify(face: Face, slug: str) -> None:
     kernel = find_kernel(slug, project=face.settings.project)
     require_locked(kernel, project=face.settings.project)
     environment = choose_environment(kernel, cache=face.settings.cache)
-    data = {"kernel": slug, "lock_sha256": kernel.lock_sha256, "environment": environment.origin, "python_version": environment.python_version}
+    data = {
+        "kernel": slug,
+        "lock_sha256": kernel.lock_sha256,
+        "environment": environment.origin,
+        "python_version": environment.python_version,
+    }
     face.emit(data, table("", "", rows=list(data.items())))
 
 

@@ -30,8 +30,8 @@ class _Lazy(click.Group):
     """Imports a verb's module only when the verb is called, so that help and errors are quick."""
 
     verbs = {
-        "demo": "demo", "run": "run", "verify": "verify", "diff": "compare", "collect": "compare",
-        "list": "catalogue", "show": "catalogue", "new": "new", "check": "check", "dataset": "dataset", "kernel": "kernel",
+        "demo": "demo", "run": "run", "verify": "verify", "diff": "compare", "collect": "compare", "list": "catalogue",
+        "show": "catalogue", "new": "new", "check": "check", "dataset": "dataset", "kernel": "kernel",
     }  # fmt: skip
     summaries = {
         "demo": "Run, print and verify the flagship notebook.",
@@ -47,23 +47,31 @@ class _Lazy(click.Group):
         "kernel": "Lock, install and verify kernels.",
     }  # fmt: skip
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(self.verbs)
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002 - the same
         if name not in self.verbs:
             return None
         module = __import__(f"braggbook.cli.{self.verbs[name]}", fromlist=["COMMANDS"])
         return module.COMMANDS[name]  # type: ignore[no-any-return]
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - the same
         with formatter.section("Commands"):
             formatter.write_dl([(name, self.summaries[name]) for name in self.verbs])
 
 
-@click.group(cls=_Lazy, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Lazy,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="braggbook")
-@click.option("--project", type=click.Path(path_type=Path), help="Folder with notebooks/, datasets/, kernels/ [default: found from here].")
+@click.option(
+    "--project",
+    type=click.Path(path_type=Path),
+    help="Folder with notebooks/, datasets/, kernels/ [default: found from here].",
+)
 @click.option("--runs", type=click.Path(path_type=Path), help="Where run folders go [default: PROJECT/runs].")
 @click.pass_context
 def main(context: click.Context, project: Path | None, runs: Path | None) -> None:
@@ -109,14 +117,18 @@ def entry() -> NoReturn:
 def _unforeseen(error: Exception) -> BraggbookError:
     if isinstance(error, OSError) and error.errno in _DISK:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        return StorageError("the disk is full" if full else "cannot write", where=str(error.filename or ""), got=error.strerror or "")
+        return StorageError(
+            "the disk is full" if full else "cannot write",
+            where=str(error.filename or ""),
+            got=error.strerror or "",
+        )
     if os.environ.get(_TRACEBACK):
         raise error
     command = f"{_TRACEBACK}=1 braggbook ..., and report what it prints"
     return InternalError("a fault in Braggbook itself", got=f"{type(error).__name__}: {error}", next_command=command)
 
 
-def _terminate(number: int, frame: Any) -> NoReturn:
+def _terminate(*_: Any) -> NoReturn:
     raise KeyboardInterrupt
 
 

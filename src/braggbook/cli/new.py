@@ -29,7 +29,11 @@ def command(face: Face, kind: str, slug: str) -> None:
         raise InputError("not a slug", wanted="small letters, digits and _, beginning with a letter", got=slug)
     made = _MAKERS[kind](slug, face.settings)
     then = f"braggbook run {slug}" if kind == "notebook" else f"braggbook check {slug}"
-    face.emit({"kind": kind, "slug": slug, "paths": [str(path) for path in made]}, *(Text(f"made  {path}") for path in made), Text(f"next: {then}"))
+    face.emit(
+        {"kind": kind, "slug": slug, "paths": [str(path) for path in made]},
+        *(Text(f"made  {path}") for path in made),
+        Text(f"next: {then}"),
+    )
 
 
 def _notebook(slug: str, settings: Settings) -> list[Path]:

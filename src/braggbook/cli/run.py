@@ -25,8 +25,23 @@ _INTERRUPTED, _FAILED = 130, 3
 
 @click.command("run")
 @click.argument("notebook")
-@click.option("-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter; a number may carry a unit (-p dose_gy='200 cGy').")
-@click.option("-f", "--file", "files", multiple=True, type=click.Path(path_type=Path), metavar="FILE.toml", help="Parameters from a TOML file; -p wins over it.")
+@click.option(
+    "-p",
+    "--parameter",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter; a number may carry a unit (-p dose_gy='200 cGy').",
+)
+@click.option(
+    "-f",
+    "--file",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE.toml",
+    help="Parameters from a TOML file; -p wins over it.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of bb.rng().")
 @click.option("--force", is_flag=True, help="Execute even if this very run is already there.")
 @click.option("--cell-timeout", type=click.FloatRange(1), metavar="SECONDS", help="Stop a cell that takes longer.")
@@ -51,7 +66,13 @@ def command(
     source = find_notebook(notebook, project=settings.project)
     given = read_parameters(parameters, files)
     plan = plan_run(source, given, settings=settings, seed=seed, progress=face.bar)
-    done = run(plan, settings=settings, force=force, progress=face.bar, on_wait=lambda: face.say("another process is executing this run; waiting for it"))
+    done = run(
+        plan,
+        settings=settings,
+        force=force,
+        progress=face.bar,
+        on_wait=lambda: face.say("another process is executing this run; waiting for it"),
+    )
     show_run(face, done)
     if done.record.verdict != "complete":
         raise click.exceptions.Exit(_INTERRUPTED if done.record.verdict == "interrupted" else _FAILED)
@@ -74,7 +95,9 @@ def read_parameters(pairs: tuple[str, ...], files: tuple[Path, ...]) -> dict[str
         try:
             given |= tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise InputError("parameters cannot be read", where=str(path), wanted="a TOML file", got=str(error)) from None
+            raise InputError(
+                "parameters cannot be read", where=str(path), wanted="a TOML file", got=str(error)
+            ) from None
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name.strip():
@@ -101,9 +124,17 @@ def show_run(face: Face, done: Run) -> None:
         lines += [results_table(results), ""]
     if record.failure:
         lines.append(Text(f"{record.verdict}: {record.failure.message}", style="bold red"))
-        lines += [f"  - {i['where']}: {i['what']}; wanted {i['wanted']}, got {i['got'] or 'nothing'}" for i in record.failure.issues]
+        lines += [
+            f"  - {i['where']}: {i['what']}; wanted {i['wanted']}, got {i['got'] or 'nothing'}"
+            for i in record.failure.issues
+        ]
     else:
-        lines.append(Text("complete" + (" (answered from the folder; --force executes again)" if done.cached else ""), style="bold green"))
+        lines.append(
+            Text(
+                "complete" + (" (answered from the folder; --force executes again)" if done.cached else ""),
+                style="bold green",
+            )
+        )
     lines += [f"run     {done.folder}", f"report  {report}"]
     if record.failure:
         lines.append(f"next: open the report, or {done.folder / 'executed.ipynb'}")

@@ -13,7 +13,12 @@ from braggbook.runs.folder import find_run
 from braggbook.runs.verify import Verification, verify
 
 EXIT_CODES = {"identical": 0, "within tolerance": 0, "drifted": 1, "not verifiable": 3}
-_STYLES = {"identical": "bold green", "within tolerance": "green", "drifted": "bold red", "not verifiable": "bold yellow"}
+_STYLES = {
+    "identical": "bold green",
+    "within tolerance": "green",
+    "drifted": "bold red",
+    "not verifiable": "bold yellow",
+}
 
 
 @click.command("verify")
@@ -38,7 +43,14 @@ def shown(found: Verification) -> list[Any]:
     lines: list[Any] = []
     if found.rows:
         rows = [
-            (row.name, row.expected, row.actual, row.tolerance, _mark(row.same, row.identical), f"{row.where} {row.difference}".strip())
+            (
+                row.name,
+                row.expected,
+                row.actual,
+                row.tolerance,
+                _mark(row.same, row.identical),
+                f"{row.where} {row.difference}".strip(),
+            )
             for row in found.rows
         ]
         lines += [table("result", "record", "repeated", "tolerance", "", "difference", rows=rows), ""]

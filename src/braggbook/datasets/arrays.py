@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import xarray as xr
@@ -30,17 +31,13 @@ def open_arrays(path: Path, file: DatasetFile, *, dataset: str = "") -> xr.Datas
     for name, column in file.columns.items():
         variable = column.header or name
         if variable not in arrays.variables:
-            issues.append(
-                Issue(f"no variable {variable!r}", file.path, closest(variable, map(str, arrays.variables)))
-            )
+            issues.append(Issue(f"no variable {variable!r}", file.path, closest(variable, map(str, arrays.variables))))
             continue
         stated = arrays[variable].attrs.setdefault("units", column.unit or "")
         if column.unit is not None and not _same(str(stated), column.unit):
             issues.append(Issue("another unit", f"{file.path}: {variable}", column.unit, str(stated)))
     if issues:
-        raise DatasetError(
-            "the arrays are not what their card says", where=dataset or file.path, issues=issues
-        )
+        raise DatasetError("the arrays are not what their card says", where=dataset or file.path, issues=issues)
     arrays.attrs["dataset"] = dataset
     return arrays
 
@@ -50,10 +47,12 @@ def _opened(path: Path, file: DatasetFile) -> xr.Dataset:
         if file.path.lower().endswith(_NETCDF):
             with xr.open_dataset(path) as lazy:
                 arrays: xr.Dataset = lazy.load()
+        elif not zipfile.is_zipfile(path):
+            raise ValueError("not a ZIP file")
         else:
-            with xr.open_zarr(ZipStore(path, mode="r"), consolidated=None) as lazy:
+            with ZipStore(path, mode="r") as store, xr.open_zarr(store, consolidated=False) as lazy:
                 arrays = lazy.load()
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise DatasetError("xarray cannot read the file", where=file.path, got=reason) from None
     return arrays

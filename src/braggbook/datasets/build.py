@@ -40,7 +40,7 @@ class Proposal:
     notes: tuple[str, ...]  # guesses and gaps that a person should look at
 
 
-def propose_card(
+def propose_card(  # noqa: PLR0913 - each is an option of `braggbook dataset add`
     table: Path,
     *,
     slug: str | None = None,
@@ -83,9 +83,7 @@ def propose_card(
     title = title or asked("title", slug.replace("_", " ").capitalize()) or slug
     license = license or asked("licence (SPDX identifier)", UNLICENSED) or UNLICENSED
     if ask and not authors:
-        authors = [
-            Author(name=name.strip()) for name in ask("authors, divided by ;", "").split(";") if name.strip()
-        ]
+        authors = [Author(name=name.strip()) for name in ask("authors, divided by ;", "").split(";") if name.strip()]
     data = _csv(guesses.columns, len(read.rows))
     file = _file(f"{slugify(table.stem) or slug}.csv", data, guesses)
     card = DatasetCard(
@@ -128,9 +126,7 @@ def _read(table: Path, sheet: str | None) -> Sheet:
         return read_sheet(table, sheet=sheet)
     if table.suffix.lower() not in (*TABLES, ".txt"):
         wanted = ", ".join((*TABLES, ".txt"))
-        raise DatasetError(
-            "not a table that can be read", where=table.name, wanted=wanted, got=shown(table.suffix)
-        )
+        raise DatasetError("not a table that can be read", where=table.name, wanted=wanted, got=shown(table.suffix))
     return read_sheet(table, delimiter=sniff_delimiter(table))
 
 
@@ -226,9 +222,7 @@ def new_dataset(slug: str, *, project: Path) -> Dataset:
         DuplicateName: There is one already.
     """
     columns = {
-        "dose_gy": Column(
-            type="number", unit="Gy", meaning="absorbed dose to water at the cells", minimum=0.0
-        ),
+        "dose_gy": Column(type="number", unit="Gy", meaning="absorbed dose to water at the cells", minimum=0.0),
         "cells_seeded": Column(type="integer", unit="1", meaning="cells seeded in the dish", minimum=1.0),
         "colonies": Column(type="integer", unit="1", meaning="colonies of at least 50 cells", minimum=0.0),
     }

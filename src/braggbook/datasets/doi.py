@@ -84,9 +84,7 @@ def _chosen(record: Record, names: Sequence[str] | None) -> list[RecordFile]:
         raise DatasetError("the record has no files that anyone may download", where=where)
     known = [file.name for file in record.files]
     issues = [
-        Issue(f"no file named {name!r}", where, closest(name, known))
-        for name in names or ()
-        if name not in known
+        Issue(f"no file named {name!r}", where, closest(name, known)) for name in names or () if name not in known
     ]
     chosen = [file for file in record.files if names is None or file.name in names]
     for file in chosen:
@@ -147,9 +145,7 @@ def _with_columns(entry: DatasetFile, path: Path) -> DatasetFile:
         update={
             "columns": columns,
             "delimiter": delimiter if delimiter != DELIMITERS.get(suffix) else None,
-            "missing_as": tuple(
-                dict.fromkeys(text for column in guesses.columns for text in column.empty_as)
-            ),
+            "missing_as": tuple(dict.fromkeys(text for column in guesses.columns for text in column.empty_as)),
         }
     )
     _, issues = check_table(path, described)
@@ -160,9 +156,7 @@ def _with_columns(entry: DatasetFile, path: Path) -> DatasetFile:
 
 def _card(record: Record, entries: tuple[DatasetFile, ...]) -> DatasetCard:
     version = f", version {record.version}" if record.version else ""
-    source = Source(
-        id=f"zenodo_{record.id}", citation=record.citation, doi=record.doi, url=record.page or None
-    )
+    source = Source(id=f"zenodo_{record.id}", citation=record.citation, doi=record.doi, url=record.page or None)
     return DatasetCard(
         title=record.title, version=1, license=record.license, abstract=record.description,
         provenance=f"Taken unchanged from the record doi:{record.doi}{version} by `braggbook dataset add`.",

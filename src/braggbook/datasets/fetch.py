@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-import pooch  # type: ignore[import-untyped]
+import pooch
 
 from braggbook.datasets.catalogue import Dataset
 from braggbook.datasets.record import Record, RecordFile, parse_record
@@ -36,9 +36,7 @@ _CHUNK_BYTES = 1 << 18
 _LARGEST_RECORD_BYTES = 50_000_000  # of a record's description, far above the largest seen
 _STALE_S = 86_400.0  # a partial download that nobody has written to for a day was abandoned
 _DOI_FILE = re.compile(r"doi:(10\.[0-9]+/zenodo\.[0-9]+)/(.+)")
-_RECORD = re.compile(
-    r"(?:https?://[^/]+/records?/|(?:doi:|https?://(?:dx\.)?doi\.org/)?10\.[0-9]+/zenodo\.)([0-9]+)/?"
-)
+_RECORD = re.compile(r"(?:https?://[^/]+/records?/|(?:doi:|https?://(?:dx\.)?doi\.org/)?10\.[0-9]+/zenodo\.)([0-9]+)/?")
 _NO = range(400, 500)  # a server's statuses that mean no ...
 _LATER = (408, 425, 429)  # ... but for these, which mean not now
 
@@ -122,12 +120,7 @@ def steps(progress: Progress, done: int, note: str) -> Callable[[int], None]:
 
 def _fetch(dataset: Dataset, file: DatasetFile, places: _Places, step: Callable[[int], None]) -> Path:
     search = Search(dataset, file)
-    found = (
-        search.beside()
-        or search.in_packages()
-        or search.in_mirror(places.mirror)
-        or search.in_cache(places.cache)
-    )
+    found = search.beside() or search.in_packages() or search.in_mirror(places.mirror) or search.in_cache(places.cache)
     if found:
         return found
     network: NetworkError | None = None
@@ -152,12 +145,8 @@ def _nowhere(search: Search, network: NetworkError | None) -> Exception:
     if search.mismatch is not None and network is None:
         search.mismatch.issues = tuple(search.tried)
         return search.mismatch
-    kind, what = (
-        (NetworkError, "the download failed") if network else (DatasetMissing, "no source has the file")
-    )
-    return kind(
-        what, where=where, wanted=f"sha256 {search.file.sha256}", issues=search.tried, next_command=command
-    )
+    kind, what = (NetworkError, "the download failed") if network else (DatasetMissing, "no source has the file")
+    return kind(what, where=where, wanted=f"sha256 {search.file.sha256}", issues=search.tried, next_command=command)
 
 
 def _download_to_cache(url: str, file: DatasetFile, places: _Places, step: Callable[[int], None]) -> Path:
@@ -227,7 +216,7 @@ def read_record(doi: str, *, archive: str = ZENODO) -> Record:
     with _refusal_as_missing(url):
         _download(url, sink)
     try:
-        return parse_record(json.loads(body.getvalue()), url=url)
+        return parse_record(json.loads(body.getvalue()))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         got = f"{type(error).__name__}: {error}"
         raise NetworkError("the server did not answer with a record", where=url, got=got) from error

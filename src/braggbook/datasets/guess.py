@@ -122,9 +122,7 @@ def _name_issues(columns: Sequence[GuessedColumn], sheet: Sheet) -> list[Issue]:
         headers = [column.header for column in columns if column.name == name]
         if times > 1 and len(set(headers)) > 1:
             got = " and ".join(map(shown, headers))
-            issues.append(
-                Issue(f"two columns get one name, {name}", f"{sheet.name}: row 1", "other headers", got)
-            )
+            issues.append(Issue(f"two columns get one name, {name}", f"{sheet.name}: row 1", "other headers", got))
     return issues
 
 
@@ -165,9 +163,7 @@ class _Column:
         meaning = self._meaning()
         missing = any(not cell for cell in cells)
         # A unit that is not known is an issue already; "1" only completes the entry, so that the work goes on.
-        column = Column(
-            type=kind, meaning=meaning, unit=unit or ("1" if kind in NUMERIC else None), missing=missing
-        )
+        column = Column(type=kind, meaning=meaning, unit=unit or ("1" if kind in NUMERIC else None), missing=missing)
         name = column_name(self.header.stem, column.unit)
         return GuessedColumn(self.header.text, name, column, cells, empty_as)
 
@@ -201,11 +197,7 @@ class _Column:
         if 2 * dates > len(filled):
             return "date"
         if 2 * numbers > len(filled) or (numbers and self.header.unit):
-            return (
-                "integer"
-                if all(INTEGER.fullmatch(cell) for cell in filled if NUMBER.fullmatch(cell))
-                else "number"
-            )
+            return "integer" if all(INTEGER.fullmatch(cell) for cell in filled if NUMBER.fullmatch(cell)) else "number"
         return "boolean" if all(cell.lower() in _TRUTH for cell in filled) else "text"
 
     def _cleaned(self, kind: ColumnType) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -277,15 +269,11 @@ class _Column:
                 or self.header.text
             )
         if not guess:
-            self.notes.append(
-                f"column {self.header.text}: its meaning is not known; the card repeats the header"
-            )
+            self.notes.append(f"column {self.header.text}: its meaning is not known; the card repeats the header")
         return guess or self.header.text
 
 
-_HIGHEST_SURVIVAL = (
-    2.0  # a plating efficiency of the control that came out low gives a little above 1, never twice
-)
+_HIGHEST_SURVIVAL = 2.0  # a plating efficiency of the control that came out low gives a little above 1, never twice
 
 
 def _is_number(cell: str) -> bool:

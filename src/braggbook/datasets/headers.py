@@ -23,9 +23,7 @@ SUFFIXES = {
     "percent": "%", "pct": "%",
 }  # fmt: skip
 _TIMES = {"s": "s", "sec": "s", "min": "min", "h": "h", "hr": "h", "hours": "h", "d": "d", "days": "d"}
-_TIME_STEMS = re.compile(
-    r"(^|_)(time|duration|interval|delay|incubation|interfraction|half_life|after|repair)(_|$)"
-)
+_TIME_STEMS = re.compile(r"(^|_)(time|duration|interval|delay|incubation|interfraction|half_life|after|repair)(_|$)")
 _BRACKETS = re.compile(r"(.*?)[\s_,]*[\[(]([^\[\]()]+)[\])]\s*")
 _DIVIDED = re.compile(r"(.*\S)\s*[/,]\s*(\S+)")
 _TELLING = re.compile(r"Gy|[kM]eV|[uµμmc]m|Sv|Bq|%")  # symbols that nothing else is spelled like

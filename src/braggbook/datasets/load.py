@@ -51,9 +51,7 @@ def load(
         DatasetError: The card or the file cannot be used.
     """
     if to not in ("pandas", "xarray"):
-        raise InputError(
-            "not something that a dataset is opened as", wanted="to='pandas' or 'xarray'", got=repr(to)
-        )
+        raise InputError("not something that a dataset is opened as", wanted="to='pandas' or 'xarray'", got=repr(to))
     dataset, entry, path = locate(reference, file=file)
     if is_arrays(entry):
         if to == "pandas":

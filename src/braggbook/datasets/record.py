@@ -60,12 +60,11 @@ class Record:
         return f"{names} ({self.year or 'no year'}). {self.title}. doi:{self.doi}"
 
 
-def parse_record(answer: Mapping[str, Any], *, url: str) -> Record:
+def parse_record(answer: Mapping[str, Any]) -> Record:
     """Reads the answer of a server to a question for a record.
 
     Args:
         answer: Its JSON.
-        url: The address that was asked.
 
     Raises:
         KeyError, TypeError, ValueError: It is not a record.
@@ -83,7 +82,7 @@ def parse_record(answer: Mapping[str, Any], *, url: str) -> Record:
         year=str(metadata.get("publication_date") or "")[:4],
         version=str(metadata.get("version") or ""),
         page=str(answer.get("links", {}).get("self_html") or ""),
-        files=tuple(_file(entry, url) for entry in answer.get("files", ())),
+        files=tuple(_file(entry) for entry in answer.get("files", ())),
         notes=tuple(notes),
     )
 
@@ -106,13 +105,11 @@ def _license(metadata: Mapping[str, Any], notes: list[str]) -> str:
         return check_license(_LEGACY_LICENSES.get(name.lower(), name))
     except ValueError:
         reference = "LicenseRef-" + (re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip("-") or "not-stated")
-        notes.append(
-            f"the record's licence is not an SPDX one; the card says {reference}, and no copy is allowed"
-        )
+        notes.append(f"the record's licence is not an SPDX one; the card says {reference}, and no copy is allowed")
         return reference
 
 
-def _file(entry: Mapping[str, Any], url: str) -> RecordFile:
+def _file(entry: Mapping[str, Any]) -> RecordFile:
     name, checksum = str(entry["key"]), str(entry["checksum"])
     algorithm, _, digest = checksum.partition(":")
     if re.fullmatch(f"[0-9a-f]{{{_CHECKSUMS.get(algorithm, 1)}}}", digest) is None:
@@ -129,7 +126,7 @@ class _Text(html.parser.HTMLParser):
         self.parts: list[str] = []
         self._hidden = 0
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
         self._hidden += tag in ("script", "style")
         self.parts.append(" ")
 

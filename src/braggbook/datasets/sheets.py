@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import openpyxl  # type: ignore[import-untyped]
-from openpyxl.utils.exceptions import InvalidFileException  # type: ignore[import-untyped]
+import openpyxl
+from openpyxl.utils.exceptions import InvalidFileException
 
 from braggbook.errors import DatasetError, Issue, closest
 from braggbook.formats.common import shown
@@ -44,9 +44,7 @@ class Sheet:
 Row = tuple[int, list[str]]
 
 
-def read_sheet(
-    path: Path, *, name: str = "", delimiter: str | None = None, sheet: str | None = None
-) -> Sheet:
+def read_sheet(path: Path, *, name: str = "", delimiter: str | None = None, sheet: str | None = None) -> Sheet:
     """Reads a table.
 
     Args:
@@ -105,9 +103,7 @@ def _text_rows(text: str, name: str, delimiter: str) -> tuple[list[Row], list[Is
         for number, cells in enumerate(reader, start=1):
             rows.append((number, [cell.strip() for cell in cells]))
     except csv.Error as error:
-        return rows, [
-            Issue("cannot divide the row into cells", f"{name}: row {len(rows) + 1}", got=str(error))
-        ]
+        return rows, [Issue("cannot divide the row into cells", f"{name}: row {len(rows) + 1}", got=str(error))]
     return rows, []
 
 
@@ -139,9 +135,7 @@ def _worksheet(data: bytes, name: str, sheet: str | None, *, values: bool) -> An
     try:
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=values)
     except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, OSError, SyntaxError) as error:
-        raise DatasetError(
-            "not a workbook", where=name, wanted=".xlsx without a password", got=str(error)
-        ) from None
+        raise DatasetError("not a workbook", where=name, wanted=".xlsx without a password", got=str(error)) from None
     names = book.sheetnames
     if sheet is None and len(names) > 1:
         listed = ", ".join(shown(title) for title in names)
@@ -151,9 +145,7 @@ def _worksheet(data: bytes, name: str, sheet: str | None, *, values: bool) -> An
         raise DatasetError(f"no sheet named {sheet!r}", where=name, wanted=closest(sheet, names))
     worksheet = book[sheet or names[0]]
     if not hasattr(worksheet, "reset_dimensions"):
-        raise DatasetError(
-            "the sheet is a chart", where=name, wanted="a sheet of cells", got=shown(worksheet.title)
-        )
+        raise DatasetError("the sheet is a chart", where=name, wanted="a sheet of cells", got=shown(worksheet.title))
     worksheet.reset_dimensions()  # other programs write a wrong one
     return worksheet
 

@@ -66,9 +66,7 @@ def check_table(path: Path, file: DatasetFile) -> tuple[pd.DataFrame, list[Issue
     """
     if not file.columns:
         wanted = "[files.columns.<name>] with type, unit and meaning"
-        raise DatasetError(
-            "the card does not describe the columns of this table", where=file.path, wanted=wanted
-        )
+        raise DatasetError("the card does not describe the columns of this table", where=file.path, wanted=wanted)
     sheet = read_sheet(path, name=file.path, delimiter=file.delimiter, sheet=file.sheet)
     issues = [*sheet.issues, *_column_issues(sheet, file)]
     by_header = {column.header or name: (name, column) for name, column in file.columns.items()}
@@ -87,9 +85,7 @@ def check_table(path: Path, file: DatasetFile) -> tuple[pd.DataFrame, list[Issue
 class _Place:
     """Where a column's cells are, and the list that takes what is wrong with them."""
 
-    def __init__(
-        self, path: str, column: str, numbers: Sequence[int], found: list[tuple[int, Issue]]
-    ) -> None:
+    def __init__(self, path: str, column: str, numbers: Sequence[int], found: list[tuple[int, Issue]]) -> None:
         self.path = path
         self.column = column
         self.numbers = numbers
@@ -117,8 +113,7 @@ def _column_issues(sheet: Sheet, file: DatasetFile) -> list[Issue]:
     absent = [Issue(f"no column {header!r}", where) for header in wanted if header not in sheet.header]
     extra = [header for header in sheet.header if header and header not in wanted]
     unknown = [
-        Issue(f"a column that the card does not have: {header!r}", where, closest(header, wanted))
-        for header in extra
+        Issue(f"a column that the card does not have: {header!r}", where, closest(header, wanted)) for header in extra
     ]
     return absent + unknown
 
@@ -151,9 +146,9 @@ def to_xarray(frame: pd.DataFrame) -> xr.Dataset:
 
 
 def _plain(column: pd.Series[Any]) -> np.ndarray[Any, Any]:
-    """Returns a column as a NumPy array of a type that every array format can hold."""
+    """Returns a column as a NumPy array of a type that Zarr and NetCDF can hold."""
     if isinstance(column.dtype, pd.StringDtype):
-        return np.asarray(column.fillna("").to_list(), dtype=np.str_)
+        return np.asarray(column.fillna("").to_list(), dtype=object)
     if isinstance(column.dtype, (pd.Int64Dtype, pd.BooleanDtype)):
         missing = bool(column.isna().any())
         whole = np.int64 if isinstance(column.dtype, pd.Int64Dtype) else np.bool_

@@ -11,7 +11,7 @@ from braggbook.datasets.catalogue import Dataset
 from braggbook.datasets.fetch import ZENODO, fetch_file
 from braggbook.datasets.sheets import TABLES
 from braggbook.datasets.tables import check_table
-from braggbook.errors import DatasetError, Issue, closest
+from braggbook.errors import DatasetError, DatasetMissing, HashMismatch, Issue, closest
 from braggbook.formats.dataset import DatasetFile
 from braggbook.progress import Progress, Silent
 
@@ -42,17 +42,22 @@ def verify_dataset(
         for done, file in enumerate(dataset.card.files):
             progress.step(done, file.path)
             try:
-                path = fetch_file(
-                    dataset, file, cache=cache, mirror=mirror, archive=archive, download=download
-                )
+                path = fetch_file(dataset, file, cache=cache, mirror=mirror, archive=archive, download=download)
                 issues += _content_issues(dataset, file, path)
             except DatasetError as error:
-                issues.append(Issue(error.what, error.where, error.wanted, error.got))
-                issues += error.issues
+                issues += _as_issues(error)
         progress.step(len(dataset.card.files))
     finally:
         progress.stop()
     return issues
+
+
+def _as_issues(error: DatasetError) -> list[Issue]:
+    """Returns what an error says as findings; the places where a file was looked for make one."""
+    if isinstance(error, (DatasetMissing, HashMismatch)):
+        tried = "; ".join(f"{issue.where}: {issue.what}" for issue in error.issues)
+        return [Issue(error.what, error.where, error.wanted, error.got or tried)]
+    return list(error.issues) or [Issue(error.what, error.where, error.wanted, error.got)]
 
 
 def _content_issues(dataset: Dataset, file: DatasetFile, path: Path) -> list[Issue]:
@@ -72,6 +77,4 @@ def _source_issues(dataset: Dataset, file: DatasetFile, frame: pd.DataFrame) -> 
         return []
     where = f"{dataset.slug}/{file.path}: column {SOURCE_COLUMN}"
     unknown = [text for text in frame[SOURCE_COLUMN].dropna().unique() if text not in known]
-    return [
-        Issue(f"no source with the id {text!r} in the card", where, closest(text, known)) for text in unknown
-    ]
+    return [Issue(f"no source with the id {text!r} in the card", where, closest(text, known)) for text in unknown]

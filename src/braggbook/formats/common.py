@@ -81,7 +81,8 @@ def check_unit(text: str) -> str:
     try:
         parse_unit(text)
     except UnitError as error:
-        raise refusal(error.what, wanted=error.wanted, got=shown(text)) from None
+        got = "" if repr(text) in error.what else shown(text)
+        raise refusal(error.what, wanted=error.wanted, got=got) from None
     return text
 
 
@@ -134,6 +135,7 @@ def check_relative_path(text: str) -> str:
 Slug = Annotated[str, AfterValidator(check_slug)]
 License = Annotated[str, AfterValidator(check_license)]
 KnownUnit = Annotated[str, AfterValidator(check_unit)]
+Location = tuple[int | str, ...]
 Orcid = Annotated[str, AfterValidator(check_orcid)]
 Doi = Annotated[str, AfterValidator(check_doi)]
 RelativePath = Annotated[str, AfterValidator(check_relative_path)]
@@ -168,23 +170,26 @@ def issues_from(
         known: The model that was read into; gives the closest names for unknown keys.
         lines: The line of each key path, as :func:`toml_lines` returns it.
     """
-    return tuple(_issue(details, where, known, lines or {}) for details in error.errors(include_url=False))
+    found = []
+    for details in error.errors(include_url=False):
+        location = tuple(part for part in details["loc"] if part != "[key]")  # pydantic's mark of a key itself
+        line, path = _place(location[:-1] if details["type"] == "missing" else location, lines or {})
+        place = f"{where}:{line} {path}" if line else f"{where} {path}"
+        found.append((line, _issue(details, location, place.rstrip(), known)))
+    return tuple(issue for _, issue in sorted(found, key=lambda pair: pair[0]))
 
 
-def _issue(
-    details: ErrorDetails, where: str, known: type[BaseModel] | None, lines: Mapping[str, int]
-) -> Issue:
-    location, kind = details["loc"], details["type"]
-    path = dotted(location)
+def _issue(details: ErrorDetails, location: Location, place: str, known: type[BaseModel] | None) -> Issue:
+    kind = details["type"]
     if kind == "missing":
-        place = _place(where, location[:-1], lines)
         return Issue(f"the key {location[-1]!r} is missing", place)
-    place = _place(where, location, lines) if path else where
     if kind == "extra_forbidden":
         return Issue(f"unknown key {str(location[-1])!r}", place, _nearest(location, known))
     if kind == "braggbook":
         context = details["ctx"]
         return Issue(context["what"], place, context["wanted"], context["got"])
+    if kind == "string_too_short":
+        return Issue("an empty text", place)
     if kind in _WANTED:
         return Issue("a value of another type", place, _WANTED[kind], shown(details["input"]))
     message = details["msg"].removeprefix("Value error, ")
@@ -209,14 +214,16 @@ _WANTED = {
 }
 
 
-def _place(where: str, location: tuple[int | str, ...], lines: Mapping[str, int]) -> str:
+def _place(location: Location, lines: Mapping[str, int]) -> tuple[int, str]:
+    """Returns the line (0 when it is not known) and the key path."""
     for depth in range(len(location), 0, -1):
-        if line := lines.get(dotted(location[:depth])):
-            return f"{where}:{line} {dotted(location)}"
-    return f"{where} {dotted(location)}".rstrip()
+        path = dotted(location[:depth])
+        if line := lines.get(path) or lines.get(f"{path}[0]"):
+            return line, dotted(location)
+    return 0, dotted(location)
 
 
-def _nearest(location: tuple[int | str, ...], known: type[BaseModel] | None) -> str:
+def _nearest(location: Location, known: type[BaseModel] | None) -> str:
     model: Any = known
     for part in location[:-1]:
         model = _descend(model, part)
@@ -283,7 +290,8 @@ def read_toml(
         where = f"{path}:{line}"
         raise error(f"the {what} is not UTF-8 text", where=where, got=got, next_command=convert) from None
     except (tomllib.TOMLDecodeError, RecursionError) as reason:
-        where, got = str(path), str(reason)
+        where = str(path)
+        got = "lists inside lists without end" if isinstance(reason, RecursionError) else str(reason)
         raise error(f"the {what} is not TOML", where=where, got=got, next_command=next_command) from None
 
 

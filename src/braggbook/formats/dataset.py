@@ -26,7 +26,6 @@ from braggbook.formats.common import (
     License,
     RelativePath,
     Slug,
-    check_doi,
     check_slug,
     issues_from,
     read_toml,
@@ -37,6 +36,7 @@ from braggbook.formats.common import (
 DATASET_FORMAT = "braggbook.dataset/1"
 CARD_NAME = "dataset.toml"
 _FORMAT = re.compile(r"braggbook\.dataset/([1-9]\d*)")
+_DOI_FILE = re.compile(r"doi:10\.[0-9]{4,9}/[^/\s]+/\S.*")
 _THIS_MACHINE = {"127.0.0.1", "::1", "localhost"}
 NUMERIC = ("number", "integer")
 
@@ -84,9 +84,7 @@ class Column(FormatModel):
         allowed = types.get(self.type, (int,))
         for value in self.values:
             if not isinstance(value, allowed) or (isinstance(value, bool) and self.type != "boolean"):
-                raise refusal(
-                    "a listed value is not of the column's type", wanted=self.type, got=shown(value)
-                )
+                raise refusal("a listed value is not of the column's type", wanted=self.type, got=shown(value))
         return self
 
 
@@ -115,9 +113,7 @@ class FileOrigin(FormatModel):
         if (self.package is None) == (self.url is None):
             wanted = "package and path, or url"
             raise refusal("a source of a file is either a package or an address", wanted=wanted)
-        if (self.package is None) != (self.path is None) or (
-            self.version is not None and self.package is None
-        ):
+        if (self.package is None) != (self.path is None) or (self.version is not None and self.package is None):
             raise refusal("path and version belong to a package", wanted="package and path together")
         return self
 
@@ -131,10 +127,8 @@ def check_url(url: str) -> str:
     """
     wanted = "https://..., or doi:10.5281/zenodo.<number>/<file name>"
     if url.startswith("doi:"):
-        doi, _, name = url.removeprefix("doi:").rpartition("/")
-        if not name:
-            raise refusal("an address that names no file", wanted=wanted, got=shown(url))
-        check_doi(doi)
+        if _DOI_FILE.fullmatch(url) is None:
+            raise refusal("an address that names no file of a DOI", wanted=wanted, got=shown(url))
         return url
     try:
         parts = urllib.parse.urlsplit(url)
@@ -145,9 +139,7 @@ def check_url(url: str) -> str:
     if not host or not secure or any(character.isspace() for character in url):
         raise refusal("not an address that files are fetched from", wanted=wanted, got=shown(url))
     if user:
-        raise refusal(
-            "an address with a user name or password", wanted=wanted
-        )  # which the message does not repeat
+        raise refusal("an address with a user name or password", wanted=wanted)  # which the message does not repeat
     return url
 
 
@@ -157,9 +149,7 @@ class DatasetFile(FormatModel):
     path: RelativePath
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     bytes: Annotated[int, Field(ge=0)]
-    copy_allowed: bool = Field(
-        default=True, validation_alias="copy", serialization_alias="copy"
-    )  # into a run
+    copy_allowed: bool = Field(default=True, validation_alias="copy", serialization_alias="copy")  # into a run
     sheet: Text | None = None  # of a workbook with several
     delimiter: Literal[",", ";", "\t"] | None = None  # where the suffix does not tell it
     missing_as: tuple[str, ...] = _tuple()  # texts that stand for an empty cell, for example NA
@@ -242,7 +232,7 @@ class DatasetCard(FormatModel):
     abstract: str = ""
     authors: tuple[Author, ...] = _tuple()  # who compiled this dataset
     sources: tuple[Source, ...] = _tuple()
-    files: Annotated[tuple[DatasetFile, ...], Field(strict=False, min_length=1)]
+    files: Annotated[tuple[DatasetFile, ...], Field(strict=False)]
     experiment: Experiment | None = None
 
     @field_validator("sources")
@@ -255,6 +245,8 @@ class DatasetCard(FormatModel):
     @field_validator("files")
     @classmethod
     def _files_differ(cls, files: tuple[DatasetFile, ...]) -> tuple[DatasetFile, ...]:
+        if not files:
+            raise refusal("a dataset without files", wanted="[[files]] with path, sha256 and bytes")
         if twice := _repeated(file.path for file in files):
             raise refusal("two files have one path", got=", ".join(twice))
         return files
@@ -285,9 +277,7 @@ def read_card(path: Path) -> DatasetCard:
     except ValidationError as error:
         issues += issues_from(error, where=where, known=DatasetCard, lines=lines)
     if issues:
-        raise DatasetError(
-            "the dataset card cannot be used", where=str(path), issues=issues, next_command=check
-        )
+        raise DatasetError("the dataset card cannot be used", where=str(path), issues=issues, next_command=check)
     return card
 
 
@@ -303,9 +293,7 @@ def _check_format(keys: dict[str, Any], path: Path, check: str) -> None:
             where=f"{path} format", wanted=DATASET_FORMAT, got=shown(text),
             next_command="python3 -m pip install --upgrade braggbook",
         )  # fmt: skip
-    what = (
-        "not a dataset card: its format is not known" if "format" in keys else "the key 'format' is missing"
-    )
+    what = "not a dataset card: its format is not known" if "format" in keys else "the key 'format' is missing"
     got = shown(text) if "format" in keys else ""
     wanted = f'format = "{DATASET_FORMAT}"'
     raise DatasetError(what, where=str(path), wanted=wanted, got=got, next_command=check)
@@ -370,6 +358,4 @@ def _item(value: Any) -> Any:
 
 
 def _is_table(value: Any) -> bool:
-    return isinstance(value, dict) or (
-        isinstance(value, (list, tuple)) and bool(value) and isinstance(value[0], dict)
-    )
+    return isinstance(value, dict) or (isinstance(value, (list, tuple)) and bool(value) and isinstance(value[0], dict))

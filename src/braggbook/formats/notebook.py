@@ -37,7 +37,9 @@ class ResultSpec(FormatModel):
 
     kind: Literal["scalar", "table", "dataset", "figure"] = "scalar"
     unit: KnownUnit | None = None
-    units: dict[str, KnownUnit] = Field(default_factory=dict, description="of a table's columns or a dataset's variables")
+    units: dict[str, KnownUnit] = Field(
+        default_factory=dict, description="of a table's columns or a dataset's variables"
+    )
     rtol: Annotated[float, Field(ge=0)] = DEFAULT_RTOL
     atol: Annotated[float, Field(ge=0)] = DEFAULT_ATOL
     missing: bool = Field(False, description="may a table or dataset have missing values?")
@@ -61,6 +63,7 @@ class Goal(FormatModel):
 
     @property
     def status(self) -> Literal["open", "answered"]:
+        """Whether a declared result answers the question."""
         return "answered" if self.answered_by else "open"
 
 

@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, mod
 from braggbook.formats.common import KnownUnit, Slug
 
 MIME = "application/vnd.braggbook.result.v1+json"
-RESULTS_FORMAT = "braggbook.results/1"
 
 
 class _Model(BaseModel):
@@ -109,5 +108,5 @@ result_adapter: TypeAdapter[Result] = TypeAdapter(Result)
 class ResultsFile(_Model):
     """``results.json`` of a run: every declared result by name. Figures' drawings lie beside it as files."""
 
-    format: Literal["braggbook.results/1"] = RESULTS_FORMAT
+    format: Literal["braggbook.results/1"] = "braggbook.results/1"
     results: dict[Slug, Result]

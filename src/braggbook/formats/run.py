@@ -94,7 +94,7 @@ class Identity(_Model):
 class RunRecord(_Model):
     """Everything about a run but its results, which lie in ``results.json`` beside it."""
 
-    format: Literal["braggbook.run/1"] = RUN_FORMAT
+    format: Literal["braggbook.run/1"] = "braggbook.run/1"
     id: Annotated[str, Field(pattern=r"^[0-9a-f]{24}$")]
     verdict: Verdict
     failure: Failure | None = None

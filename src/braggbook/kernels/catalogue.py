@@ -29,10 +29,12 @@ class Kernel:
 
     @property
     def lock_path(self) -> Path:
+        """Where the lock lies."""
         return self.folder / LOCK
 
     @property
     def lock_sha256(self) -> str:
+        """The digest that keys the kernel's environment."""
         return sha256_file(self.lock_path)
 
 

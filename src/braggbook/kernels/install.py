@@ -24,6 +24,13 @@ from braggbook.kernels.lock import installed_here, read_pins, unmet_pins, uv_com
 _COMPLETE = "braggbook.json"  # written last: an environment without it was interrupted
 
 
+_FACTS = """
+import json, platform, importlib.metadata as metadata
+names = {d.metadata["Name"].lower().replace("_", "-").replace(".", "-"): d.version for d in metadata.distributions()}
+print(json.dumps([platform.python_version(), names]))
+"""
+
+
 @dataclass(frozen=True)
 class KernelEnvironment:
     """A Python that has a kernel's locked packages."""
@@ -44,7 +51,9 @@ def choose_environment(kernel: Kernel, *, cache: Path) -> KernelEnvironment:
     installed = installed_here()
     issues = unmet_pins(read_pins(kernel.lock_path), installed)
     if not issues:
-        return KernelEnvironment(Path(sys.executable), Path(sys.prefix), platform.python_version(), installed, "current")
+        return KernelEnvironment(
+            Path(sys.executable), Path(sys.prefix), platform.python_version(), installed, "current"
+        )
     folder = environment_folder(kernel, cache=cache)
     if (folder / _COMPLETE).is_file():
         return _read(folder)
@@ -85,10 +94,15 @@ def _make(folder: Path, kernel: Kernel) -> None:
     hashes = ["--require-hashes"] if "--hash=" in lock.read_text(encoding="utf-8") else []
     _call([*uv, "venv", "--quiet", "--python", sys.executable, str(folder)], kernel)
     python = folder / "bin" / "python"
-    _call([*uv, "pip", "sync", "--quiet", "--compile-bytecode", "--python", str(python), *hashes, str(lock)], kernel)
-    facts = "import json,platform,importlib.metadata as m;print(json.dumps([platform.python_version(),{d.metadata['Name'].lower().replace('_','-'):d.version for d in m.distributions()}]))"
-    version, packages = json.loads(_call([str(python), "-c", facts], kernel))
-    write_json(folder / _COMPLETE, {"python_version": version, "packages": packages, "lock_sha256": sha256_file(lock)})
+    _call(
+        [*uv, "pip", "sync", "--quiet", "--compile-bytecode", "--python", str(python), *hashes, str(lock)],
+        kernel,
+    )
+    version, packages = json.loads(_call([str(python), "-c", _FACTS], kernel))
+    write_json(
+        folder / _COMPLETE,
+        {"python_version": version, "packages": packages, "lock_sha256": sha256_file(lock)},
+    )
 
 
 def _call(command: list[str], kernel: Kernel) -> str:

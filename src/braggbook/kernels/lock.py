@@ -38,7 +38,9 @@ def read_pins(path: Path) -> list[Requirement]:
         try:
             pin = Requirement(text)
         except InvalidRequirement as error:
-            raise InputError("not a pin", where=f"{path.name}, entry {number}", wanted="name==version", got=str(error)) from None
+            raise InputError(
+                "not a pin", where=f"{path.name}, entry {number}", wanted="name==version", got=str(error)
+            ) from None
         if [spec.operator for spec in pin.specifier] != ["=="]:
             raise InputError("not a pin", where=f"{path.name}, entry {number}", wanted="name==version", got=text)
         pins.append(pin)
@@ -47,7 +49,7 @@ def read_pins(path: Path) -> list[Requirement]:
 
 def needed_here(pins: Iterable[Requirement], environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """Returns the pins that apply on this machine and Python: version by canonical name."""
-    facts = dict(environment or default_environment())
+    facts: dict[str, str] = {k: str(v) for k, v in (environment or default_environment()).items()}
     applying = [pin for pin in pins if pin.marker is None or pin.marker.evaluate({**facts, "extra": ""})]
     return {canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in applying}
 
@@ -81,7 +83,9 @@ def lock_findings(kernel: Kernel, *, project: Path) -> list[Issue]:
         resolution = {(canonicalize_name(pin.name), str(pin.specifier)) for pin in read_pins(shared)}
         for pin in read_pins(kernel.lock_path):
             if (canonicalize_name(pin.name), str(pin.specifier)) not in resolution:
-                issues.append(Issue("not in the project's resolution", where, PROJECT_LOCK, f"{pin.name}{pin.specifier}"))
+                issues.append(
+                    Issue("not in the project's resolution", where, PROJECT_LOCK, f"{pin.name}{pin.specifier}")
+                )
     return issues
 
 
@@ -93,7 +97,9 @@ def require_locked(kernel: Kernel, *, project: Path) -> None:
     """
     if issues := lock_findings(kernel, project=project):
         next_command = f"braggbook kernel lock {kernel.slug}"
-        raise LockDrift("the kernel's lock has drifted", where=kernel.slug, issues=issues[:20], next_command=next_command)
+        raise LockDrift(
+            "the kernel's lock has drifted", where=kernel.slug, issues=issues[:20], next_command=next_command
+        )
 
 
 def make_lock(folder: Path, *, project: Path) -> Path:
@@ -109,7 +115,9 @@ def make_lock(folder: Path, *, project: Path) -> Path:
         command += ["--constraints", str(project / PROJECT_LOCK)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=project)
     if done.returncode:
-        raise NetworkError("the requirements could not be resolved", where=str(requirements), got=done.stderr.strip()[-2000:])
+        raise NetworkError(
+            "the requirements could not be resolved", where=str(requirements), got=done.stderr.strip()[-2000:]
+        )
     write_text(folder / LOCK, f"{_HEADER}{sha256_file(requirements)}\n{done.stdout}")
     return folder / LOCK
 
@@ -125,7 +133,7 @@ def freeze_lock(folder: Path) -> Path:
 
 
 def _closure(wanted: list[Requirement]) -> dict[str, str]:
-    facts = dict(default_environment())
+    facts: dict[str, str] = {k: str(v) for k, v in default_environment().items()}
     found: dict[str, str] = {}
     queue = [(item.name, frozenset(item.extras)) for item in wanted]
     seen = set()
@@ -153,6 +161,13 @@ def uv_command() -> list[str]:
     if path := os.environ.get("UV") or shutil.which("uv"):
         return [path]
     for python in (sys.executable, shutil.which("python3") or ""):
-        if python and subprocess.run([python, "-m", "uv", "--version"], capture_output=True, check=False).returncode == 0:
+        if (
+            python
+            and subprocess.run([python, "-m", "uv", "--version"], capture_output=True, check=False).returncode == 0
+        ):
             return [python, "-m", "uv"]
-    raise InputError("uv is not installed", wanted="uv, which resolves and installs", next_command="python3 -m pip install uv")
+    raise InputError(
+        "uv is not installed",
+        wanted="uv, which resolves and installs",
+        next_command="python3 -m pip install uv",
+    )

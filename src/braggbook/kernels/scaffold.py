@@ -43,7 +43,10 @@ def new_kernel(slug: str, *, project: Path) -> Path:
         part = Path(tempfile.mkdtemp(dir=target.parent, prefix=".new-"))
         try:
             title = slug.replace("_", " ").capitalize()
-            write_text(part / CARD, f'format = "braggbook.kernel/1"\ntitle = "{title}"\nlanguage = "python"\ndescription = ""\n')
+            write_text(
+                part / CARD,
+                f'format = "braggbook.kernel/1"\ntitle = "{title}"\nlanguage = "python"\ndescription = ""\n',
+            )
             argv = ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
             write_json(part / SPEC, {"argv": argv, "display_name": f"Braggbook {slug}", "language": "python"})
             write_text(part / REQUIREMENTS, _REQUIREMENTS.format(slug=slug))

@@ -1,0 +1,1 @@
+"""The experiment notebook: its contract, parameters and declared results."""

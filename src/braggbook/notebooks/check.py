@@ -12,11 +12,21 @@ from braggbook.notebooks.source import Notebook, read_node, read_notebook
 _SEEDED_ELSEWHERE = "bb.rng(), whose seed the run records"
 # Calls that draw from a generator nobody seeded; a generator made from a seed is a variable, and passes.
 _GLOBAL_GENERATORS = ("np.random.", "numpy.random.", "random.")
-_SEEDING = {"default_rng", "SeedSequence", "Generator", "RandomState", "Random", "seed", "PCG64", "Philox", "MT19937"}
+_SEEDING = {
+    "default_rng",
+    "SeedSequence",
+    "Generator",
+    "RandomState",
+    "Random",
+    "seed",
+    "PCG64",
+    "Philox",
+    "MT19937",
+}
 
 
 def check_notebook(path: Path) -> list[Issue]:
-    """Returns every finding: contract, stripped outputs, calls that contradict the front matter, unseeded randomness."""
+    """Returns every finding: contract, outputs, calls that contradict the front matter, unseeded randomness."""
     try:
         notebook = read_notebook(path)
     except (NotebookError, UnknownName) as error:
@@ -27,13 +37,22 @@ def check_notebook(path: Path) -> list[Issue]:
 def _outputs(path: Path) -> Iterator[Issue]:
     for index, cell in enumerate(read_node(path).cells, 1):
         if cell.cell_type == "code" and (cell.outputs or cell.execution_count is not None):
-            yield Issue("has outputs or a count", f"cell {index}", "stripped outputs (Kernel > Restart and Clear Outputs)")
+            yield Issue(
+                "has outputs or a count",
+                f"cell {index}",
+                "stripped outputs (Kernel > Restart and Clear Outputs)",
+            )
 
 
 def _metadata(notebook: Notebook) -> Iterator[Issue]:
     name = notebook.node.metadata.get("kernelspec", {}).get("name")
     if name != "python3":
-        yield Issue("kernel in the notebook's metadata", "metadata.kernelspec.name", "python3 (the slug stands in the front matter)", str(name))
+        yield Issue(
+            "kernel in the notebook's metadata",
+            "metadata.kernelspec.name",
+            "python3 (the slug stands in the front matter)",
+            str(name),
+        )
 
 
 def _calls(notebook: Notebook) -> Iterator[Issue]:
@@ -84,7 +103,11 @@ def _unseeded(call: ast.Call, name: str, where: str) -> Issue | None:
 def _contradictions(notebook: Notebook, loaded: set[str], declared: set[str], *, unclear: bool) -> Iterator[Issue]:
     front = notebook.front.braggbook
     for reference in sorted(loaded - set(front.datasets)):
-        yield Issue("loads a dataset that the front matter does not name", reference, closest(reference, front.datasets))
+        yield Issue(
+            "loads a dataset that the front matter does not name",
+            reference,
+            closest(reference, front.datasets),
+        )
     for name in sorted(declared - set(front.results)):
         yield Issue("declares a result that the front matter does not name", name, closest(name, front.results))
     if unclear:  # names made by a loop cannot be read from the source; the run itself will tell

@@ -74,6 +74,7 @@ class _Unreadable(Exception):
 
 
 def _declaration(statement: ast.stmt, comments: dict[int, tuple[str, bool]]) -> Declaration:
+    target: ast.expr
     if isinstance(statement, ast.AnnAssign) and statement.value is not None:
         target, value = statement.target, statement.value
         kind, text = _type(statement.annotation), ast.unparse(statement.annotation)
@@ -107,7 +108,7 @@ def _inferred(default: Any) -> tuple[Any, str]:
     return type(default), type(default).__name__
 
 
-def _type(node: ast.expr) -> Any:  # noqa: PLR0911 - one branch for each form that an annotation can take
+def _type(node: ast.expr) -> Any:
     if isinstance(node, ast.Constant):
         if isinstance(node.value, str):  # a quoted annotation
             return _type(ast.parse(node.value, mode="eval").body)

@@ -79,7 +79,9 @@ def _written(path: Path | None) -> Iterator[tuple[str, Any]]:
 
 def check_results(results: dict[str, Result], specs: dict[str, ResultSpec]) -> list[Issue]:
     """Compares results with what the front matter declares: all there, of that kind and unit, finite."""
-    issues = [Issue("declared result is missing", name, f"bb.result({name!r}, ...)") for name in specs if name not in results]
+    issues = [
+        Issue("declared result is missing", name, f"bb.result({name!r}, ...)") for name in specs if name not in results
+    ]
     for name, result in results.items():
         if name not in specs:
             issues.append(Issue("result is not declared in the front matter", name, closest(name, specs)))
@@ -97,7 +99,7 @@ def _check(result: Result, spec: ResultSpec) -> list[Issue]:
         return [Issue("result in another unit", result.name, str(spec.unit), result.unit)]
     if isinstance(result, TableResult):
         units = {column.name: column.unit for column in result.columns}
-        gaps = [column.name for column in result.columns if None in column.values]
+        gaps = [column.name for column in result.columns if None in column.values]  # noqa: PD011 - our own model
     elif isinstance(result, DatasetResult):
         arrays = {name: decode_array(v) for name, v in result.variables.items() if v.dtype != "text"}
         units = {name: v.attrs.get("units") for name, v in result.variables.items()}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib import dates
 from matplotlib import pyplot as plt
 from matplotlib.artist import Artist
 from matplotlib.collections import Collection, LineCollection
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _PNG_DPI = 150
 # Without these two, the same figure gets other identifiers and another date in its SVG each time.
-_SVG = {"svg.hashsalt": "braggbook"}
+_SVG: dict[Any, Any] = {"svg.hashsalt": "braggbook"}
 _NO_DATE = {"Date": None}
 
 
@@ -33,7 +34,12 @@ def draw_figure(value: Any, *, name: str) -> dict[str, Any]:
     """
     figure = value if isinstance(value, Figure) else getattr(value, "figure", None)
     if not isinstance(figure, Figure):
-        raise ResultError("not a figure", where=f"bb.result({name!r}, ...)", wanted="a matplotlib Figure", got=type(value).__name__)
+        raise ResultError(
+            "not a figure",
+            where=f"bb.result({name!r}, ...)",
+            wanted="a matplotlib Figure",
+            got=type(value).__name__,
+        )
     svg, png = io.StringIO(), io.BytesIO()
     with mpl.rc_context(_SVG):
         figure.savefig(svg, format="svg", bbox_inches="tight", metadata=_NO_DATE)
@@ -61,9 +67,18 @@ def _axes(axis: Axes) -> dict[str, Any]:
 
 def _mark(artist: Artist) -> dict[str, Any] | None:
     if isinstance(artist, mpl.lines.Line2D):
-        return {"type": "line", **_label(artist), "x": _numbers(artist.get_xdata()), "y": _numbers(artist.get_ydata())}
+        return {
+            "type": "line",
+            **_label(artist),
+            "x": _numbers(artist.get_xdata()),
+            "y": _numbers(artist.get_ydata()),
+        }
     if isinstance(artist, LineCollection):
-        return {"type": "segments", **_label(artist), "points": [_numbers(part) for part in artist.get_segments()]}
+        return {
+            "type": "segments",
+            **_label(artist),
+            "points": [_numbers(part) for part in artist.get_segments()],
+        }
     if isinstance(artist, Collection):
         return _collection(artist)
     if isinstance(artist, mpl.image.AxesImage):
@@ -79,7 +94,11 @@ def _mark(artist: Artist) -> dict[str, Any] | None:
 def _collection(artist: Collection) -> dict[str, Any]:
     mark: dict[str, Any] = {"type": "points", **_label(artist), "points": _numbers(artist.get_offsets())}
     if not artist.get_offset_transform().contains_branch(artist.axes.transData):  # type: ignore[union-attr]
-        mark = {"type": "areas", **_label(artist), "points": [_numbers(path.vertices) for path in artist.get_paths()]}
+        mark = {
+            "type": "areas",
+            **_label(artist),
+            "points": [_numbers(path.vertices) for path in artist.get_paths()],
+        }
     values = artist.get_array()
     return mark if values is None else {**mark, "values": _numbers(values)}
 
@@ -90,7 +109,9 @@ def _label(artist: Artist) -> dict[str, str]:
 
 
 def _numbers(values: Any) -> Any:
-    array = np.ma.filled(np.ma.asarray(values).astype(float), np.nan) if not _dates(values) else mpl.dates.date2num(values)
+    array = (
+        np.ma.filled(np.ma.asarray(values).astype(float), np.nan) if not _dates(values) else dates.date2num(values)  # type: ignore[no-untyped-call]
+    )
     nested = np.where(np.isfinite(array), array, np.nan).astype(object)
     nested[~np.isfinite(array)] = None  # JSON has no NaN; a gap in a line is null
     return nested.tolist()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import json
+import math
 import pathlib
 import re
 from collections.abc import Mapping
@@ -22,7 +23,9 @@ from braggbook.formats.notebook import ParameterSpec
 from braggbook.notebooks.declarations import Declaration
 from braggbook.units import conversion_factor
 
-_QUANTITY = re.compile(r"^\s*(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|\[.*\])\s*(?P<unit>[^\d\s,\]].*?)\s*$")
+_QUANTITY = re.compile(
+    r"^\s*(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|\[.*\])\s*(?P<unit>[^\d\s,\]].*?)\s*$"
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Parameter:
 
     @property
     def name(self) -> str:
+        """Its name in the cell."""
         return self.declaration.name
 
     @property
@@ -58,6 +62,7 @@ class Parameters:
 
     @property
     def defaults(self) -> dict[str, Any]:
+        """Every default as plain JSON values."""
         return {item.name: plain(item.declaration.default) for item in self.items}
 
     @property
@@ -178,12 +183,12 @@ def plain(value: Any) -> Any:
         TypeError: There is no such form for the value's type.
         ValueError: A number is not finite.
     """
-    if value is None or isinstance(value, bool | str):
-        return value if not hasattr(value, "item") else value.item()  # numpy.str_ is a str too
-    if isinstance(value, int | float) or hasattr(value, "__float__") and not hasattr(value, "tolist"):
-        return _number(value)
-    if hasattr(value, "tolist"):  # NumPy's scalars and arrays, pandas' series
+    if hasattr(value, "tolist"):  # NumPy's scalars and arrays, pandas' series; some are str or float too
         return plain(value.tolist())
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int | float) or hasattr(value, "__float__"):
+        return _number(value)
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
@@ -199,7 +204,7 @@ def _number(value: Any) -> int | float:
     if isinstance(value, int):
         return int(value)
     number = float(value)
-    if number != number or number in (float("inf"), float("-inf")):
+    if not math.isfinite(number):
         raise ValueError(f"a number that is not finite: {value!r}")
     return number
 
@@ -210,7 +215,11 @@ def build_parameters(
     """Joins the parameters cell and the front matter, and checks that the defaults keep to both."""
     names = [declaration.name for declaration in declarations]
     issues = [
-        Issue("described in the front matter but not declared in the parameters cell", f"braggbook.parameters.{name}", closest(name, names))
+        Issue(
+            "described in the front matter but not declared in the parameters cell",
+            f"braggbook.parameters.{name}",
+            closest(name, names),
+        )
         for name in specs
         if name not in names
     ]

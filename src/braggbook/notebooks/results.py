@@ -46,7 +46,7 @@ def result(
 
     Args:
         name: The name under which the front matter declares it, ``[a-z][a-z0-9_]*``.
-        value: A number, a :class:`pandas.DataFrame`, an :class:`xarray.Dataset` or ``DataArray``, or a matplotlib figure.
+        value: A number, a :class:`pandas.DataFrame`, an :class:`xarray.Dataset` or ``DataArray``, or a figure.
         unit: Of a number; "1" for a pure number. Required for numbers.
         uncertainty: Standard uncertainty (k = 1) of a number, in ``unit``.
         interval: ``(lower, upper)`` at 95 %, or an object with ``lower``, ``upper``, ``level`` and ``method``; an
@@ -64,11 +64,20 @@ def result(
 
 
 def encode_result(
-    name: str, value: Any, *, unit: str | None, uncertainty: Any, interval: Any, units: Mapping[str, str], alt: str
+    name: str,
+    value: Any,
+    *,
+    unit: str | None,
+    uncertainty: Any,
+    interval: Any,
+    units: Mapping[str, str],
+    alt: str,
 ) -> Result:
     """Builds the result's JSON model; see :func:`result` for the arguments and errors."""
     if SLUG.fullmatch(name) is None:
-        raise ResultError("not a result's name", where=f"bb.result({name!r}, ...)", wanted="lower-case letters, digits, _")
+        raise ResultError(
+            "not a result's name", where=f"bb.result({name!r}, ...)", wanted="lower-case letters, digits, _"
+        )
     payload: dict[str, Any] = {"name": name}
     module = type(value).__module__.partition(".")[0]
     if module == "matplotlib":
@@ -83,7 +92,9 @@ def encode_result(
         return result_adapter.validate_python(payload)
     except ValidationError as error:
         issues = issues_from(error, where=name)
-        raise ResultError("a result that cannot be declared", where=f"bb.result({name!r}, ...)", issues=issues) from None
+        raise ResultError(
+            "a result that cannot be declared", where=f"bb.result({name!r}, ...)", issues=issues
+        ) from None
 
 
 def _scalar(value: Any, unit: str | None, uncertainty: Any, interval: Any, name: str) -> dict[str, Any]:
@@ -91,7 +102,10 @@ def _scalar(value: Any, unit: str | None, uncertainty: Any, interval: Any, name:
     number = value.item() if hasattr(value, "item") and getattr(value, "size", 1) == 1 else value
     if not isinstance(number, bool | int | float):
         raise ResultError(
-            "not a result's value", where=where, wanted="a number, DataFrame, Dataset or figure", got=type(value).__name__
+            "not a result's value",
+            where=where,
+            wanted="a number, DataFrame, Dataset or figure",
+            got=type(value).__name__,
         )
     if not math.isfinite(number):
         raise ResultError("a result that is not finite", where=where, wanted="a finite number", got=repr(number))
@@ -125,7 +139,11 @@ def _table(value: Any, units: dict[str, str], name: str) -> dict[str, Any]:
         frame = frame.reset_index()
     units = {**value.attrs.get("units", {}), **units}
     if unknown := set(units) - set(map(str, frame.columns)):
-        raise ResultError("units of columns that are not there", where=f"bb.result({name!r}, ...)", got=", ".join(sorted(unknown)))
+        raise ResultError(
+            "units of columns that are not there",
+            where=f"bb.result({name!r}, ...)",
+            got=", ".join(sorted(unknown)),
+        )
     columns = [_column(frame.iloc[:, i], units.get(str(label)), name) for i, label in enumerate(frame.columns)]
     return {"kind": "table", "columns": columns}
 
@@ -144,7 +162,11 @@ def _column(series: pd.Series[Any], unit: str | None, name: str) -> dict[str, An
     else:
         kind, values = "text", [None if gone else str(v) for v, gone in zip(series, missing, strict=True)]
     if kind == "number" and any(v is not None and math.isinf(v) for v in values):
-        raise ResultError("a result that is not finite", where=f"bb.result({name!r}, ...)", got=f"inf in column {series.name}")
+        raise ResultError(
+            "a result that is not finite",
+            where=f"bb.result({name!r}, ...)",
+            got=f"inf in column {series.name}",
+        )
     return {"name": str(series.name), "type": kind, "unit": unit, "values": values}
 
 
@@ -160,7 +182,11 @@ def _variable(variable: xr.Variable, *, coordinate: bool) -> dict[str, Any]:
     import numpy as np  # noqa: PLC0415 - as above
 
     array = np.asarray(variable.values)
-    head = {"dims": list(map(str, variable.dims)), "shape": list(array.shape), "coordinate": coordinate}
+    head: dict[str, Any] = {
+        "dims": list(map(str, variable.dims)),
+        "shape": list(array.shape),
+        "coordinate": coordinate,
+    }
     head["attrs"] = _plain(variable.attrs)
     if array.dtype.kind in "OUS":
         return {**head, "dtype": "text", "data": [str(item) for item in array.ravel()]}

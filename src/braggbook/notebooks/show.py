@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import html
 import math
+from typing import Any
 
-from braggbook.formats.result import DatasetResult, FigureResult, Result, ResultInterval, ScalarResult, TableResult
+from braggbook.formats.result import (
+    DatasetResult,
+    FigureResult,
+    Result,
+    ResultInterval,
+    ScalarResult,
+    TableResult,
+)
 
 _DIGITS = 6  # of a number without an uncertainty
 _ROWS = 12  # of a table that is shown in a notebook
@@ -104,7 +112,7 @@ def table_html(table: TableResult, most: int | None = None) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
 
 
-def _cell(value: bool | float | str | None) -> str:
+def _cell(value: Any) -> str:
     if value is None:
         return "–"
     return f"{value:.{_DIGITS}g}" if isinstance(value, float) else str(value)

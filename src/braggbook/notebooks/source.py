@@ -38,11 +38,12 @@ class Notebook:
 
     @property
     def code_cells(self) -> list[NotebookNode]:
+        """The code cells in their order."""
         return [cell for cell in self.node.cells if cell.cell_type == "code"]
 
     @property
     def identity(self) -> str:
-        """SHA-256 of what can change a result: front matter and code cells with their tags. Prose and outputs cannot."""
+        """SHA-256 of what can change a result: front matter, code cells and their tags. Prose and outputs cannot."""
         cells = [[cell.source, sorted(cell.metadata.get("tags", []))] for cell in self.code_cells]
         front = self.front.model_dump(mode="json")
         return sha256_bytes(canonical_json({"front_matter": front, "cells": cells}))
@@ -56,7 +57,7 @@ def read_notebook(path: Path) -> Notebook:
         NotebookError: It is not a notebook, or does not keep to the contract; all findings are listed.
     """
     node = read_node(path)
-    front, front_text, issues = _front_matter(node, path)
+    front, front_text, issues = _front_matter(node)
     parameters, found = _parameters(node, front)
     if issues or found or front is None:
         raise NotebookError(
@@ -87,7 +88,9 @@ def read_node(path: Path) -> NotebookNode:
         json.loads(text)
     except ValueError as error:
         cut = "the file is cut short" if text.lstrip()[:1] == "{" else "not JSON"
-        raise NotebookError("not a notebook", where=str(path), wanted="a Jupyter notebook (.ipynb)", got=f"{cut}: {error}") from None
+        raise NotebookError(
+            "not a notebook", where=str(path), wanted="a Jupyter notebook (.ipynb)", got=f"{cut}: {error}"
+        ) from None
     try:
         node = nbformat.reads(text, as_version=4)
         nbformat.validate(node)
@@ -97,7 +100,7 @@ def read_node(path: Path) -> NotebookNode:
     return node
 
 
-def _front_matter(node: NotebookNode, path: Path) -> tuple[FrontMatter | None, str, list[Issue]]:
+def _front_matter(node: NotebookNode) -> tuple[FrontMatter | None, str, list[Issue]]:
     first = node.cells[0] if node.cells else None
     text = first.source.lstrip() if first is not None and first.cell_type == "markdown" else ""
     head, _, rest = text.partition("\n")
@@ -112,7 +115,11 @@ def _front_matter(node: NotebookNode, path: Path) -> tuple[FrontMatter | None, s
         where = f"front matter, line {mark.line + 2}" if mark else "front matter"
         return None, block, [Issue("not YAML", where, got=getattr(error, "problem", None) or str(error))]
     if not isinstance(data, dict):
-        return None, block, [Issue("not a mapping", "front matter", "title: ..., authors: ..., braggbook: ...")]
+        return (
+            None,
+            block,
+            [Issue("not a mapping", "front matter", "title: ..., authors: ..., braggbook: ...")],
+        )
     try:
         return FrontMatter.model_validate(data), block, []
     except ValidationError as error:
@@ -124,7 +131,9 @@ def _parameters(node: NotebookNode, front: FrontMatter | None) -> tuple[Paramete
     code = [cell for cell in tagged if cell.cell_type == "code"]
     if len(code) != 1:
         got = f"{len(code)} of them" if code else "none"
-        return Parameters(()), [Issue("needs one parameters cell", "notebook", "one code cell tagged 'parameters'", got)]
+        return Parameters(()), [
+            Issue("needs one parameters cell", "notebook", "one code cell tagged 'parameters'", got)
+        ]
     declarations, issues = read_declarations(code[0].source)
     parameters, found = build_parameters(declarations, front.braggbook.parameters if front else {})
     return parameters, [*issues, *found]
@@ -133,7 +142,7 @@ def _parameters(node: NotebookNode, front: FrontMatter | None) -> tuple[Paramete
 class _UniqueKeys(yaml.SafeLoader):
     """YAML's safe types; a key that stands twice in one mapping is an error, not the later value."""
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - PyYAML's signature
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for position, key in enumerate(keys):
             if key in keys[:position]:

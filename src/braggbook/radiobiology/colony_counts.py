@@ -66,16 +66,14 @@ def read_colony_counts(counts: pd.DataFrame) -> ColonyCounts:
     colonies = _numbers(counts["colonies"])
     missing = np.array([_is_missing(value) for value in counts["colonies"]], dtype=np.bool_)
     labels = [None if _is_missing(value) else str(value) for value in counts["replicate"]]
+    unnamed = np.array([label is None for label in labels], dtype=np.bool_)
+    over = ~missing & (cells > 0) & np.isfinite(colonies) & (colonies > cells)
     issues = [
-        *_bad_rows(~(np.isfinite(dose) & (dose >= 0)), counts["dose_gy"], "a number, 0 or more"),
-        *_bad_rows(~(np.isfinite(cells) & (cells > 0)), counts["cells_seeded"], "a number above 0"),
-        *_bad_rows(~missing & ~_is_count(colonies), counts["colonies"], "a whole number, 0 or more"),
-        *_bad_rows(np.array([label is None for label in labels]), counts["replicate"], "a label"),
-        *_bad_rows(
-            ~missing & (cells > 0) & np.isfinite(colonies) & (colonies > cells),
-            counts["colonies"],
-            "at most as many colonies as cells seeded",
-        ),
+        *_bad_rows(~(np.isfinite(dose) & (dose >= 0)), counts["dose_gy"], wanted="a number, 0 or more"),
+        *_bad_rows(~(np.isfinite(cells) & (cells > 0)), counts["cells_seeded"], wanted="a number above 0"),
+        *_bad_rows(~missing & ~_is_count(colonies), counts["colonies"], wanted="a whole number, 0 or more"),
+        *_bad_rows(over, counts["colonies"], wanted="at most as many colonies as cells seeded"),
+        *_bad_rows(unnamed, counts["replicate"], wanted="a label"),
     ]
     if not np.any(colonies[~missing] > 0):
         issues.append(Issue("no plate has a colony", where="column colonies"))
@@ -113,7 +111,7 @@ def _column_issues(counts: pd.DataFrame) -> list[Issue]:
     if not issues and counts.empty:
         issues.append(Issue("the table has no rows"))
     if names.count("cell_line") == 1:
-        lines = sorted({str(value) for value in counts["cell_line"]})
+        lines = sorted({str(value) for value in counts["cell_line"] if not _is_missing(value)})
         if len(lines) > 1:
             issues.append(
                 Issue(
@@ -126,7 +124,7 @@ def _column_issues(counts: pd.DataFrame) -> list[Issue]:
     return issues
 
 
-def _bad_rows(bad: NDArray[np.bool_], values: pd.Series, wanted: str) -> list[Issue]:
+def _bad_rows(bad: NDArray[np.bool_], values: pd.Series, *, wanted: str) -> list[Issue]:
     return [
         Issue(
             f"{values.name} is not usable",

@@ -4,7 +4,7 @@ The iteration, its stopping rule and the weights behind dispersion and covarianc
 (family ``quasipoisson``), so that the numbers equal R's, and so CFAssay's, in every digit that they print.
 R stops when the deviance changes by less than 1e-8 of itself, and takes dispersion and covariance with the
 weights of the step before the last. Iterating on would change neither the coefficients nor the deviance in
-ten digits, but it would change the dispersion by up to some 1e-5 of itself.
+ten digits, but it would change the dispersion by a few 1e-5 of itself.
 
 Sources: J. A. Nelder and R. W. M. Wedderburn, J R Stat Soc A 135 (1972) 370-384 (iteration);
 R. W. M. Wedderburn, Biometrika 61 (1974) 439-447 (quasi-likelihood); P. McCullagh and J. A. Nelder,
@@ -86,7 +86,7 @@ def poisson_regression(design: Floats, counts: Floats, *, offset: Floats) -> Reg
     for _ in range(_MAX_STEPS):
         weights = mean
         working = predictor - offset + (counts - mean) / mean
-        coefficients, inverse = _weighted_least_squares(design, working, np.sqrt(weights))
+        coefficients, inverse = _weighted_least_squares(design, working, root_weights=np.sqrt(weights))
         predictor, mean, new = _evaluate(design, coefficients, counts=counts, offset=offset)
         if previous is not None:
             for _ in range(_MAX_HALVINGS):
@@ -114,7 +114,7 @@ def least_squares_regression(design: Floats, response: Floats, *, offset: Floats
     Raises:
         FitError: A column depends on the others.
     """
-    coefficients, inverse = _weighted_least_squares(design, response - offset, np.ones_like(response))
+    coefficients, inverse = _weighted_least_squares(design, response - offset, root_weights=np.ones_like(response))
     fitted = offset + design @ coefficients
     residuals = response - fitted
     df = len(response) - design.shape[1]
@@ -146,9 +146,7 @@ def has_finite_maximum(design: Floats, counts: Floats) -> bool:
     return bool(found.fun > -_LP_TOLERANCE)
 
 
-def _evaluate(
-    design: Floats, coefficients: Floats, *, counts: Floats, offset: Floats
-) -> tuple[Floats, Floats, float]:
+def _evaluate(design: Floats, coefficients: Floats, *, counts: Floats, offset: Floats) -> tuple[Floats, Floats, float]:
     predictor = np.minimum(offset + design @ coefficients, _LARGEST_PREDICTOR)
     mean = np.maximum(np.exp(predictor), _SMALLEST_MEAN)
     return predictor, mean, _poisson_deviance(counts, mean)
@@ -158,7 +156,7 @@ def _poisson_deviance(counts: Floats, mean: Floats) -> float:
     return float(2.0 * np.sum(special.xlogy(counts, counts / mean) - (counts - mean)))
 
 
-def _weighted_least_squares(design: Floats, response: Floats, root_weights: Floats) -> tuple[Floats, Floats]:
+def _weighted_least_squares(design: Floats, response: Floats, *, root_weights: Floats) -> tuple[Floats, Floats]:
     """Returns the coefficients and the inverse of X'WX by a QR decomposition of the weighted design."""
     if design.shape[1] == 0:
         return np.zeros(0), np.zeros((0, 0))

@@ -153,9 +153,7 @@ def _design_issues(counts: ColonyCounts, plating: Plating, *, method: Method) ->
         )
     if plating == "pooled":
         issues += [
-            Issue(
-                "no plating efficiency", where=f"replicate {label}", wanted="zero-dose plates with colonies"
-            )
+            Issue("no plating efficiency", where=f"replicate {label}", wanted="zero-dose plates with colonies")
             for label, efficiency in zip(counts.replicates, pooled_plating_efficiency(counts), strict=True)
             if not efficiency > 0
         ]
@@ -182,7 +180,7 @@ def _dose_issues(counts: ColonyCounts, plating: Plating) -> list[Issue]:
     if len(doses) == 1:
         return [Issue("one dose only", wanted="at least 3 doses", got=f"{doses[0]:g} Gy")]
     wanted = "at least 3 different doses" if plating == "fitted" else "at least 2 doses above 0 Gy"
-    enough = len(doses) >= 3 if plating == "fitted" else np.sum(doses > 0) >= 2  # noqa: PLR2004
+    enough = len(doses) >= 3 if plating == "fitted" else np.sum(doses > 0) >= 2
     if enough:
         return []
     return [

@@ -88,7 +88,7 @@ def delta_interval(
     return Interval(value - half, value + half, level, f"delta, {_deviate(df, reference)}")
 
 
-def fieller_interval(  # noqa: PLR0913  the two moments of two numbers
+def fieller_interval(
     numerator: float,
     denominator: float,
     *,
@@ -155,9 +155,7 @@ def poisson_count_intervals(counts: Floats, *, level: float = 0.95) -> tuple[Flo
     return np.where(counts > 0, lower, 0.0), np.asarray(upper, dtype=np.float64)
 
 
-def profile_end(
-    excess: Callable[[float], float], *, start: float, step: float, furthest: float = math.inf
-) -> float:
+def profile_end(excess: Callable[[float], float], *, start: float, step: float, furthest: float = math.inf) -> float:
     """Returns where a profile crosses its cut-off on one side of the estimate, or +-inf if it never does.
 
     Args:

@@ -104,9 +104,7 @@ def dose_at_effect(effect: ArrayLike, *, alpha_per_gy: ArrayLike, beta_per_gy2: 
         ScienceError: An effect is negative or not a number, or no dose has it.
     """
     effect, alpha, beta = _arrays(effect, alpha_per_gy, beta_per_gy2)
-    _require(
-        np.isfinite(effect) & (effect >= 0), "an effect is not usable", wanted="0 or more", values=effect
-    )
+    _require(np.isfinite(effect) & (effect >= 0), "an effect is not usable", wanted="0 or more", values=effect)
     discriminant = alpha**2 + 4.0 * beta * effect
     reached = (effect == 0) | ((discriminant >= 0) & ((alpha > 0) | (beta > 0)))
     _require(

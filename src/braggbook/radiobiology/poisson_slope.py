@@ -78,9 +78,7 @@ def best_slope(covariate: Floats, counts: Floats, *, groups: Floats, offset: Flo
 def group_deviance(counts: Floats, *, groups: Floats, offset: Floats) -> float:
     """Returns the Poisson deviance of ln E[counts] = offset + c_group at the best intercepts."""
     log_mean = _log_means(offset, counts, groups=groups)
-    return float(
-        2.0 * np.sum(special.xlogy(counts, counts) - counts * log_mean - (counts - np.exp(log_mean)))
-    )
+    return float(2.0 * np.sum(special.xlogy(counts, counts) - counts * log_mean - (counts - np.exp(log_mean))))
 
 
 def _log_means(predictor: Floats, counts: Floats, *, groups: Floats) -> Floats:

@@ -72,9 +72,7 @@ class ProtonRbeModel:
         return np.asarray(largest), np.asarray(smallest)
 
 
-def proton_model(
-    name: str, *, citation: str, let_kind: LetKind, validity: str
-) -> Callable[[RbeLimits], RbeLimits]:
+def proton_model(name: str, *, citation: str, let_kind: LetKind, validity: str) -> Callable[[RbeLimits], RbeLimits]:
     """Registers the decorated function as a proton RBE model.
 
     Raises:

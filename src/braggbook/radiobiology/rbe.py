@@ -78,9 +78,7 @@ class Rbe:
             raise ScienceError("an RBE must say what it is of", issues=issues)
 
 
-def rbe_at_dose(
-    dose_gy: ArrayLike, *, alpha_beta_gy: ArrayLike, rbe_max: ArrayLike, rbe_min: ArrayLike
-) -> Floats:
+def rbe_at_dose(dose_gy: ArrayLike, *, alpha_beta_gy: ArrayLike, rbe_max: ArrayLike, rbe_min: ArrayLike) -> Floats:
     """Returns the RBE at a dose of the test radiation.
 
     RBE = [sqrt(A^2 + 4 D A RBEmax + 4 D^2 RBEmin^2) - A] / (2 D), with A = alpha/beta of the reference
@@ -123,12 +121,8 @@ def rbe_at_survival(
     level = np.asarray(survival, dtype=np.float64)
     if not np.all((level > 0) & (level < 1)):
         raise ScienceError("a survival level is not usable", wanted="between 0 and 1", got=str(level))
-    reference = lq.dose_at_survival(
-        level, alpha_per_gy=alpha_reference_per_gy, beta_per_gy2=beta_reference_per_gy2
-    )
-    return np.asarray(
-        reference / lq.dose_at_survival(level, alpha_per_gy=alpha_per_gy, beta_per_gy2=beta_per_gy2)
-    )[()]
+    reference = lq.dose_at_survival(level, alpha_per_gy=alpha_reference_per_gy, beta_per_gy2=beta_reference_per_gy2)
+    return np.asarray(reference / lq.dose_at_survival(level, alpha_per_gy=alpha_per_gy, beta_per_gy2=beta_per_gy2))[()]
 
 
 def rbe_max(*, alpha_per_gy: ArrayLike, alpha_reference_per_gy: ArrayLike) -> Floats:

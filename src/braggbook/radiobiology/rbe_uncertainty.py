@@ -101,9 +101,7 @@ def estimate_rbe_at_survival(
         return RbeEstimate(float(value))
     doses, variances = [], []
     for pair, covariance in ((reference, reference.covariance), (test, test.covariance)):
-        dose = float(
-            lq.dose_at_survival(survival, alpha_per_gy=pair.alpha_per_gy, beta_per_gy2=pair.beta_per_gy2)
-        )
+        dose = float(lq.dose_at_survival(survival, alpha_per_gy=pair.alpha_per_gy, beta_per_gy2=pair.beta_per_gy2))
         doses.append(dose)
         variances.append(_variance(lq.dose_gradient(dose, pair), covariance))
     return _ratio(doses[0], doses[1], variances=(variances[0], variances[1]), level=level)
@@ -137,9 +135,7 @@ def estimate_rbe_at_dose(
     return RbeEstimate(value, error, delta_interval(value, error, level=level))
 
 
-def _ratio(
-    numerator: float, denominator: float, *, variances: tuple[float, float], level: float
-) -> RbeEstimate:
+def _ratio(numerator: float, denominator: float, *, variances: tuple[float, float], level: float) -> RbeEstimate:
     value = numerator / denominator
     error = math.sqrt(variances[0] + value**2 * variances[1]) / abs(denominator)
     fieller = fieller_interval(
@@ -153,17 +149,15 @@ def _ratio(
 
 
 def _root(squared: Interval | None) -> Interval | None:
-    if squared is None or not squared.bounded:
-        return squared and Interval(
-            0.0,
-            math.inf,
-            squared.level,
-            f"{squared.method}, square root",
-            bounded=False,
-            note="beta of the reference radiation may be zero at this level",
-        )
+    """Returns the interval of the square root of a ratio of two betas."""
+    if squared is None:
+        return None
+    method = f"{squared.method}, square root"
+    if not squared.bounded:
+        note = "beta of the reference radiation may be zero at this level"
+        return Interval(0.0, math.inf, squared.level, method, bounded=False, note=note)
     lower, upper = (math.sqrt(max(end, 0.0)) for end in squared)
-    return Interval(lower, upper, squared.level, f"{squared.method}, square root")
+    return Interval(lower, upper, squared.level, method)
 
 
 def _variance(gradient: Floats, covariance: Floats) -> float:

@@ -128,9 +128,7 @@ class SurvivalFit:
     @property
     def mean_inactivation_dose_gy(self) -> float:
         """Integral of S over all doses, in Gy; ScienceError when beta is negative."""
-        return float(
-            lq.mean_inactivation_dose(alpha_per_gy=self.alpha_per_gy, beta_per_gy2=self.beta_per_gy2)
-        )
+        return float(lq.mean_inactivation_dose(alpha_per_gy=self.alpha_per_gy, beta_per_gy2=self.beta_per_gy2))
 
     def survival_at(self, dose_gy: ArrayLike) -> Floats:
         """Returns the fitted surviving fraction at doses in Gy, in their shape."""
@@ -300,9 +298,7 @@ def _warnings(
         if math.isnan(efficiency)
     ]
     if without:
-        found.append(
-            f"no zero-dose plate in replicate {', '.join(without)}: plating efficiency is extrapolated"
-        )
+        found.append(f"no zero-dose plate in replicate {', '.join(without)}: plating efficiency is extrapolated")
     for name, value in (("alpha", parameters.alpha_per_gy), ("beta", parameters.beta_per_gy2)):
         if value < 0:
             found.append(f"{name} is negative ({value:.4g}); it is reported as estimated, not clipped")

@@ -80,10 +80,7 @@ def compare_survival(
     Arguments and errors are those of :func:`~braggbook.radiobiology.survival.fit_survival`; replicates of the
     two tables are different experiments even when their labels agree.
     """
-    a, b = (
-        curve_model(read_colony_counts(counts), plating=plating, method=method)
-        for counts in (counts_a, counts_b)
-    )
+    a, b = (curve_model(read_colony_counts(counts), plating=plating, method=method) for counts in (counts_a, counts_b))
     both = join(a, b)
     linear, quadratic = -both.dose_gy, -(both.dose_gy**2)
     first = np.arange(len(both.dose_gy)) < len(a.dose_gy)
@@ -160,9 +157,7 @@ class IsoeffectiveDoseRatio:
                 reference=reference,
             )
         if method == "delta":
-            return delta_interval(
-                self.value, self.standard_error, level=self.level, df=self.df, reference=reference
-            )
+            return delta_interval(self.value, self.standard_error, level=self.level, df=self.df, reference=reference)
         raise unknown_name("interval method for this quantity", method, ("profile", "fieller", "delta"))
 
     def _profile(self, reference: Reference) -> Interval:
@@ -170,18 +165,13 @@ class IsoeffectiveDoseRatio:
         start = math.log(self.value)
         if excess(start) >= 0:  # a perfect fit leaves no width
             return Interval(self.value, self.value, self.level, profile_label(self.df, reference))
-        step = (
-            math.sqrt(cutoff(self.level, df=self.df, reference=reference)) * self.standard_error / self.value
-        )
+        step = math.sqrt(cutoff(self.level, df=self.df, reference=reference)) * self.standard_error / self.value
         lower, upper = (
-            math.exp(profile_end(excess, start=start, step=side * step, furthest=_FURTHEST))
-            for side in (-1, 1)
+            math.exp(profile_end(excess, start=start, step=side * step, furthest=_FURTHEST)) for side in (-1, 1)
         )
         bounded = lower > 0 and math.isfinite(upper)
         note = "" if bounded else "the data allow a curve that never comes down to this survival"
-        return Interval(
-            lower, upper, self.level, profile_label(self.df, reference), bounded=bounded, note=note
-        )
+        return Interval(lower, upper, self.level, profile_label(self.df, reference), bounded=bounded, note=note)
 
     def _excess(self, reference: Reference) -> Callable[[float], float]:
         """Returns the joint profile deviance of ln ratio, minus its limit."""
@@ -225,9 +215,7 @@ def isoeffective_dose_ratio(
     for name in ("plating", "method", "level"):
         values = getattr(numerator, name), getattr(denominator, name)
         if values[0] != values[1]:
-            raise ScienceError(
-                f"the fits differ in {name}", wanted="two fits made in one way", got=repr(values)
-            )
+            raise ScienceError(f"the fits differ in {name}", wanted="two fits made in one way", got=repr(values))
     doses = [float(fit.dose_at(survival)) for fit in (numerator, denominator)]
     variances = [
         fit.intervals.standard_error(lq.dose_gradient(dose, fit.parameters)) ** 2

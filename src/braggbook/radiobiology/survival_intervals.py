@@ -73,17 +73,13 @@ class CurveIntervals:
         self, *, method: IntervalMethod = "profile", reference: Reference = "f", level: float | None = None
     ) -> Interval:
         """Returns the interval of alpha in 1/Gy ("profile" or "delta")."""
-        return self._of_coefficient(
-            0, profile.deviance_with_alpha, method=method, reference=reference, level=level
-        )
+        return self._of_coefficient(0, profile.deviance_with_alpha, method=method, reference=reference, level=level)
 
     def beta(
         self, *, method: IntervalMethod = "profile", reference: Reference = "f", level: float | None = None
     ) -> Interval:
         """Returns the interval of beta in 1/Gy^2 ("profile" or "delta")."""
-        return self._of_coefficient(
-            1, profile.deviance_with_beta, method=method, reference=reference, level=level
-        )
+        return self._of_coefficient(1, profile.deviance_with_beta, method=method, reference=reference, level=level)
 
     def alpha_beta(
         self, *, method: IntervalMethod = "profile", reference: Reference = "f", level: float | None = None
@@ -164,9 +160,7 @@ class CurveIntervals:
         _check(method, ("profile", "delta"))
         level = self._level(level)
         if not (math.isfinite(dose_gy) and dose_gy > 0):
-            raise ScienceError(
-                "no interval of survival here", wanted="a dose above 0 Gy", got=f"{dose_gy:g} Gy"
-            )
+            raise ScienceError("no interval of survival here", wanted="a dose above 0 Gy", got=f"{dose_gy:g} Gy")
         effect = dose_gy * (self.parameters.alpha_per_gy + self.parameters.beta_per_gy2 * dose_gy)
         error = self.standard_error(np.array([dose_gy, dose_gy**2]))
         if method == "delta":
@@ -226,9 +220,7 @@ class CurveIntervals:
         error = math.sqrt(self.covariance[index, index])
         if method == "delta":
             return delta_interval(value, error, level=level, df=self.df, reference=reference)
-        return self._search(
-            partial(deviance, self.model), value, error=error, reference=reference, level=level
-        )
+        return self._search(partial(deviance, self.model), value, error=error, reference=reference, level=level)
 
     def _search(
         self,

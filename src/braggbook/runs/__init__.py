@@ -1,0 +1,1 @@
+"""Runs: executing a notebook, recording everything about it, and repeating it."""

@@ -42,7 +42,9 @@ class _Finding:
     text: str
 
 
-def compare_results(expected: dict[str, Result], actual: dict[str, Result], specs: dict[str, ResultSpec]) -> list[Comparison]:
+def compare_results(
+    expected: dict[str, Result], actual: dict[str, Result], specs: dict[str, ResultSpec]
+) -> list[Comparison]:
     """Compares all results of a run with those of its repetition, in the order of the declaration."""
     names = [*specs, *(name for name in {**expected, **actual} if name not in specs)]
     rows = []
@@ -51,9 +53,20 @@ def compare_results(expected: dict[str, Result], actual: dict[str, Result], spec
         if name in expected and name in actual:
             rows.append(_compare(expected[name], actual[name], spec))
         elif name in expected or name in actual:
-            shown = {True: value_text((expected.get(name) or actual[name])), False: "–"}
+            shown = {True: value_text(expected.get(name) or actual[name]), False: "–"}
             gone = "not there after repeating" if name in expected else "not there in the record"
-            rows.append(Comparison(name, shown[name in expected], shown[name in actual], _tolerance(spec), False, False, "", gone))
+            rows.append(
+                Comparison(
+                    name,
+                    shown[name in expected],
+                    shown[name in actual],
+                    _tolerance(spec),
+                    False,
+                    False,
+                    "",
+                    gone,
+                )
+            )
     return rows
 
 
@@ -64,7 +77,14 @@ def _compare(expected: Result, actual: Result, spec: ResultSpec) -> Comparison:
     same = all(finding.excess <= 1 for finding in findings)
     where, text = (worst.where.lstrip("."), worst.text) if worst else ("", "")
     return Comparison(
-        expected.name, value_text(expected), value_text(actual), _tolerance(spec), same, not findings, where, text
+        expected.name,
+        value_text(expected),
+        value_text(actual),
+        _tolerance(spec),
+        same,
+        not findings,
+        where,
+        text,
     )
 
 
@@ -124,7 +144,11 @@ def _numbers(expected: float, actual: float, where: str, spec: ResultSpec, findi
 
 
 def _arrays(
-    expected: np.ndarray[Any, Any], actual: np.ndarray[Any, Any], where: str, spec: ResultSpec, findings: list[_Finding]
+    expected: np.ndarray[Any, Any],
+    actual: np.ndarray[Any, Any],
+    where: str,
+    spec: ResultSpec,
+    findings: list[_Finding],
 ) -> None:
     if expected.shape != actual.shape or expected.dtype.kind != actual.dtype.kind:
         text = f"{expected.dtype}{list(expected.shape)} against {actual.dtype}{list(actual.shape)}"
@@ -143,9 +167,13 @@ def _arrays(
         return
     with np.errstate(invalid="ignore"):
         difference = np.abs(actual - expected)
-    excess = np.where(difference > 0, difference / np.maximum(spec.atol + spec.rtol * np.abs(expected), np.finfo(float).tiny), 0)
+    excess = np.where(
+        difference > 0,
+        difference / np.maximum(spec.atol + spec.rtol * np.abs(expected), np.finfo(float).tiny),
+        0,
+    )
     if excess.size and np.nanmax(excess) > 0:
-        at = np.unravel_index(int(np.nanargmax(excess)), excess.shape)
-        place = f"{where}{[int(i) for i in at]}"
+        at = tuple(int(i) for i in np.unravel_index(int(np.nanargmax(excess)), excess.shape))
+        place = f"{where}{list(at)}"
         text = f"{expected[at]!r} against {actual[at]!r}: differs by {difference[at]:.3g}"
         findings.append(_Finding(place, float(excess[at]), text))

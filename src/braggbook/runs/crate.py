@@ -30,7 +30,12 @@ _PROFILES = {
 }
 _TERMS = "https://w3id.org/ro/terms/workflow-run/context"
 _SPDX = "https://spdx.org/licenses/"
-_KINDS = {".ipynb": "application/x-ipynb+json", ".jsonl": "application/jsonl", ".toml": "application/toml", ".lock": "text/plain"}
+_KINDS = {
+    ".ipynb": "application/x-ipynb+json",
+    ".jsonl": "application/jsonl",
+    ".toml": "application/toml",
+    ".lock": "text/plain",
+}
 _SCHEMA_TYPES = {"integer": "Integer", "number": "Float", "boolean": "Boolean", "string": "Text"}
 
 
@@ -56,7 +61,9 @@ def _describe_root(crate: ROCrate, notebook: Notebook, record: RunRecord) -> Non
     crate.license = crate.add(_license(crate, front.license))
     crate.root_dataset["identifier"] = record.id
     crate.root_dataset["conformsTo"] = [
-        crate.add(ContextEntity(crate, address, {"@type": "CreativeWork", "name": name, "version": address.rsplit("/", 1)[1]}))
+        crate.add(
+            ContextEntity(crate, address, {"@type": "CreativeWork", "name": name, "version": address.rsplit("/", 1)[1]})
+        )
         for address, name in _PROFILES.items()
     ]
     people = []
@@ -69,7 +76,9 @@ def _describe_root(crate: ROCrate, notebook: Notebook, record: RunRecord) -> Non
 
 def _license(crate: ROCrate, name: str) -> ContextEntity:
     address = name if ("(" in name or " " in name) else _SPDX + name
-    return ContextEntity(crate, address if address.startswith("http") else "#license", {"@type": "CreativeWork", "name": name})
+    return ContextEntity(
+        crate, address if address.startswith("http") else "#license", {"@type": "CreativeWork", "name": name}
+    )
 
 
 def _add_files(crate: ROCrate, folder: Path) -> dict[str, Entity]:
@@ -82,7 +91,11 @@ def _add_files(crate: ROCrate, folder: Path) -> dict[str, Entity]:
             found[name] = crate.add_dataset(dest_path=name, properties=facts)
         elif path.is_file() and not inside_store and not name.startswith("notebook/"):
             kind = _KINDS.get(path.suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
-            facts = {"sha256": sha256_file(path), "contentSize": str(path.stat().st_size), "encodingFormat": kind}
+            facts = {
+                "sha256": sha256_file(path),
+                "contentSize": str(path.stat().st_size),
+                "encodingFormat": kind,
+            }
             found[name] = crate.add_file(dest_path=name, properties={"name": path.name, **facts})
     return found
 
@@ -101,7 +114,12 @@ def _add_workflow(crate: ROCrate, notebook: Notebook, record: RunRecord) -> Enti
     workflow["softwareRequirements"] = [crate.add(software)]
     outputs = []
     for name, spec in notebook.front.braggbook.results.items():
-        facts = {"@type": "FormalParameter", "name": name, "additionalType": _output_type(spec.kind), "description": spec.help}
+        facts = {
+            "@type": "FormalParameter",
+            "name": name,
+            "additionalType": _output_type(spec.kind),
+            "description": spec.help,
+        }
         facts |= {"unitText": spec.unit} if spec.unit else {}
         outputs.append(crate.add(ContextEntity(crate, f"#output-{name}", facts)))
     workflow["output"] = outputs
@@ -140,7 +158,9 @@ def _results(files: dict[str, Entity]) -> list[Entity]:
     return [entity for name, entity in files.items() if name.startswith(made)]
 
 
-def _add_action(crate: ROCrate, workflow: Entity, record: RunRecord, *, objects: list[Entity], results: list[Entity]) -> Entity:
+def _add_action(
+    crate: ROCrate, workflow: Entity, record: RunRecord, *, objects: list[Entity], results: list[Entity]
+) -> Entity:
     status = "CompletedActionStatus" if record.verdict == "complete" else "FailedActionStatus"
     facts = {
         "@type": "CreateAction",

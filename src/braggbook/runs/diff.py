@@ -57,7 +57,10 @@ def _identity(one: RunRecord, other: RunRecord) -> list[Difference]:
         ("seed", "seed", a.seed, b.seed),
         ("verdict", "verdict", one.verdict, other.verdict),
     ]
-    for part, first, second in (("parameters", a.parameters, b.parameters), ("datasets", a.datasets, b.datasets)):
+    for part, first, second in (
+        ("parameters", a.parameters, b.parameters),
+        ("datasets", a.datasets, b.datasets),
+    ):
         pairs += [(part, name, first.get(name), second.get(name)) for name in {**first, **second}]
     return [Difference(part, name, _text(x), _text(y)) for part, name, x, y in pairs if x != y]
 
@@ -79,19 +82,23 @@ def _actual(row: Comparison) -> str:
 
 
 def _changed_lines(one: Notebook, other: Notebook) -> list[str]:
-    texts = [[*notebook.front_text.splitlines(), *_code(notebook)] for notebook in (one, other)]
-    return list(difflib.unified_diff(*texts, "first", "second", lineterm="", n=1))
+    first, second = ([*notebook.front_text.splitlines(), *_code(notebook)] for notebook in (one, other))
+    return list(difflib.unified_diff(first, second, "first", "second", lineterm="", n=1))
 
 
 def _code(notebook: Notebook) -> list[str]:
-    return [line for number, cell in enumerate(notebook.code_cells, 1) for line in (f"# code cell {number}", *cell.source.splitlines())]
+    return [
+        line
+        for number, cell in enumerate(notebook.code_cells, 1)
+        for line in (f"# code cell {number}", *cell.source.splitlines())
+    ]
 
 
 def _text(value: Any) -> str:
     if value is None:
         return "–"
     text = value if isinstance(value, str) else json.dumps(value)
-    return f"{text[:12]}…" if len(text) == 64 and set(text) <= set("0123456789abcdef") else text  # noqa: PLR2004 - a SHA-256
+    return f"{text[:12]}…" if len(text) == 64 and set(text) <= set("0123456789abcdef") else text
 
 
 def collect_runs(folders: list[Path]) -> tuple[list[dict[str, Any]], dict[str, str]]:
@@ -113,12 +120,24 @@ def collect_runs(folders: list[Path]) -> tuple[list[dict[str, Any]], dict[str, s
         except BraggbookError as error:
             issues.append(Issue(error.what, folder.name, error.wanted, error.got))
             continue
-        row: dict[str, Any] = {"run": record.id, "notebook": record.notebook, "verdict": record.verdict, **record.parameters}
+        row: dict[str, Any] = {
+            "run": record.id,
+            "notebook": record.notebook,
+            "verdict": record.verdict,
+            **record.parameters,
+        }
         for result in results.values():
             if isinstance(result, ScalarResult):
                 row |= _columns(result)
                 if units.setdefault(result.name, result.unit) != result.unit:
-                    issues.append(Issue("one result in two units", f"{folder.name} {result.name}", units[result.name], result.unit))
+                    issues.append(
+                        Issue(
+                            "one result in two units",
+                            f"{folder.name} {result.name}",
+                            units[result.name],
+                            result.unit,
+                        )
+                    )
         rows.append(row)
     if issues:
         raise InputError("runs that cannot be collected", issues=issues, next_command="braggbook list run")
@@ -130,5 +149,8 @@ def _columns(result: ScalarResult) -> dict[str, Any]:
     if result.uncertainty is not None:
         columns[f"{result.name}_uncertainty"] = result.uncertainty
     if result.interval is not None:
-        columns[f"{result.name}_lower"], columns[f"{result.name}_upper"] = result.interval.lower, result.interval.upper
+        columns[f"{result.name}_lower"], columns[f"{result.name}_upper"] = (
+            result.interval.lower,
+            result.interval.upper,
+        )
     return columns

@@ -148,14 +148,21 @@ class Client(PapermillNotebookClient):
         if not self._job.dropped_bytes:
             limit = self._job.output_limit_bytes >> 20
             text = f"\n[braggbook: the run's outputs grew past {limit} MB; the rest is left out]\n"
-            super().output(outs, {**msg, "msg_type": "stream", "content": {"name": "stderr", "text": text}}, None, cell_index)
+            super().output(
+                outs,
+                {**msg, "msg_type": "stream", "content": {"name": "stderr", "text": text}},
+                None,
+                cell_index,
+            )
         self._job.dropped_bytes += size
         return None
 
 
 def _stopped(cell: Any) -> bool:
     # sys.exit(0) ends the kernel's cell with an "error" that papermill lets pass as success
-    return any(output.output_type == "error" for output in cell.outputs) and "raises-exception" not in cell.metadata.get("tags", [])
+    return any(
+        output.output_type == "error" for output in cell.outputs
+    ) and "raises-exception" not in cell.metadata.get("tags", [])
 
 
 def _status_of(error: BaseException) -> CellStatus:
@@ -167,7 +174,7 @@ def _status_of(error: BaseException) -> CellStatus:
 
 
 class RunEngine(NBClientEngine):
-    """``papermill --engine braggbook``; Braggbook itself passes a :class:`Job`, without one it is papermill's engine."""
+    """``papermill --engine braggbook``; Braggbook passes a :class:`Job`, without one it is papermill's own engine."""
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, job: Job | None = None, **options: Any) -> None:

@@ -87,4 +87,9 @@ def kernel_variables(
 def machine_facts() -> dict[str, str]:
     """Returns what kind of machine this is, without its name or its user's."""
     libc = " ".join(platform.libc_ver())
-    return {"system": platform.system(), "machine": platform.machine(), "libc": libc, "python_build": platform.python_implementation()}
+    return {
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "libc": libc,
+        "python_build": platform.python_implementation(),
+    }

@@ -59,7 +59,12 @@ class Execution:
 
 
 def execute(
-    plan: RunPlan, folder: Path, *, settings: Settings, progress: Progress | None = None, changed: bool = False
+    plan: RunPlan,
+    folder: Path,
+    *,
+    settings: Settings,
+    progress: Progress | None = None,
+    changed: bool = False,
 ) -> Execution:
     """Executes a plan in ``folder``, where its datasets are laid out and its notebook may write.
 
@@ -80,7 +85,7 @@ def execute(
     with storage(folder):
         (folder / WRITTEN).mkdir()
     with scratch() as private:
-        return _Executor(plan, folder, private, settings, progress or Silent(), changed).run()
+        return _Executor(plan, folder, private, settings, progress or Silent(), changed=changed).run()
 
 
 def lay_out_datasets(plan: RunPlan, folder: Path) -> None:
@@ -97,7 +102,14 @@ def lay_out_datasets(plan: RunPlan, folder: Path) -> None:
 
 class _Executor:
     def __init__(
-        self, plan: RunPlan, folder: Path, private: Path, settings: Settings, progress: Progress, changed: bool
+        self,
+        plan: RunPlan,
+        folder: Path,
+        private: Path,
+        settings: Settings,
+        progress: Progress,
+        *,
+        changed: bool,
     ) -> None:
         self._plan, self._folder, self._private = plan, folder, private
         self._settings, self._progress = settings, progress
@@ -106,7 +118,12 @@ class _Executor:
         self._done = 0
         software = unpack_wheel(plan.wheel.data, cache=settings.cache)
         self._variables = kernel_variables(
-            private, cache=settings.cache, python=plan.environment.python, software=software, seed=plan.seed, caller=os.environ
+            private,
+            cache=settings.cache,
+            python=plan.environment.python,
+            software=software,
+            seed=plan.seed,
+            caller=os.environ,
         )
         self._fixed = {name: value for name, value in self._variables.items() if _is_fixed(name)}
         self._variables |= {
@@ -198,7 +215,12 @@ class _Executor:
             detail = self._scrubber.text(f"{type(error).__name__}: {error}")
             return "failed", Failure(kind="kernel start", message="the kernel did not start", error=detail)
         if cell is not None or error is not None:
-            return "failed", Failure(kind="cell", message=f"{number} raised {self._raised(error)}", cell=cell, error=self._raised(error))
+            return "failed", Failure(
+                kind="cell",
+                message=f"{number} raised {self._raised(error)}",
+                cell=cell,
+                error=self._raised(error),
+            )
         return "complete", None
 
     def _raised(self, error: BaseException | None) -> str:
@@ -228,7 +250,13 @@ class _Executor:
         self._events.append({"time": now(), "event": event, **details})
 
     def _execution(
-        self, node: Any, job: Job, verdict: Verdict, failure: Failure | None, results: dict[str, Result], started: str
+        self,
+        node: Any,
+        job: Job,
+        verdict: Verdict,
+        failure: Failure | None,
+        results: dict[str, Result],
+        started: str,
     ) -> Execution:
         scrub = self._scrubber
         for cell in node.cells:
@@ -238,7 +266,9 @@ class _Executor:
         indexes = [index for index, cell in enumerate(node.cells) if cell.cell_type == "code"]
         cells = [CellRecord(index=i, **vars(job.cells.get(i, Cell()))) for i in indexes]
         clean = {name: type(result).model_validate(scrub.tree(result.model_dump())) for name, result in results.items()}
-        log = job.kernel_log.read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace") if job.kernel_log.is_file() else ""
+        log = (
+            job.kernel_log.read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace") if job.kernel_log.is_file() else ""
+        )
         return Execution(
             node, verdict, failure, cells, clean, started, now(), self._fixed,
             self._settings.cell_timeout_s, self._memory_mb, scrub,
@@ -247,7 +277,17 @@ class _Executor:
 
 
 def _is_fixed(name: str) -> bool:
-    private = {"HOME", "IPYTHONDIR", "TMPDIR", "PATH", "PYTHONPATH", "USER", "LOGNAME", "MATPLOTLIBRC", "MPLCONFIGDIR"}
+    private = {
+        "HOME",
+        "IPYTHONDIR",
+        "TMPDIR",
+        "PATH",
+        "PYTHONPATH",
+        "USER",
+        "LOGNAME",
+        "MATPLOTLIBRC",
+        "MPLCONFIGDIR",
+    }
     return name not in private and not name.startswith(("JUPYTER_", "SSL_", "LD_", "DYLD_", "REQUESTS_", "COVERAGE_"))
 
 
@@ -261,7 +301,7 @@ def _death(job: Job) -> str:
     if job.exit_code is None:
         return ""
     if job.exit_code < 0:
-        return f" (signal {-job.exit_code}; was the memory limit of {job.memory_limit_mb} MB or the machine's memory exceeded?)"
+        return f" (signal {-job.exit_code}; memory limit {job.memory_limit_mb} MB)"
     return f" (exit code {job.exit_code})"
 
 

@@ -131,7 +131,12 @@ def read_record(folder: Path) -> RunRecord:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise RecordError("not a run", where=folder.name, wanted=f"a folder with {RECORD}", next_command="braggbook list run") from None
+        raise RecordError(
+            "not a run",
+            where=folder.name,
+            wanted=f"a folder with {RECORD}",
+            next_command="braggbook list run",
+        ) from None
     except (OSError, ValueError) as error:
         raise RecordError("the run's record cannot be read", where=f"{folder.name}/{RECORD}", got=str(error)) from None
     if isinstance(data, dict) and data.get("format") != RUN_FORMAT:
@@ -139,7 +144,9 @@ def read_record(folder: Path) -> RunRecord:
     try:
         return RunRecord.model_validate(data)
     except ValidationError as error:
-        raise RecordError("the run's record is not valid", issues=issues_from(error, where=RECORD, known=RunRecord)) from None
+        raise RecordError(
+            "the run's record is not valid", issues=issues_from(error, where=RECORD, known=RunRecord)
+        ) from None
 
 
 def read_results(folder: Path) -> ResultsFile:
@@ -172,7 +179,9 @@ def find_run(name: str, *, runs: Path) -> Path:
     if "/" in name or (Path(name) / RECORD).is_file():
         folder = Path(name).absolute()
         if not folder.is_dir():
-            raise unknown_name("run", name, [path.name for path in run_folders(runs)], next_command="braggbook list run")
+            raise unknown_name(
+                "run", name, [path.name for path in run_folders(runs)], next_command="braggbook list run"
+            )
         return folder
     folders = run_folders(runs)
     matches = [path for path in folders if path.name.startswith(name)] if name else []

@@ -41,7 +41,7 @@ def main() -> None:
         sys.path[0] = ""  # as `python -m` has it; otherwise the notebook could import this folder's modules
         runpy.run_module(command[2], run_name="__main__", alter_sys=True)
     else:
-        os.execvp(command[0], command)
+        os.execvp(command[0], command)  # noqa: S606 - a kernel's own command, in place of this process
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +50,7 @@ class RunPlan:
 
     @property
     def id(self) -> str:
+        """The run's id."""
         return run_id(self.identity)
 
 

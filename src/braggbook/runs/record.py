@@ -49,7 +49,7 @@ def write_run(folder: Path, plan: RunPlan, execution: Execution, *, settings: Se
         _write_inputs(folder, plan)
         not_copied = _settle_datasets(folder, plan, settings)
         _write_outputs(folder, plan, execution)
-        record = _record(folder, plan, execution, not_copied)
+        record = _record(plan, execution, not_copied)
         write_text(folder / README, _readme(record))
         write_report(folder, plan.notebook, record, execution)
         write_crate(folder, plan.notebook, record)
@@ -98,7 +98,10 @@ def _write_outputs(folder: Path, plan: RunPlan, execution: Execution) -> None:
         _write_result(folder, result)
     kept = {name: _without_drawing(result) for name, result in execution.results.items()}
     write_json(folder / RESULTS, ResultsFile(results=kept).model_dump(mode="json", exclude_none=True))
-    events = [*execution.events, *([{"event": "kernel output", "text": execution.kernel_log}] if execution.kernel_log else [])]
+    events = [
+        *execution.events,
+        *([{"event": "kernel output", "text": execution.kernel_log}] if execution.kernel_log else []),
+    ]
     if execution.dropped_bytes:
         events.append({"event": "outputs dropped", "bytes": execution.dropped_bytes})
     write_text(folder / LOG, "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in events))
@@ -117,7 +120,9 @@ def _write_result(folder: Path, result: Result) -> None:
         write_bytes(folder / FIGURES / f"{result.name}.png", base64.b64decode(result.png))
     elif isinstance(result, DatasetResult):
         (folder / ARRAYS).mkdir(exist_ok=True)
-        decode_result(result).to_zarr(folder / ARRAYS / f"{result.name}.zarr", mode="w", consolidated=False, zarr_format=3)
+        decode_result(result).to_zarr(
+            folder / ARRAYS / f"{result.name}.zarr", mode="w", consolidated=False, zarr_format=3
+        )
     elif isinstance(result, TableResult):
         (folder / TABLES).mkdir(exist_ok=True)
         frame: pd.DataFrame = decode_result(result)
@@ -128,7 +133,7 @@ def _without_drawing(result: Result) -> Result:
     return result.model_copy(update={"svg": "", "png": ""}) if isinstance(result, FigureResult) else result
 
 
-def _record(folder: Path, plan: RunPlan, execution: Execution, not_copied: dict[str, list[str]]) -> RunRecord:
+def _record(plan: RunPlan, execution: Execution, not_copied: dict[str, list[str]]) -> RunRecord:
     return RunRecord(
         id=plan.id,
         verdict=execution.verdict,
@@ -150,7 +155,9 @@ def _record(folder: Path, plan: RunPlan, execution: Execution, not_copied: dict[
         kernel=KernelRecord(slug=plan.kernel.slug, lock_sha256=plan.kernel.lock_sha256, origin=plan.environment.origin),
         python=plan.environment.python_version,
         braggbook=SoftwareRecord(
-            version=plan.wheel.name.split("-")[1], wheel=f"{SOFTWARE_FOLDER}/{plan.wheel.name}", sha256=plan.wheel.sha256
+            version=plan.wheel.name.split("-")[1],
+            wheel=f"{SOFTWARE_FOLDER}/{plan.wheel.name}",
+            sha256=plan.wheel.sha256,
         ),
         determinism=Determinism(
             seed=plan.seed,

@@ -30,13 +30,27 @@ REPORT = "report.html"
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _LONGEST_TEXT = 20_000  # characters of one text output; the executed notebook has the whole
 _FORMATTER = HtmlFormatter(nowrap=True)
-_ALLOWED_TAGS = nh3.ALLOWED_TAGS | {"table", "thead", "tbody", "tfoot", "tr", "th", "td", "caption", "figure", "figcaption"}
+_ALLOWED_TAGS = nh3.ALLOWED_TAGS | {
+    "table",
+    "thead",
+    "tbody",
+    "tfoot",
+    "tr",
+    "th",
+    "td",
+    "caption",
+    "figure",
+    "figcaption",
+}
 
 
 def write_report(folder: Path, notebook: Notebook, record: RunRecord, execution: Execution) -> None:
     """Writes ``report.html`` into a run's folder."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("braggbook.runs", "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.PackageLoader("braggbook.runs", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     results = execution.results
     specs = notebook.front.braggbook.results
@@ -46,8 +60,15 @@ def write_report(folder: Path, notebook: Notebook, record: RunRecord, execution:
         parameters=[_parameter(item, record.parameters[item.name]) for item in notebook.parameters.items],
         scalars=[_scalar(r, specs) for r in results.values() if isinstance(r, ScalarResult)],
         figures=[(r, Markup(_inline_svg(r))) for r in results.values() if isinstance(r, FigureResult)],
-        tables=[(r.name, _help(specs, r.name), Markup(table_html(r))) for r in results.values() if isinstance(r, TableResult)],
-        goals=[(goal, [value_text(results[name]) for name in goal.answered_by if name in results]) for goal in notebook.front.braggbook.goals],
+        tables=[
+            (r.name, _help(specs, r.name), Markup(table_html(r)))
+            for r in results.values()
+            if isinstance(r, TableResult)
+        ],
+        goals=[
+            (goal, [value_text(results[name]) for name in goal.answered_by if name in results])
+            for goal in notebook.front.braggbook.goals
+        ],
         abstract=Markup(markdown(notebook.front.abstract or "")),
         cells=[Markup(cell) for cell in _cells(execution.node, record)],
         failure=record.failure,
@@ -57,7 +78,13 @@ def write_report(folder: Path, notebook: Notebook, record: RunRecord, execution:
 
 def _parameter(item: Any, value: Any) -> dict[str, Any]:
     schema = item.schema
-    return {"name": item.name, "value": value, "unit": item.spec.unit, "help": schema.get("description", ""), "default": schema.get("default")}
+    return {
+        "name": item.name,
+        "value": value,
+        "unit": item.spec.unit,
+        "help": schema.get("description", ""),
+        "default": schema.get("default"),
+    }
 
 
 def _help(specs: Any, name: str) -> str:
@@ -114,7 +141,8 @@ def _cells(node: Any, record: RunRecord) -> list[str]:
 def _code_cell(cell: Any, status: str) -> str:
     title = "parameters" if PARAMETERS_TAG in cell.metadata.get("tags", []) else f"code · {status}"
     mark = "" if status == "complete" else ' class="bad"'
-    code = f"<details{' open' if mark else ''}><summary{mark}>{title}</summary><pre><code>{code_html(cell.source)}</code></pre></details>"
+    code = f"<summary{mark}>{title}</summary><pre><code>{code_html(cell.source)}</code></pre>"
+    code = f"<details{' open' if mark else ''}>{code}</details>"
     outputs = "".join(_output(output) for output in cell.get("outputs", []))
     return f'<section class="cell">{code}{outputs}</section>'
 
@@ -135,7 +163,8 @@ def _output(output: Any) -> str:
         return _text("\n".join(output.traceback), "error")
     data = output.get("data", {})
     if MIME in data and data[MIME].get("kind") == "figure":
-        return f'<p class="declared">figure <a href="#result-{html.escape(data[MIME]["name"])}">{html.escape(data[MIME]["name"])}</a>, shown above</p>'
+        name = html.escape(str(data[MIME].get("name")))
+        return f'<p class="declared">figure <a href="#result-{name}">{name}</a>, shown above</p>'
     if "text/html" in data:
         return f'<div class="output">{nh3.clean("".join(data["text/html"]), tags=_ALLOWED_TAGS)}</div>'
     for kind in ("image/png", "image/jpeg"):

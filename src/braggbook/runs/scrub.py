@@ -14,11 +14,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|AUTH", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|AUTH", re.IGNORECASE
+)
 _SHORTEST_SECRET = 8  # a shorter value is a word like "true", and would be found everywhere
 _SHORTEST_NAME = 3
 # Names that say nothing about a person or a machine; as words they would tear holes into ordinary text.
-_COMMON_NAMES = {"root", "user", "users", "admin", "guest", "ubuntu", "debian", "nobody", "jovyan", "localhost", "home", "braggbook"}
+_COMMON_NAMES = {
+    "root",
+    "user",
+    "users",
+    "admin",
+    "guest",
+    "ubuntu",
+    "debian",
+    "nobody",
+    "jovyan",
+    "localhost",
+    "home",
+    "braggbook",
+}
 _BASE64 = re.compile(r"(base64,[A-Za-z0-9+/=]+)")
 _BINARY_KEYS = {"data", "png", "image/png", "image/jpeg", "image/gif", "application/pdf"}
 _PYTHON_TEMPORARY = re.compile(r"<tmp>/ipykernel_\d+/\d+\.py")
@@ -67,7 +82,9 @@ def _binary(key: Any, item: Any) -> bool:
     return key in _BINARY_KEYS and isinstance(item, str)
 
 
-def make_scrubber(places: Mapping[str, Path], *, vocabulary: str, environment: Mapping[str, str] | None = None) -> Scrubber:
+def make_scrubber(
+    places: Mapping[str, Path], *, vocabulary: str, environment: Mapping[str, str] | None = None
+) -> Scrubber:
     """Builds the scrubber of a run.
 
     Args:
@@ -78,10 +95,16 @@ def make_scrubber(places: Mapping[str, Path], *, vocabulary: str, environment: M
     environment = os.environ if environment is None else environment
     marks = {**{mark: [path] for mark, path in places.items()}}
     marks.setdefault("env", [])
-    marks["env"] = [*marks["env"], *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib")), Path(sys.prefix)]
+    marks["env"] = [
+        *marks["env"],
+        *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib")),
+        Path(sys.prefix),
+    ]
     marks["tmp"] = [*marks.get("tmp", []), Path(tempfile.gettempdir())]
     marks["home"] = [*marks.get("home", []), Path.home()]
-    spellings = {(str(form), f"<{mark}>") for mark, paths in marks.items() for path in paths for form in (path, path.resolve())}
+    spellings = {
+        (str(form), f"<{mark}>") for mark, paths in marks.items() for path in paths for form in (path, path.resolve())
+    }
     paths = sorted((pair for pair in spellings if len(pair[0]) > 1), key=lambda pair: -len(pair[0]))
     secrets = [v for name, v in environment.items() if _SECRET_NAME.search(name) and len(v) >= _SHORTEST_SECRET]
     secrets = [value for value in secrets if not value.startswith("/")]

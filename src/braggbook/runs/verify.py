@@ -12,7 +12,7 @@ from braggbook.datasets.catalogue import Dataset, open_dataset
 from braggbook.datasets.fetch import fetch_file
 from braggbook.errors import BraggbookError, Issue, NotVerifiable, OutsideError
 from braggbook.files import sha256_bytes, sha256_file, storage
-from braggbook.formats.result import FigureResult, Result
+from braggbook.formats.result import Result
 from braggbook.formats.run import RunRecord
 from braggbook.kernels.catalogue import read_kernel
 from braggbook.kernels.install import choose_environment
@@ -22,7 +22,7 @@ from braggbook.notebooks.source import read_notebook
 from braggbook.progress import Progress
 from braggbook.runs.compare import Comparison, compare_results
 from braggbook.runs.execute import execute
-from braggbook.runs.folder import FAILED, RECORD, RESULTS, read_record, read_results, staging
+from braggbook.runs.folder import RECORD, read_record, read_results, staging
 from braggbook.runs.plan import RunPlan, run_id
 from braggbook.runs.record import ARRAYS, FIGURES, KERNEL_FOLDER, SOURCE_FOLDER, TABLES
 from braggbook.runs.wheel import Wheel
@@ -55,7 +55,14 @@ class Verification:
         """Returns the verification for ``--json``."""
         rows = [vars(row) for row in self.rows]
         files = [issue.as_json() for issue in self.files]
-        return {"run_id": self.run, "verdict": self.verdict, "reason": self.reason, "files": files, "results": rows, "notes": self.notes}
+        return {
+            "run_id": self.run,
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "files": files,
+            "results": rows,
+            "notes": self.notes,
+        }
 
 
 def verify(folder: Path, *, settings: Settings, progress: Progress | None = None) -> Verification:
@@ -68,7 +75,10 @@ def verify(folder: Path, *, settings: Settings, progress: Progress | None = None
     record = read_record(folder)
     found = Verification(record.id, files=_changed_files(folder, record), notes=_extra_files(folder, record))
     if record.verdict != "complete":
-        return _cannot(found, f"the run itself is not complete: {record.failure.message if record.failure else record.verdict}")
+        return _cannot(
+            found,
+            f"the run itself is not complete: {record.failure.message if record.failure else record.verdict}",
+        )
     if gone := [issue for issue in found.files if issue.what != _CHANGED]:
         return _cannot(found, f"{gone[0].where} is {gone[0].what}")
     try:
@@ -108,11 +118,21 @@ def _extra_files(folder: Path, record: RunRecord) -> list[str]:
     known = {*record.files, RECORD}
     there = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file())
     extra = [name for name in there if name not in known]
-    return [f"not part of the record, and ignored: {', '.join(extra[:5])}{' …' if len(extra) > 5 else ''}"] if extra else []
+    return (
+        [f"not part of the record, and ignored: {', '.join(extra[:5])}{' …' if len(extra) > 5 else ''}"]
+        if extra
+        else []
+    )
 
 
 def _repeat(
-    folder: Path, record: RunRecord, work: Path, found: Verification, *, settings: Settings, progress: Progress | None
+    folder: Path,
+    record: RunRecord,
+    work: Path,
+    found: Verification,
+    *,
+    settings: Settings,
+    progress: Progress | None,
 ) -> tuple[dict[str, Result], dict[str, Result], dict[str, Any]]:
     copy = work / "record"
     with storage(copy):
@@ -121,7 +141,12 @@ def _repeat(
     _note_differences(plan, record, found)
     inside = work / "repetition"
     inside.mkdir()
-    limits = Settings(**{**vars(settings), "cell_timeout_s": max(settings.cell_timeout_s, record.determinism.cell_timeout_s)})
+    limits = Settings(
+        **{
+            **vars(settings),
+            "cell_timeout_s": max(settings.cell_timeout_s, record.determinism.cell_timeout_s),
+        }
+    )
     execution = execute(plan, inside, settings=limits, progress=progress, changed=True)
     if execution.verdict == "interrupted":
         raise KeyboardInterrupt
@@ -140,7 +165,12 @@ def _plan(copy: Path, record: RunRecord, settings: Settings) -> RunPlan:
     kernel = read_kernel(copy / KERNEL_FOLDER)
     if kernel.lock_sha256 != record.kernel.lock_sha256:
         where = f"{KERNEL_FOLDER}/{kernel.lock_path.name}"
-        raise NotVerifiable("the lock is not the one that the run used", where=where, wanted=record.kernel.lock_sha256[:12], got=kernel.lock_sha256[:12])
+        raise NotVerifiable(
+            "the lock is not the one that the run used",
+            where=where,
+            wanted=record.kernel.lock_sha256[:12],
+            got=kernel.lock_sha256[:12],
+        )
     wheel = Wheel(Path(record.braggbook.wheel).name, (copy / record.braggbook.wheel).read_bytes())
     environment = choose_environment(kernel, cache=settings.cache)
     datasets = tuple(_dataset(copy, item.reference, item.not_copied, settings) for item in record.datasets)
@@ -170,7 +200,9 @@ def _judge(found: Verification) -> Verification:
     drifted = [row for row in found.rows if not row.same]
     if found.files or drifted:
         found.verdict = "drifted"
-        named = [issue.where for issue in found.files] + [f"{row.name} ({row.where}: {row.difference})".replace("(: ", "(") for row in drifted]
+        named = [issue.where for issue in found.files] + [
+            f"{row.name} ({row.where}: {row.difference})".replace("(: ", "(") for row in drifted
+        ]
         found.reason = "; ".join(named)
     elif not all(row.identical for row in found.rows):
         found.verdict = "within tolerance"

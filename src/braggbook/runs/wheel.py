@@ -36,6 +36,7 @@ class Wheel:
 
     @property
     def sha256(self) -> str:
+        """Their digest."""
         return sha256_bytes(self.data)
 
 

@@ -1,0 +1,1 @@
+"""What tests need and may be used outside: small experiments and projects made by code."""

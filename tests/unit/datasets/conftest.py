@@ -10,10 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from dataset_helpers import Make, Reply, Server, card_of
 
 from braggbook.datasets.catalogue import Dataset, open_dataset
 from braggbook.formats.dataset import CARD_NAME, DatasetFile, write_card
+
+from .dataset_helpers import Make, Reply, Server, card_of
 
 
 @pytest.fixture
@@ -28,7 +29,9 @@ def project(tmp_path: Path) -> Path:
 def make(project: Path) -> Make:
     """Makes a dataset in the project; ``beside`` are files that lie beside its card."""
 
-    def make_dataset(*files: DatasetFile, slug: str = "counts", beside: dict[str, bytes] | None = None, **more: object) -> Dataset:
+    def make_dataset(
+        *files: DatasetFile, slug: str = "counts", beside: dict[str, bytes] | None = None, **more: object
+    ) -> Dataset:
         folder = project / "datasets" / slug
         folder.mkdir(parents=True)
         for name, data in (beside or {}).items():

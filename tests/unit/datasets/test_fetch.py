@@ -10,15 +10,23 @@ import time
 from pathlib import Path
 
 import pytest
-from dataset_helpers import COUNTS, Make, Server, entry
 
 from braggbook.datasets import fetch as fetching
 from braggbook.datasets.fetch import fetch, fetch_file, read_record
 from braggbook.datasets.sources import cache_path
-from braggbook.errors import DatasetError, DatasetMissing, HashMismatch, InputError, NetworkError, StorageError
+from braggbook.errors import (
+    DatasetError,
+    DatasetMissing,
+    HashMismatch,
+    InputError,
+    NetworkError,
+    StorageError,
+)
 from braggbook.files import sha256_bytes, sha256_file
 from braggbook.formats.dataset import FileOrigin
 from braggbook.progress import Callback
+
+from .dataset_helpers import COUNTS, Make, Server, entry
 
 OTHER = COUNTS.replace(b"131", b"132")
 SHA = sha256_bytes(COUNTS)
@@ -57,13 +65,13 @@ def test_something_unreadable_beside_the_card_is_named(make: Make, tmp_path: Pat
 def test_a_dangling_link_beside_the_card_is_named(make: Make, tmp_path: Path) -> None:
     dataset = make(entry(COUNTS))
     (dataset.folder / "counts.csv").symlink_to(tmp_path / "gone")
-    with pytest.raises(DatasetError, match="cannot read the file; got .*: No such file"):
+    with pytest.raises(DatasetError, match=r"cannot read the file; got .*: No such file"):
         fetch(dataset, cache=tmp_path)
 
 
 def test_a_wrong_size_in_the_card_is_named(make: Make, tmp_path: Path) -> None:
     dataset = make(entry(COUNTS, bytes=3), beside={"counts.csv": COUNTS})
-    with pytest.raises(HashMismatch, match="the card has another size than the file; wanted bytes = 54, got 3"):
+    with pytest.raises(HashMismatch, match=r"the card has another size than the file; wanted bytes = 54, got 3"):
         fetch(dataset, cache=tmp_path)
 
 
@@ -89,7 +97,10 @@ def test_a_package_gives_the_file_and_is_not_imported(make: Make, package: str, 
 @pytest.mark.parametrize(
     ("origin", "why"),
     [
-        (FileOrigin(package="bb_data_example", path="data/x.csv", version="2"), "version 1.5 is installed, 2 is wanted"),
+        (
+            FileOrigin(package="bb_data_example", path="data/x.csv", version="2"),
+            "version 1.5 is installed, 2 is wanted",
+        ),
         (FileOrigin(package="bb_data_example", path="data/y.csv"), "the package has no such file"),
         (FileOrigin(package="bb_no_such_package", path="x.csv"), "not installed"),
     ],
@@ -188,7 +199,7 @@ def test_a_server_that_says_nothing_is_left(
 ) -> None:
     server.serve("/x", COUNTS, silent_s=1.0)
     dataset = make(entry(COUNTS, urls=(server.url + "/x",)))
-    with pytest.raises(NetworkError, match="(?i)timed out"):
+    with pytest.raises(NetworkError, match=r"(?i)timed out"):
         fetch(dataset, cache=tmp_path, timeout_s=0.2)
     assert stored(tmp_path / "files") == []
 
@@ -229,14 +240,18 @@ def test_a_doi_without_the_file_says_so(make: Make, server: Server, tmp_path: Pa
         fetch(dataset, cache=tmp_path, archive=server.url)
 
 
-@pytest.mark.parametrize("doi", ["10.5281/zenodo.123", "https://doi.org/10.5281/zenodo.123", "https://zenodo.org/records/123"])
+@pytest.mark.parametrize(
+    "doi", ["10.5281/zenodo.123", "https://doi.org/10.5281/zenodo.123", "https://zenodo.org/records/123"]
+)
 def test_a_record_is_found_by_its_doi_and_by_its_page(server: Server, doi: str) -> None:
     serve_record(server, ("counts.csv", COUNTS))
     assert read_record(doi, archive=server.url + "/").file("counts.csv").bytes == len(COUNTS)
 
 
 def test_what_is_no_record_is_refused(server: Server) -> None:
-    with pytest.raises(InputError, match=r"not the DOI of a Zenodo record; wanted 10.5281/zenodo.<number>, got '10.1/x'"):
+    with pytest.raises(
+        InputError, match=r"not the DOI of a Zenodo record; wanted 10.5281/zenodo.<number>, got '10.1/x'"
+    ):
         read_record("10.1/x", archive=server.url)
     with pytest.raises(DatasetMissing, match="the server does not have it; got the server answers 404"):
         read_record("10.5281/zenodo.7", archive=server.url)

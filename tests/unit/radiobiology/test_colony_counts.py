@@ -37,9 +37,7 @@ def _issues(table: object, **options: str) -> list[str]:
         ("replicate", None, "a label"),
     ],
 )
-def test_a_bad_cell_is_named_with_its_row(
-    cal33: pd.DataFrame, column: str, value: object, wanted: str
-) -> None:
+def test_a_bad_cell_is_named_with_its_row(cal33: pd.DataFrame, column: str, value: object, wanted: str) -> None:
     table = cal33.astype(object)
     table.loc[1, column] = value
     issues = _issues(table)

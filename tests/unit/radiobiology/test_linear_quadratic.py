@@ -82,9 +82,7 @@ def test_a_dose_is_not_negative(dose: float) -> None:
 @given(st.floats(-0.2, 2.0), st.floats(1e-3, 0.3))
 def test_mean_inactivation_dose_is_the_integral(alpha: float, beta: float) -> None:
     integral, _ = integrate.quad(lambda d: math.exp(-alpha * d - beta * d * d), 0, np.inf, epsrel=1e-10)
-    assert lq.mean_inactivation_dose(alpha_per_gy=alpha, beta_per_gy2=beta) == pytest.approx(
-        integral, rel=1e-7
-    )
+    assert lq.mean_inactivation_dose(alpha_per_gy=alpha, beta_per_gy2=beta) == pytest.approx(integral, rel=1e-7)
 
 
 def test_mean_inactivation_dose_without_curvature() -> None:

@@ -29,9 +29,7 @@ def test_rbe_at_two_gray(model: str, expected: float) -> None:
 def test_limits_of_dose(model: str, let: float, alpha_beta: float) -> None:
     record = proton_rbe_models()[model]
     found = proton_rbe(model, dose_gy=[1e-9, 1e9], let_kev_um=let, alpha_beta_gy=alpha_beta)
-    assert found == pytest.approx(
-        [record.rbe_max(let, alpha_beta), record.rbe_min(let, alpha_beta)], rel=1e-6
-    )
+    assert found == pytest.approx([record.rbe_max(let, alpha_beta), record.rbe_min(let, alpha_beta)], rel=1e-6)
 
 
 def test_rbe_below_one_is_not_clipped() -> None:

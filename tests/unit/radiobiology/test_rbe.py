@@ -128,10 +128,7 @@ def test_limits_need_usable_coefficients() -> None:
 def test_an_rbe_says_what_it_is_of() -> None:
     rbe = Rbe(**COMPLETE, let_kev_um=2.5, interval=Interval(1.1, 1.3, 0.95, "profile, F(1, 56)"))
     assert rbe.value == 1.2
-    assert (
-        Rbe(**{**COMPLETE, "dose_gy": "not stated", "let_kind": LetKind("not stated")}).dose_gy
-        == "not stated"
-    )
+    assert Rbe(**{**COMPLETE, "dose_gy": "not stated", "let_kind": LetKind("not stated")}).dose_gy == "not stated"
 
 
 def test_a_bare_rbe_cannot_be_made() -> None:

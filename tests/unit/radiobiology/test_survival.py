@@ -92,23 +92,14 @@ def test_pooling_sums_a_replicates_zero_dose_plates(cal33: pd.DataFrame) -> None
 
 # relative tolerance 1e-5, standard errors 1e-3.
 @pytest.mark.parametrize(
-    ("name", "alpha_beta", "alpha_beta_se", "sf2", "d10", "d10_se", "d37", "mean"),
+    ("name", "expected"),
     [
-        ("okf6", 24.70159, 14.1854, 0.3253472, 3.837249, 0.147318, 1.794946, 1.709488),
-        ("cal33", 5.48446, 2.44106, 0.4807862, 4.645922, 0.153587, 2.545481, 2.263348),
+        ("okf6", (24.70159, 14.1854, 0.3253472, 3.837249, 0.147318, 1.794946, 1.709488)),
+        ("cal33", (5.48446, 2.44106, 0.4807862, 4.645922, 0.153587, 2.545481, 2.263348)),
     ],
 )
-def test_derived_quantities(
-    request: pytest.FixtureRequest,
-    name: str,
-    alpha_beta: float,
-    alpha_beta_se: float,
-    sf2: float,
-    d10: float,
-    d10_se: float,
-    d37: float,
-    mean: float,
-) -> None:
+def test_derived_quantities(request: pytest.FixtureRequest, name: str, expected: tuple[float, ...]) -> None:
+    alpha_beta, alpha_beta_se, sf2, d10, d10_se, d37, mean = expected
     fit = fit_survival(request.getfixturevalue(name))
     z = 1.959963984540054
     assert fit.alpha_beta_gy == pytest.approx(alpha_beta, rel=1e-5)
@@ -230,9 +221,7 @@ def _simulated(*, seed: int, alpha: float = 0.3, beta: float = 0.03, exact: bool
                 "replicate": label,
                 "dose_gy": doses,
                 "cells_seeded": cells,
-                "colonies": np.round(cells * survival * pe)
-                if exact
-                else generator.poisson(cells * survival * pe),
+                "colonies": np.round(cells * survival * pe) if exact else generator.poisson(cells * survival * pe),
             }
         )
         for label, pe in (("a", 0.5), ("b", 0.4), ("c", 0.6))

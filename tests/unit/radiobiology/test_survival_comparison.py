@@ -83,9 +83,7 @@ def test_isoeffective_dose_ratio_at_ten_percent(cal33: pd.DataFrame, okf6: pd.Da
     assert ratio.standard_error == pytest.approx(0.061340, rel=1e-5)
     assert tuple(ratio.interval) == pytest.approx((1.094675, 1.340776), rel=1e-6)
     assert ratio.interval.method == "profile, F(1, 56)"
-    assert (ratio.numerator_dose_gy, ratio.denominator_dose_gy) == pytest.approx(
-        (4.645922, 3.837249), rel=1e-6
-    )
+    assert (ratio.numerator_dose_gy, ratio.denominator_dose_gy) == pytest.approx((4.645922, 3.837249), rel=1e-6)
     delta = ratio.interval_by("delta", reference="chi2")
     assert delta.upper - delta.lower == pytest.approx(2 * 1.959964 * 0.061340, rel=1e-5)
 
@@ -94,9 +92,7 @@ def test_the_inverse_ratio_has_the_inverse_profile(cal33: pd.DataFrame, okf6: pd
     one = isoeffective_dose_ratio(fit_survival(cal33), fit_survival(okf6))
     other = isoeffective_dose_ratio(fit_survival(okf6), fit_survival(cal33))
     assert other.value == pytest.approx(1 / one.value)
-    assert (1 / other.interval.upper, 1 / other.interval.lower) == pytest.approx(
-        tuple(one.interval), rel=1e-7
-    )
+    assert (1 / other.interval.upper, 1 / other.interval.lower) == pytest.approx(tuple(one.interval), rel=1e-7)
 
 
 def test_the_ratio_of_a_curve_to_itself_is_one(cal33: pd.DataFrame) -> None:
