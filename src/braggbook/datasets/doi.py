@@ -15,8 +15,16 @@ from braggbook.datasets.record import Record, RecordFile
 from braggbook.datasets.sheets import DELIMITERS, TABLES, read_sheet
 from braggbook.datasets.tables import check_table
 from braggbook.errors import DatasetError, Issue, closest
-from braggbook.formats.common import check_relative_path, shown
-from braggbook.formats.dataset import CARD_NAME, DatasetCard, DatasetFile, FileOrigin, Source, write_card
+from braggbook.formats.common import shown
+from braggbook.formats.dataset import (
+    CARD_NAME,
+    DatasetCard,
+    DatasetFile,
+    FileOrigin,
+    Source,
+    check_file_name,
+    write_card,
+)
 from braggbook.progress import Progress, Silent
 
 KEPT_BYTES = 1_000_000  # a file up to this size lies beside the card; larger ones stay in the cache
@@ -89,7 +97,7 @@ def _chosen(record: Record, names: Sequence[str] | None) -> list[RecordFile]:
     chosen = [file for file in record.files if names is None or file.name in names]
     for file in chosen:
         try:
-            check_relative_path(file.name)
+            check_file_name(file.name)
         except ValueError:
             issues.append(Issue("a file name that cannot be used", where, "a plain name", shown(file.name)))
     if issues:

@@ -10,7 +10,7 @@ from typing import get_args
 
 from braggbook.datasets.cells import DATE, INTEGER, NUMBER, PARSERS
 from braggbook.datasets.headers import Header, column_name, take_apart
-from braggbook.datasets.sheets import Sheet
+from braggbook.datasets.sheets import WORKBOOKS, Sheet
 from braggbook.errors import Issue, UnitError, closest
 from braggbook.formats.common import shown
 from braggbook.formats.dataset import NUMERIC, Column, ColumnType
@@ -82,6 +82,8 @@ def guess_columns(sheet: Sheet, choices: Choices | None = None, *, ask: Ask | No
     issues = [*sheet.issues, *_choice_issues(sheet, choices)]
     notes: list[str] = []
     columns = []
+    if not sheet.rows and not sheet.issues:
+        issues.append(Issue("the table has no rows", sheet.name, "a header, then rows"))
     headers = [take_apart(text) for text in sheet.header]
     table = _Table(sheet, headers, choices, ask)
     for position, header in enumerate(headers):
@@ -91,7 +93,7 @@ def guess_columns(sheet: Sheet, choices: Choices | None = None, *, ask: Ask | No
         columns.append(work.guess())
         issues += work.issues
         notes += work.notes
-    issues += _name_issues(columns, sheet)
+    issues += [*_name_issues(columns, sheet), *_row_issues(columns, sheet)]
     return Guesses(tuple(columns), tuple(issues), tuple(notes))
 
 
@@ -126,6 +128,13 @@ def _name_issues(columns: Sequence[GuessedColumn], sheet: Sheet) -> list[Issue]:
     return issues
 
 
+def _row_issues(columns: Sequence[GuessedColumn], sheet: Sheet) -> list[Issue]:
+    """Finds rows in which nothing is left once NA and such are taken as empty."""
+    filled = {row for column in columns for row, cell in enumerate(column.cells) if cell}
+    numbers = [number for row, number in enumerate(sheet.numbers) if row not in filled]
+    return [Issue("a row without values", f"{sheet.name}: row {number}") for number in numbers]
+
+
 def _name(header: Header, unit: str | None) -> str:
     return column_name(header.stem, unit or header.unit)
 
@@ -145,16 +154,11 @@ class _Column:
 
     def __init__(self, table: _Table, position: int) -> None:
         self.header = table.headers[position]
-        self.headers, self.sheet, self.choices, self.ask = (
-            table.headers,
-            table.sheet,
-            table.choices,
-            table.ask,
-        )
+        self.table, self.sheet, self.ask = table, table.sheet, table.ask
         self.issues: list[Issue] = []
         self.notes: list[str] = []
-        self.cells = tuple(self._pointed(row[position]) for row in table.sheet.rows)
-        self.given_unit = self._given(table.choices.units)
+        self.cells = tuple(row[position] for row in table.sheet.rows)
+        self.pointed = self.cells if table.choices.decimal == "." else tuple(map(_pointed, self.cells))
 
     def guess(self) -> GuessedColumn:
         kind = self._type()
@@ -167,27 +171,16 @@ class _Column:
         name = column_name(self.header.stem, column.unit)
         return GuessedColumn(self.header.text, name, column, cells, empty_as)
 
-    def _given(self, given: Mapping[str, str]) -> str | None:
-        for key in (self.header.text, _name(self.header, None)):
-            if key in given:
-                return given[key]
-        return None
-
-    def _pointed(self, cell: str) -> str:
-        """Turns a decimal comma into a point where the person said that commas are decimal."""
-        plain = re.fullmatch(r"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?", cell)
-        return cell.replace(",", ".") if self.choices.decimal == "," and plain else cell
-
     def _report(self, position: int, what: str, wanted: str) -> None:
         where = f"{self.sheet.name}: row {self.sheet.numbers[position]}, column {self.header.text}"
         self.issues.append(Issue(what, where, wanted, shown(self.cells[position])))
 
     def _type(self) -> ColumnType:
-        given = self._given(self.choices.types)
+        given = _given(self.table.choices.types, self.header)
         for kind in get_args(ColumnType):
             if given == kind:
                 return kind  # type: ignore[no-any-return]
-        filled = [cell for cell in self.cells if cell and cell.lower() not in _EMPTY]
+        filled = [cell for cell in self.pointed if cell and cell.lower() not in _EMPTY]
         if not filled:
             where = f"{self.sheet.name}: column {self.header.text}"
             self.issues.append(Issue("a column without values", where, "values, or no such column"))
@@ -197,7 +190,8 @@ class _Column:
         if 2 * dates > len(filled):
             return "date"
         if 2 * numbers > len(filled) or (numbers and self.header.unit):
-            return "integer" if all(INTEGER.fullmatch(cell) for cell in filled if NUMBER.fullmatch(cell)) else "number"
+            fractions = any(map(_is_fraction, filled))
+            return "number" if fractions else "integer"
         return "boolean" if all(cell.lower() in _TRUTH for cell in filled) else "text"
 
     def _cleaned(self, kind: ColumnType) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -207,25 +201,34 @@ class _Column:
         parse, wanted = PARSERS[kind]
         cleaned: list[str] = []
         emptied: dict[str, None] = {}
-        for position, cell in enumerate(self.cells):
-            text = _TRUTH.get(cell.lower(), cell) if kind == "boolean" else cell
+        pointed = self.pointed if kind in NUMERIC else self.cells
+        for position, (cell, text) in enumerate(zip(self.cells, pointed, strict=True)):
             if cell.lower() in _EMPTY:
                 emptied[cell] = None
-                text = ""
-            elif cell:
-                try:
-                    parse(text)
-                except ValueError:
-                    self._report(position, *_complaint(cell, kind, wanted))
-            cleaned.append(text)
+            clean = "" if cell.lower() in _EMPTY else _TRUTH.get(text.lower(), text) if kind == "boolean" else text
+            try:
+                if clean:
+                    parse(clean)
+            except ValueError:
+                self._report(position, *_complaint(text, kind, wanted))
+            else:
+                if kind in NUMERIC and self._has_another_sign(cell):
+                    self._report(position, "a point in a number", "a comma for decimals, as --decimal , says")
+            cleaned.append(clean)
         if emptied:
             listed = ", ".join(map(shown, emptied))
             self.notes.append(f"column {self.header.text}: {listed} was taken as an empty cell")
         return tuple(cleaned), tuple(emptied)
 
+    def _has_another_sign(self, cell: str) -> bool:
+        """Returns whether a text table with decimal commas has a point in this number (a workbook has numbers)."""
+        workbook = self.sheet.name.lower().endswith(WORKBOOKS)
+        return self.table.choices.decimal == "," and "." in cell and not workbook
+
     def _unit(self, cells: Sequence[str]) -> str | None:
-        if self.given_unit is not None:
-            return self.given_unit
+        given = _given(self.table.choices.units, self.header)
+        if given is not None:
+            return given if _is_unit(given) else None  # which is an issue already
         guess = self._guessed_unit(cells)
         if self.ask is not None:
             return self._asked_unit(self.ask, guess or "")
@@ -249,8 +252,8 @@ class _Column:
         if self.header.unit:
             return self.header.unit
         if self.header.spread_of:
-            bases = [other for other in self.headers if other.stem == self.header.spread_of[0]]
-            return (bases[0].unit or (bases[0].known.unit if bases[0].known else None)) if bases else None
+            bases = [other for other in self.table.headers if other.stem == self.header.spread_of[0]]
+            return _stated_unit(bases[0], self.table.choices) if bases else None
         known = self.header.known
         if known is None or known.unit is None:
             return None
@@ -276,12 +279,44 @@ class _Column:
 _HIGHEST_SURVIVAL = 2.0  # a plating efficiency of the control that came out low gives a little above 1, never twice
 
 
+def _given(given: Mapping[str, str], header: Header) -> str | None:
+    return given.get(header.text, given.get(_name(header, None)))
+
+
+def _stated_unit(header: Header, choices: Choices) -> str | None:
+    known = header.known.unit if header.known else None
+    return _given(choices.units, header) or header.unit or known
+
+
+def _is_unit(text: str) -> bool:
+    try:
+        parse_unit(text)
+    except UnitError:
+        return False
+    return True
+
+
 def _is_number(cell: str) -> bool:
     return NUMBER.fullmatch(cell) is not None
 
 
+def _is_fraction(cell: str) -> bool:
+    """Returns whether a cell is a number that is not whole, a comma read as the decimal sign unless it groups."""
+    grouped = re.fullmatch(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+", cell)
+    number = NUMBER.fullmatch(cell) or (_COMMA.fullmatch(cell) and not grouped)
+    return bool(number) and INTEGER.fullmatch(cell) is None
+
+
+def _pointed(cell: str) -> str:
+    """Turns a decimal comma into a point."""
+    plain = re.fullmatch(r"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?", cell)
+    return cell.replace(",", ".") if plain else cell
+
+
 def _complaint(cell: str, kind: ColumnType, wanted: str) -> tuple[str, str]:
     """Returns what is wrong with a cell, and what is wanted."""
+    if kind == "date" and DATE.fullmatch(cell):
+        return "no such day", "YYYY-MM-DD"
     if kind == "date":
         return "a date that can be read in two ways", "YYYY-MM-DD"
     if kind not in NUMERIC:

@@ -118,6 +118,9 @@ def _file(entry: Mapping[str, Any]) -> RecordFile:
     return RecordFile(name=name, bytes=int(entry["size"]), checksum=checksum, url=link)
 
 
+_INLINE = {"a", "abbr", "b", "code", "em", "font", "i", "span", "strong", "sub", "sup", "u"}
+
+
 class _Text(html.parser.HTMLParser):
     """Keeps the text of HTML, without scripts and styles."""
 
@@ -128,11 +131,11 @@ class _Text(html.parser.HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
         self._hidden += tag in ("script", "style")
-        self.parts.append(" ")
+        self.parts.append("" if tag in _INLINE else " ")
 
     def handle_endtag(self, tag: str) -> None:
         self._hidden -= tag in ("script", "style") and self._hidden > 0
-        self.parts.append(" ")
+        self.parts.append("" if tag in _INLINE else " ")
 
     def handle_data(self, data: str) -> None:
         if not self._hidden:

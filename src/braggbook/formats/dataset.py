@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomlkit
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from braggbook.errors import DatasetError, Issue
 from braggbook.files import write_text
@@ -26,6 +26,7 @@ from braggbook.formats.common import (
     License,
     RelativePath,
     Slug,
+    check_relative_path,
     check_slug,
     issues_from,
     read_toml,
@@ -143,10 +144,21 @@ def check_url(url: str) -> str:
     return url
 
 
+def check_file_name(path: str) -> str:
+    """Returns ``path`` if a file of a dataset may have it.
+
+    Raises:
+        ValueError: It leaves the dataset's folder, or is the card's own.
+    """
+    if path == CARD_NAME:
+        raise refusal("the card cannot be one of its own files", got=shown(path))
+    return check_relative_path(path)
+
+
 class DatasetFile(FormatModel):
     """One file: its name, size and hash say which it is, ``origins`` (key ``from``) where to get it."""
 
-    path: RelativePath
+    path: Annotated[str, AfterValidator(check_file_name)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     bytes: Annotated[int, Field(ge=0)]
     copy_allowed: bool = Field(default=True, validation_alias="copy", serialization_alias="copy")  # into a run
@@ -157,13 +169,6 @@ class DatasetFile(FormatModel):
         default=(), validation_alias="from", serialization_alias="from", strict=False
     )
     columns: dict[Slug, Column] = Field(default={})
-
-    @field_validator("path")
-    @classmethod
-    def _not_the_card(cls, path: str) -> str:
-        if path == CARD_NAME:
-            raise refusal("the card cannot be one of its own files", got=shown(path))
-        return path
 
     @field_validator("sha256", mode="before")
     @classmethod

@@ -133,7 +133,7 @@ class _Executor:
         }
         places = {
             "run": folder, "cache": settings.cache, "env": plan.environment.prefix, "project": settings.project,
-            "tmp": private, "braggbook": software,
+            "tmp": private / "tmp", "scratch": private, "braggbook": software,
         }  # fmt: skip
         self._scrubber = make_scrubber(places, vocabulary=str(plan.notebook.node))
 

@@ -34,8 +34,13 @@ _COMMON_NAMES = {
     "home",
     "braggbook",
 }
+# Where a path or a name can begin; IPython's tracebacks put a colour, which ends in a digit and "m", right before it.
+_BEFORE = r"(?:(?<![\w.-])|(?<=\dm))"
 _BASE64 = re.compile(r"(base64,[A-Za-z0-9+/=]+)")
 _BINARY_KEYS = {"data", "png", "image/png", "image/jpeg", "image/gif", "application/pdf"}
+# A table that is printed cuts long paths short, so that the whole prefix is not there to be found.
+_SOMEBODYS_HOME = re.compile(_BEFORE + r"/(?:home|Users|var/home)/[^/\s'\"<>]+")
+_USUAL = {"tmp": [Path("/tmp"), Path("/var/tmp")], "home": [Path("/root")]}  # noqa: S108 - found, not used
 _PYTHON_TEMPORARY = re.compile(r"<tmp>/ipykernel_\d+/\d+\.py")
 
 
@@ -59,10 +64,11 @@ class Scrubber:
             text = text.replace(secret, "<secret>")
         for prefix, mark in self.paths:
             if prefix in text:
-                text = re.sub(rf"(?<![\w.-]){re.escape(prefix)}(?![\w-])", mark, text)
+                text = re.sub(_BEFORE + re.escape(prefix) + r"(?![\w-])", mark, text)
         for word, mark in self.words:
             if word in text:
-                text = re.sub(rf"(?<![\w-]){re.escape(word)}(?![\w-])", mark, text)
+                text = re.sub(_BEFORE + re.escape(word) + r"(?![\w-])", mark, text)
+        text = _SOMEBODYS_HOME.sub("<home>", text)
         # IPython names a cell by the process's number: another one each time, for the same error
         return _PYTHON_TEMPORARY.sub("<cell>", text)
 
@@ -83,7 +89,12 @@ def _binary(key: Any, item: Any) -> bool:
 
 
 def make_scrubber(
-    places: Mapping[str, Path], *, vocabulary: str, environment: Mapping[str, str] | None = None
+    places: Mapping[str, Path],
+    *,
+    vocabulary: str,
+    environment: Mapping[str, str] | None = None,
+    user: str | None = None,
+    host: str | None = None,
 ) -> Scrubber:
     """Builds the scrubber of a run.
 
@@ -91,32 +102,37 @@ def make_scrubber(
         places: Folders by their mark (``"run"``, ``"project"``, ``"env"``); home and temporary folders are added.
         vocabulary: The notebook's own source. A user's or machine's name that stands in it is the notebook's word.
         environment: Whose secrets to look for; defaults to the process's own.
+        user: Whose name to take out; defaults to the one that runs this process.
+        host: Likewise the machine's.
     """
     environment = os.environ if environment is None else environment
-    marks = {**{mark: [path] for mark, path in places.items()}}
+    marks = {mark: [path] for mark, path in places.items()}
     marks.setdefault("env", [])
     marks["env"] = [
         *marks["env"],
         *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib")),
         Path(sys.prefix),
     ]
-    marks["tmp"] = [*marks.get("tmp", []), Path(tempfile.gettempdir())]
-    marks["home"] = [*marks.get("home", []), Path.home()]
+    marks["tmp"] = [*marks.get("tmp", []), Path(tempfile.gettempdir()), *_USUAL["tmp"]]
+    marks["home"] = [*marks.get("home", []), Path.home(), *_USUAL["home"]]
     spellings = {
         (str(form), f"<{mark}>") for mark, paths in marks.items() for path in paths for form in (path, path.resolve())
     }
     paths = sorted((pair for pair in spellings if len(pair[0]) > 1), key=lambda pair: -len(pair[0]))
     secrets = [v for name, v in environment.items() if _SECRET_NAME.search(name) and len(v) >= _SHORTEST_SECRET]
     secrets = [value for value in secrets if not value.startswith("/")]
-    return Scrubber(tuple(paths), tuple(_names(vocabulary)), tuple(sorted(secrets, key=len, reverse=True)))
+    words = _names(vocabulary, _user() if user is None else user, socket.gethostname() if host is None else host)
+    return Scrubber(tuple(paths), tuple(words), tuple(sorted(secrets, key=len, reverse=True)))
 
 
-def _names(vocabulary: str) -> list[tuple[str, str]]:
-    host = socket.gethostname()
+def _user() -> str:
     try:
-        user = getpass.getuser()
+        return getpass.getuser()
     except (KeyError, OSError):  # a user id without an entry, as in some containers
-        user = ""
+        return ""
+
+
+def _names(vocabulary: str, user: str, host: str) -> list[tuple[str, str]]:
     found = [(host, "<host>"), (host.partition(".")[0], "<host>"), (user, "<user>")]
     known = vocabulary.lower()
     return [

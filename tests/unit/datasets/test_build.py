@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import csv
 import datetime
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +11,8 @@ from typing import Any
 
 import openpyxl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from braggbook.datasets.build import Proposal, add_dataset, new_dataset, propose_card
 from braggbook.datasets.catalogue import find_dataset, list_datasets
@@ -109,7 +111,7 @@ def test_a_person_is_asked_and_may_take_the_guesses(table: Path) -> None:
         ("meaning of column 'Dose (Gy)'", "absorbed dose"),
     ]
     assert [author.name for author in proposal.card.authors] == ["Doe, J", "Roe, R"]
-    with pytest.raises(DatasetError, match="column Dose .Gy.: unknown unit 'Grey'; got 'Grey'; did you mean"):
+    with pytest.raises(DatasetError, match=r"column Dose .Gy.: unknown unit 'Grey'; got 'Grey'; did you mean"):
         propose_card(table, ask=lambda question, guess: "Grey" if "Dose" in question else guess)
 
 
@@ -149,7 +151,7 @@ def test_wrong_choices_are_refused_all_at_once(table: Path) -> None:
     ]
     with pytest.raises(InputError, match=r"not a name for a dataset; wanted .* \(--slug NAME\), got 'My Data'"):
         propose_card(table, slug="My Data")
-    with pytest.raises(InputError, match="unknown licence; wanted an SPDX identifier, .* got 'free'"):
+    with pytest.raises(InputError, match=r"unknown licence; wanted an SPDX identifier, .* got 'free'"):
         propose_card(table, license="free")
 
 
@@ -239,7 +241,7 @@ def test_what_is_no_table_is_refused(tmp_path: Path, name: str, data: bytes, mes
 def test_a_missing_table_and_a_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"none\.csv: no such table; wanted a file"):
         propose_card(tmp_path / "none.csv")
-    with pytest.raises(DatasetError, match="no such table; wanted a file: .* got a folder"):
+    with pytest.raises(DatasetError, match=r"no such table; wanted a file: .* got a folder"):
         propose_card(tmp_path, slug="x")
 
 
@@ -251,7 +253,7 @@ def test_a_workbook_is_taken_sheet_by_sheet(tmp_path: Path, project: Path) -> No
     book.create_sheet("Notes")
     book.save(tmp_path / "t.xlsx")
     with pytest.raises(
-        DatasetError, match="the workbook has several sheets; wanted the name of one .* got 'Counts', 'N"
+        DatasetError, match=r"the workbook has several sheets; wanted the name of one .* got 'Counts', 'N"
     ):
         propose_card(tmp_path / "t.xlsx")
     proposal = propose_card(tmp_path / "t.xlsx", sheet="Counts", slug="counts")
@@ -269,7 +271,7 @@ def test_an_existing_dataset_is_not_touched(table: Path, project: Path) -> None:
         "next: braggbook show dataset my_counts"
     )
     assert (project / "datasets" / "my_counts" / "dataset.toml").read_bytes() == before
-    assert os.listdir(project / "datasets") == ["my_counts"]
+    assert [path.name for path in (project / "datasets").iterdir()] == ["my_counts"]
 
 
 CHILD = """
@@ -293,7 +295,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, project: Path) -> None:
         [sys.executable, "-c", CHILD, str(path), str(project)], capture_output=True, text=True, check=False
     )
     assert (result.returncode, "the disk is full" in result.stdout) == (StorageError.exit_code, True), result.stderr
-    assert os.listdir(project / "datasets") == []
+    assert list((project / "datasets").iterdir()) == []
 
 
 def test_a_project_that_cannot_be_written_says_so(table: Path, tmp_path: Path) -> None:
@@ -317,4 +319,31 @@ def test_a_proposal_that_does_not_read_back_is_not_added(table: Path, project: P
     broken = Proposal(proposal.slug, proposal.card, proposal.data + b"x\n", proposal.columns, ())
     with pytest.raises(DatasetError):
         add_dataset(broken, project=project)
-    assert os.listdir(project / "datasets") == []
+    assert list((project / "datasets").iterdir()) == []
+
+
+cells = st.sampled_from(
+    ["", "1", "2.5", "1,5", "NA", "yes", "2024-05-01", "3-Mar", " x ", '"', "1e999", "-", "\u00b5", "a;b"]
+)
+headers = st.sampled_from(
+    ["dose_gy", "Dose (Gy)", "n", "x", "", "alpha_sd", "line", "\u03b1", "2 Gy", "a,b", "Survival"]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_whatever_is_proposed_can_be_added_and_opened(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    names = data.draw(st.lists(headers, min_size=1, max_size=4))
+    rows = data.draw(st.lists(st.lists(cells, min_size=len(names), max_size=len(names)), max_size=4))
+    folder = tmp_path_factory.mktemp("any")
+    with (folder / "t.csv").open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([names, *rows])
+    try:
+        proposal = propose_card(
+            folder / "t.csv", units=dict.fromkeys(filter(None, names), "1"), decimal=data.draw(st.sampled_from(".,"))
+        )
+    except DatasetError:
+        return
+    assert add_dataset(proposal, project=folder).reference == "t@1"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -11,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from braggbook.datasets import fetch as fetching
 from braggbook.datasets.fetch import fetch, fetch_file, read_record
 from braggbook.datasets.sources import cache_path
 from braggbook.errors import (
@@ -222,9 +223,9 @@ def serve_record(server: Server, *files: tuple[str, bytes]) -> None:
     listed = []
     for name, data in files:
         url = server.serve(f"/api/records/123/files/{name}/content", data)
-        md5 = fetching.hashlib.md5(data, usedforsecurity=False).hexdigest()
+        md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
         listed.append({"id": "u", "key": name, "size": len(data), "checksum": f"md5:{md5}", "links": {"self": url}})
-    server.serve("/api/records/123", fetching.json.dumps(RECORD | {"files": listed}).encode())
+    server.serve("/api/records/123", json.dumps(RECORD | {"files": listed}).encode())
 
 
 def test_a_doi_is_looked_up_at_the_archive(make: Make, server: Server, tmp_path: Path) -> None:
