@@ -271,6 +271,17 @@ def test_zipped_zarr_is_opened(tmp_path: Path) -> None:
         open_arrays(write(tmp_path / "b.zip", b"not one"), entry(b"", path="a.zarr.zip"))
 
 
+def test_no_damage_of_a_workbook_brings_anything_but_our_errors(tmp_path: Path) -> None:
+    data = workbook(tmp_path / "t.xlsx", S=[["dose_gy", "cells", "colonies"], [1, 2, 3]]).read_bytes()
+    chance = random.Random(1)
+    for _ in range(3000):
+        damaged = bytearray(data)
+        for _ in range(chance.choice([1, 5, 100])):
+            damaged[chance.randrange(len(data))] = chance.randrange(256)
+        with suppress(DatasetError):
+            check_table(write(tmp_path / "u.xlsx", bytes(damaged)), entry(b"", path="t.xlsx"))
+
+
 finite = st.floats(allow_nan=False, allow_infinity=False)
 whole = st.integers(-(2**63) + 1, 2**63 - 1)
 words = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=12).map(str.strip)
