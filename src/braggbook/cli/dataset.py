@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import click
@@ -93,7 +94,7 @@ def add_command(
         )
         _show_added(face, added.dataset, added.notes)
         return
-    interactive = click.get_text_stream("stdin").isatty() and not face.json if ask is None else ask
+    interactive = sys.stdin.isatty() and not face.json if ask is None else ask
     proposal = propose_card(
         Path(source), slug=slug, title=title, license=license_, authors=[Author(name=name) for name in authors],
         units=_pairs(units, "--unit"), types=_pairs(types, "--type"), sheet=sheet, decimal=decimal,

@@ -13,7 +13,7 @@ from braggbook.cli.face import Face, table, verb
 from braggbook.errors import InputError
 from braggbook.formats.result import Result, ScalarResult
 from braggbook.notebooks.catalogue import find_notebook
-from braggbook.notebooks.show import interval_text, quantity_text, value_text
+from braggbook.notebooks.show import interval_text, short_text, value_text
 from braggbook.runs.folder import read_results
 from braggbook.runs.plan import plan_run
 from braggbook.runs.report import REPORT
@@ -143,10 +143,8 @@ def show_run(face: Face, done: Run) -> None:
 
 def results_table(results: list[Result]) -> Any:
     """Returns declared results as a table for a terminal."""
-    rows = [
-        (r.name, quantity_text(r), interval_text(r)) if isinstance(r, ScalarResult) else (r.name, value_text(r), "")
-        for r in results
-    ]
+    first = sorted(results, key=lambda result: not isinstance(result, ScalarResult))
+    rows = [(r.name, short_text(r), interval_text(r) if isinstance(r, ScalarResult) else "") for r in first]
     return table("result", "value", "interval", rows=rows)
 
 

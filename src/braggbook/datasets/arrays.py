@@ -6,15 +6,13 @@ import zipfile
 from pathlib import Path
 
 import xarray as xr
-from zarr.storage import ZipStore
 
 from braggbook.errors import DatasetError, Issue, UnitError, closest
 from braggbook.formats.dataset import DatasetFile
 from braggbook.units import same_unit
 
 _NETCDF = (".nc", ".nc3", ".nc4", ".cdf")
-_ZARR = (".zarr.zip", ".zip")
-ARRAYS = (*_NETCDF, *_ZARR)
+ARRAYS = (*_NETCDF, ".zarr.zip")
 
 
 def open_arrays(path: Path, file: DatasetFile, *, dataset: str = "") -> xr.Dataset:
@@ -33,8 +31,10 @@ def open_arrays(path: Path, file: DatasetFile, *, dataset: str = "") -> xr.Datas
         if variable not in arrays.variables:
             issues.append(Issue(f"no variable {variable!r}", file.path, closest(variable, map(str, arrays.variables))))
             continue
-        stated = arrays[variable].attrs.setdefault("units", column.unit or "")
-        if column.unit is not None and not _same(str(stated), column.unit):
+        if column.unit is None:
+            continue
+        stated = arrays[variable].attrs.setdefault("units", column.unit)
+        if not _same(str(stated), column.unit):
             issues.append(Issue("another unit", f"{file.path}: {variable}", column.unit, str(stated)))
     if issues:
         raise DatasetError("the arrays are not what their card says", where=dataset or file.path, issues=issues)
@@ -50,6 +50,8 @@ def _opened(path: Path, file: DatasetFile) -> xr.Dataset:
         elif not zipfile.is_zipfile(path):
             raise ValueError("not a ZIP file")
         else:
+            from zarr.storage import ZipStore  # noqa: PLC0415 - takes 0.1 s to import, and few datasets need it
+
             with ZipStore(path, mode="r") as store, xr.open_zarr(store, consolidated=False) as lazy:
                 arrays = lazy.load()
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:

@@ -85,7 +85,7 @@ def propose_card(  # noqa: PLR0913 - each is an option of `braggbook dataset add
     if ask and not authors:
         authors = [Author(name=name.strip()) for name in ask("authors, divided by ;", "").split(";") if name.strip()]
     data = _csv(guesses.columns, len(read.rows))
-    file = _file(f"{slugify(table.stem) or slug}.csv", data, guesses)
+    file = _file(f"{slugify(table.stem) or slug}.csv", data, guesses=guesses)
     card = DatasetCard(
         title=title, version=1, license=_checked_license(license), authors=tuple(authors),
         provenance=f"Taken from the table {table.name} by `braggbook dataset add`.", files=(file,),
@@ -149,7 +149,7 @@ def _csv(columns: Sequence[GuessedColumn], rows: int) -> bytes:
     return stream.getvalue().encode()
 
 
-def _file(path: str, data: bytes, guesses: Guesses) -> DatasetFile:
+def _file(path: str, data: bytes, *, guesses: Guesses) -> DatasetFile:
     columns: dict[str, Column] = {column.name: column.column for column in guesses.columns}
     return DatasetFile(path=path, sha256=sha256_bytes(data), bytes=len(data), columns=columns)
 

@@ -71,19 +71,19 @@ def add_doi(
     slug = slug or f"zenodo_{record.id}"
     check_new(slug, project=project)
     chosen = _chosen(record, files)
-    notes = [*record.notes]
-    paths = _download(record, chosen, cache, progress or Silent())
-    entries = tuple(_entry(record, file, *paths[file.name], notes) for file in chosen)
-    card = _card(record, entries)
+    arrived = _download(record, chosen, cache=cache, progress=progress or Silent())
+    described = [_describe(record, file) for file in arrived]
+    card = _card(record, tuple(entry for entry, _ in described))
 
     def fill(folder: Path) -> None:
-        for entry in entries:
-            if entry.bytes <= KEPT_BYTES:
-                (folder / entry.path).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(paths[entry.path][0], folder / entry.path)
+        for file in arrived:
+            if file.listed.bytes <= KEPT_BYTES:
+                (folder / file.listed.name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file.path, folder / file.listed.name)
         write_card(folder / CARD_NAME, card)
 
-    return Added(publish_folder(slug, project=project, fill=fill), tuple(notes))
+    notes = (*record.notes, *(note for _, note in described if note))
+    return Added(publish_folder(slug, project=project, fill=fill), notes)
 
 
 def _chosen(record: Record, names: Sequence[str] | None) -> list[RecordFile]:
@@ -105,33 +105,40 @@ def _chosen(record: Record, names: Sequence[str] | None) -> list[RecordFile]:
     return chosen
 
 
-def _download(
-    record: Record, files: Sequence[RecordFile], cache: Path, progress: Progress
-) -> dict[str, tuple[Path, str]]:
+@dataclass(frozen=True)
+class _Arrived:
+    listed: RecordFile
+    path: Path
+    sha256: str
+
+
+def _download(record: Record, files: Sequence[RecordFile], *, cache: Path, progress: Progress) -> list[_Arrived]:
     progress.start(f"download {record.doi}", sum(file.bytes for file in files))
-    paths, done = {}, 0
+    arrived, done = [], 0
     try:
         for file in files:
-            paths[file.name] = download_record_file(file, cache=cache, step=steps(progress, done, file.name))
+            path, sha256 = download_record_file(file, cache=cache, step=steps(progress, done, note=file.name))
+            arrived.append(_Arrived(file, path, sha256))
             done += file.bytes
     finally:
         progress.stop()
-    return paths
+    return arrived
 
 
-def _entry(record: Record, file: RecordFile, path: Path, sha256: str, notes: list[str]) -> DatasetFile:
+def _describe(record: Record, file: _Arrived) -> tuple[DatasetFile, str]:
+    """Returns the card's entry for a file, and a note when it is a table whose columns cannot be guessed."""
+    name = file.listed.name
     entry = DatasetFile(
-        path=file.name, sha256=sha256, bytes=file.bytes,
+        path=name, sha256=file.sha256, bytes=file.listed.bytes,
         copy_allowed=not record.license.startswith("LicenseRef-"),
-        origins=(FileOrigin(url=f"doi:{record.doi}/{file.name}"),),
+        origins=(FileOrigin(url=f"doi:{record.doi}/{name}"),),
     )  # fmt: skip
-    if not file.name.lower().endswith(TABLES):
-        return entry
+    if not name.lower().endswith(TABLES):
+        return entry, ""
     try:
-        return _with_columns(entry, path)
+        return _with_columns(entry, file.path), ""
     except DatasetError as error:
-        notes.append(f"{file.name}: its columns are not described yet: {(error.issues or (error.what,))[0]}")
-        return entry
+        return entry, f"{name}: its columns are not described yet: {(error.issues or (error.what,))[0]}"
 
 
 def _with_columns(entry: DatasetFile, path: Path) -> DatasetFile:

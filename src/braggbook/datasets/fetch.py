@@ -60,13 +60,13 @@ def fetch(
     Returns:
         Where each file is, by its path in the card.
     """
-    progress = progress or Silent()
+    progress, places = progress or Silent(), _Places(cache, mirror, archive, timeout_s, download)
     progress.start(f"fetch {dataset.reference}", sum(file.bytes for file in dataset.card.files))
     try:
         done, paths = 0, {}
         for file in dataset.card.files:
-            step = steps(progress, done, file.path)
-            paths[file.path] = _fetch(dataset, file, _Places(cache, mirror, archive, timeout_s, download), step)
+            step = steps(progress, done, note=file.path)
+            paths[file.path] = _fetch(dataset, file, places=places, step=step)
             done += file.bytes
             progress.step(done, file.path)
         return paths
@@ -101,7 +101,8 @@ def fetch_file(
         NetworkError: The same, but a download failed in a way that may pass.
         StorageError: The download could not be written.
     """
-    return _fetch(dataset, file, _Places(cache, mirror, archive, timeout_s, download), lambda _: None)
+    places = _Places(cache, mirror, archive, timeout_s, download)
+    return _fetch(dataset, file, places=places, step=lambda _: None)
 
 
 @dataclass(frozen=True)
@@ -113,12 +114,12 @@ class _Places:
     download: bool
 
 
-def steps(progress: Progress, done: int, note: str) -> Callable[[int], None]:
+def steps(progress: Progress, done: int, *, note: str) -> Callable[[int], None]:
     """Returns what a download tells its bytes to, when ``done`` bytes of the work are behind."""
     return lambda received: progress.step(done + received, note)
 
 
-def _fetch(dataset: Dataset, file: DatasetFile, places: _Places, step: Callable[[int], None]) -> Path:
+def _fetch(dataset: Dataset, file: DatasetFile, *, places: _Places, step: Callable[[int], None]) -> Path:
     search = Search(dataset, file)
     found = search.beside() or search.in_packages() or search.in_mirror(places.mirror) or search.in_cache(places.cache)
     if found:
@@ -129,7 +130,7 @@ def _fetch(dataset: Dataset, file: DatasetFile, places: _Places, step: Callable[
             search.fail(url, "not tried: without the network")
             continue
         try:
-            return _download_to_cache(url, file, places, step)
+            return _download_to_cache(url, file, places=places, step=step)
         except (_Refused, InputError) as error:
             search.fail(url, str(error.args[0]))
             search.mismatch = error if isinstance(error, HashMismatch) else search.mismatch
@@ -149,7 +150,7 @@ def _nowhere(search: Search, network: NetworkError | None) -> Exception:
     return kind(what, where=where, wanted=f"sha256 {search.file.sha256}", issues=search.tried, next_command=command)
 
 
-def _download_to_cache(url: str, file: DatasetFile, places: _Places, step: Callable[[int], None]) -> Path:
+def _download_to_cache(url: str, file: DatasetFile, *, places: _Places, step: Callable[[int], None]) -> Path:
     target = cache_path(places.cache, file.sha256)
     with _partial(places.cache) as (stream, place):
         sink = _Sink(stream, limit=file.bytes, step=step, where=target)

@@ -164,6 +164,9 @@ class _Column:
         kind = self._type()
         cells, empty_as = self._cleaned(kind)
         unit = self._unit(cells) if kind in NUMERIC else None
+        if kind not in NUMERIC and self._given_unit() is not None:
+            flag = f"--unit {self.header.text}={self._given_unit()}"
+            self.issues.append(Issue(f"a column of type {kind} has no unit", flag, "no unit, or --type number"))
         meaning = self._meaning()
         missing = any(not cell for cell in cells)
         # A unit that is not known is an issue already; "1" only completes the entry, so that the work goes on.
@@ -171,7 +174,8 @@ class _Column:
         name = column_name(self.header.stem, column.unit)
         return GuessedColumn(self.header.text, name, column, cells, empty_as)
 
-    def _report(self, position: int, what: str, wanted: str) -> None:
+    def _report(self, position: int, complaint: tuple[str, str]) -> None:
+        what, wanted = complaint
         where = f"{self.sheet.name}: row {self.sheet.numbers[position]}, column {self.header.text}"
         self.issues.append(Issue(what, where, wanted, shown(self.cells[position])))
 
@@ -189,9 +193,12 @@ class _Column:
         dates = sum(bool(DATE.fullmatch(cell) or _OTHER_DATE.fullmatch(cell)) for cell in filled)
         if 2 * dates > len(filled):
             return "date"
-        if 2 * numbers > len(filled) or (numbers and self.header.unit):
+        if 2 * numbers > len(filled) or (numbers and (self.header.unit or self._given_unit())):
             fractions = any(map(_is_fraction, filled))
             return "number" if fractions else "integer"
+        if numbers:
+            some = f"{numbers} of its {len(filled)} cells are numbers"
+            self.notes.append(f"column {self.header.text}: taken as text, although {some}")
         return "boolean" if all(cell.lower() in _TRUTH for cell in filled) else "text"
 
     def _cleaned(self, kind: ColumnType) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -210,15 +217,18 @@ class _Column:
                 if clean:
                     parse(clean)
             except ValueError:
-                self._report(position, *_complaint(text, kind, wanted))
+                self._report(position, _complaint(text, kind, wanted=wanted))
             else:
                 if kind in NUMERIC and self._has_another_sign(cell):
-                    self._report(position, "a point in a number", "a comma for decimals, as --decimal , says")
+                    self._report(position, ("a point in a number", "a comma for decimals, as --decimal , says"))
             cleaned.append(clean)
         if emptied:
             listed = ", ".join(map(shown, emptied))
             self.notes.append(f"column {self.header.text}: {listed} was taken as an empty cell")
         return tuple(cleaned), tuple(emptied)
+
+    def _given_unit(self) -> str | None:
+        return _given(self.table.choices.units, self.header)
 
     def _has_another_sign(self, cell: str) -> bool:
         """Returns whether a text table with decimal commas has a point in this number (a workbook has numbers)."""
@@ -226,7 +236,7 @@ class _Column:
         return self.table.choices.decimal == "," and "." in cell and not workbook
 
     def _unit(self, cells: Sequence[str]) -> str | None:
-        given = _given(self.table.choices.units, self.header)
+        given = self._given_unit()
         if given is not None:
             return given if _is_unit(given) else None  # which is an issue already
         guess = self._guessed_unit(cells)
@@ -313,7 +323,7 @@ def _pointed(cell: str) -> str:
     return cell.replace(",", ".") if plain else cell
 
 
-def _complaint(cell: str, kind: ColumnType, wanted: str) -> tuple[str, str]:
+def _complaint(cell: str, kind: ColumnType, *, wanted: str) -> tuple[str, str]:
     """Returns what is wrong with a cell, and what is wanted."""
     if kind == "date" and DATE.fullmatch(cell):
         return "no such day", "YYYY-MM-DD"

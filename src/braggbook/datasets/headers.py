@@ -118,19 +118,19 @@ def take_apart(text: str) -> Header:
     """Finds the unit in a header: ``Dose (Gy)``, ``dose [cGy]``, ``Dose / Gy``, ``LET_keV_um``."""
     match = _BRACKETS.fullmatch(text)
     if match and (unit := _bracket_unit(match[2])):
-        return _header(text, match[1], unit)
+        return _header(text, stem=match[1], unit=unit)
     tokens = re.split(r"[\s_]+", text.strip())
     for count in range(min(4, len(tokens) - 1), 0, -1):
         stem, tail = " ".join(tokens[:-count]), tokens[-count:]
         if unit := _suffix_unit(tail, stem):
-            return _header(text, re.sub(r"[\s,/]*(\sin)?$", "", stem), unit)
+            return _header(text, stem=re.sub(r"[\s,/]*(\sin)?$", "", stem), unit=unit)
     match = _DIVIDED.fullmatch(text)
     if match and (unit := _telling_unit(match[2])):
-        return _header(text, match[1], unit)
-    return _header(text, text, None)
+        return _header(text, stem=match[1], unit=unit)
+    return _header(text, stem=text, unit=None)
 
 
-def _header(text: str, stem: str, unit: str | None) -> Header:
+def _header(text: str, *, stem: str, unit: str | None) -> Header:
     slug = slugify(stem)
     if unit and re.fullmatch(r"[0-9_]*", slug):
         return Header(text, slugify(text), None)  # "2 Gy" over counts

@@ -65,14 +65,14 @@ def load(
 def locate(reference: str, *, file: str | None = None) -> tuple[Dataset, DatasetFile, Path]:
     """Finds a file of a dataset as :func:`load` does, checks its hash, and returns where it is."""
     if folder := os.environ.get(DATASETS_VARIABLE):
-        return _prepared(reference, Path(folder), file)
+        return _prepared(reference, Path(folder), file=file)
     settings, _ = load_settings()
     dataset = find_dataset(reference, project=settings.project)
     entry = dataset.file(file)
     return dataset, entry, fetch_file(dataset, entry, cache=settings.cache, mirror=settings.data_mirror)
 
 
-def _prepared(reference: str, folder: Path, file: str | None) -> tuple[Dataset, DatasetFile, Path]:
+def _prepared(reference: str, folder: Path, *, file: str | None) -> tuple[Dataset, DatasetFile, Path]:
     dataset = find_in(reference, folder=folder)
     entry = dataset.file(file)
     path = dataset.folder / entry.path

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from braggbook.errors import unknown_name
-from braggbook.formats.common import Author, check_license, check_orcid
+from braggbook.formats.common import Author, check_doi, check_license, check_orcid
 from braggbook.formats.dataset import check_url
 
 _LEGACY_LICENSES = {"cc-zero": "CC0-1.0", "cc0": "CC0-1.0", "apache2.0": "Apache-2.0", "mit-license": "MIT"}
@@ -74,8 +74,8 @@ def parse_record(answer: Mapping[str, Any]) -> Record:
     authors = tuple(_author(creator, notes) for creator in metadata.get("creators", ()))
     return Record(
         id=str(answer["id"]),
-        doi=str(answer.get("doi") or metadata["doi"]),
-        title=str(metadata["title"]),
+        doi=check_doi(str(answer.get("doi") or metadata["doi"])),
+        title=str(metadata["title"]).strip() or "Without a title",
         authors=authors,
         license=_license(metadata, notes),
         description=plain_text(str(metadata.get("description") or "")),
@@ -114,8 +114,10 @@ def _file(entry: Mapping[str, Any]) -> RecordFile:
     algorithm, _, digest = checksum.partition(":")
     if re.fullmatch(f"[0-9a-f]{{{_CHECKSUMS.get(algorithm, 1)}}}", digest) is None:
         raise ValueError(f"the checksum of {name} is not one that can be checked: {checksum}")
-    link = check_url(str(entry["links"]["self"]))
-    return RecordFile(name=name, bytes=int(entry["size"]), checksum=checksum, url=link)
+    size = int(entry["size"])
+    if size < 0:
+        raise ValueError(f"the size of {name} is {size}")
+    return RecordFile(name=name, bytes=size, checksum=checksum, url=check_url(str(entry["links"]["self"])))
 
 
 _INLINE = {"a", "abbr", "b", "code", "em", "font", "i", "span", "strong", "sub", "sup", "u"}

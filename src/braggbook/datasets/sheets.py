@@ -8,26 +8,18 @@ that is longer or shorter than the header, a quote that never ends, an empty row
 from __future__ import annotations
 
 import csv
-import datetime
 import io
-import warnings
-import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
-
-from braggbook.errors import DatasetError, Issue, closest
+from braggbook.errors import DatasetError, Issue
 from braggbook.formats.common import shown
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 WORKBOOKS = (".xlsx", ".xlsm")
 TABLES = (*DELIMITERS, *WORKBOOKS)
-_LARGEST_WHOLE = 2**53  # above it a spreadsheet's number is no longer exact
 
 
 @dataclass(frozen=True)
@@ -41,7 +33,7 @@ class Sheet:
     issues: tuple[Issue, ...]
 
 
-Row = tuple[int, list[str]]
+Row = tuple[int, list[str]]  # the row of the file, and its cells
 
 
 def read_sheet(path: Path, *, name: str = "", delimiter: str | None = None, sheet: str | None = None) -> Sheet:
@@ -60,13 +52,16 @@ def read_sheet(path: Path, *, name: str = "", delimiter: str | None = None, shee
     suffix = Path(name).suffix.lower()
     data = _read(path, name)
     if suffix in WORKBOOKS:
-        rows, issues = _workbook_rows(data, name, sheet)
+        # openpyxl takes 0.1 s to import, and most tables are text
+        from braggbook.datasets.workbooks import workbook_rows  # noqa: PLC0415
+
+        rows, issues = workbook_rows(data, name, sheet=sheet)
     elif delimiter or suffix in DELIMITERS:
-        rows, issues = _text_rows(decoded(data, name), name, delimiter or DELIMITERS[suffix])
+        rows, issues = _text_rows(decoded(data, name), name, delimiter=delimiter or DELIMITERS[suffix])
     else:
         got = suffix or "no suffix"
         raise DatasetError("not a table that can be read", where=name, wanted=", ".join(TABLES), got=got)
-    return _grid(name, rows, issues)
+    return _grid(name, rows, issues=issues)
 
 
 def _read(path: Path, name: str) -> bytes:
@@ -96,7 +91,7 @@ def decoded(data: bytes, name: str) -> str:
         ) from None  # fmt: skip
 
 
-def _text_rows(text: str, name: str, delimiter: str) -> tuple[list[Row], list[Issue]]:
+def _text_rows(text: str, name: str, *, delimiter: str) -> tuple[list[Row], list[Issue]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows: list[Row] = []
     try:
@@ -107,63 +102,7 @@ def _text_rows(text: str, name: str, delimiter: str) -> tuple[list[Row], list[Is
     return rows, []
 
 
-def _workbook_rows(data: bytes, name: str, sheet: str | None) -> tuple[list[Row], list[Issue]]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # openpyxl warns of decorations that it drops
-        values = _worksheet(data, name, sheet, values=True)
-        formulas = _worksheet(data, name, sheet, values=False)
-        rows: list[Row] = []
-        issues: list[Issue] = []
-        pairs = zip(values.iter_rows(values_only=True), formulas.iter_rows(values_only=True), strict=False)
-        for number, (cells, written) in enumerate(pairs, start=1):
-            rows.append((number, [_cell_text(cell) for cell in cells]))
-            if _has_unknown_value(cells, written):
-                wanted = "a number (open and save it in a spreadsheet program)"
-                issues.append(Issue("a formula without its value", f"{name}: row {number}", wanted))
-    width = max((len(cells) for _, cells in rows if any(cells)), default=0)
-    while width and not any(len(cells) >= width and cells[width - 1] for _, cells in rows):
-        width -= 1  # columns that are only formatted
-    return [(number, (cells + [""] * width)[:width]) for number, cells in rows], issues
-
-
-def _has_unknown_value(cells: tuple[Any, ...], written: tuple[Any, ...]) -> bool:
-    pairs = zip(cells, written, strict=False)
-    return any(cell is None and str(formula).startswith("=") for cell, formula in pairs)
-
-
-def _worksheet(data: bytes, name: str, sheet: str | None, *, values: bool) -> Any:
-    try:
-        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=values)
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, OSError, SyntaxError) as error:
-        raise DatasetError("not a workbook", where=name, wanted=".xlsx without a password", got=str(error)) from None
-    names = book.sheetnames
-    if sheet is None and len(names) > 1:
-        listed = ", ".join(shown(title) for title in names)
-        wanted = "the name of one (--sheet NAME, or sheet in the card)"
-        raise DatasetError("the workbook has several sheets", where=name, wanted=wanted, got=listed)
-    if sheet is not None and sheet not in names:
-        raise DatasetError(f"no sheet named {sheet!r}", where=name, wanted=closest(sheet, names))
-    worksheet = book[sheet or names[0]]
-    if not hasattr(worksheet, "reset_dimensions"):
-        raise DatasetError("the sheet is a chart", where=name, wanted="a sheet of cells", got=shown(worksheet.title))
-    worksheet.reset_dimensions()  # other programs write a wrong one
-    return worksheet
-
-
-def _cell_text(cell: Any) -> str:
-    """Returns what a person would type for a spreadsheet's cell."""
-    if cell is None:
-        return ""
-    if isinstance(cell, bool):
-        return "true" if cell else "false"
-    if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < _LARGEST_WHOLE else repr(cell)
-    if isinstance(cell, datetime.datetime):
-        return cell.date().isoformat() if cell.time() == datetime.time() else cell.isoformat(" ")
-    return str(cell).strip()
-
-
-def _grid(name: str, rows: list[Row], issues: list[Issue]) -> Sheet:
+def _grid(name: str, rows: list[Row], *, issues: list[Issue]) -> Sheet:
     while rows and not any(rows[-1][1]):
         rows.pop()
     if not rows:

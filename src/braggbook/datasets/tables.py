@@ -76,7 +76,7 @@ def check_table(path: Path, file: DatasetFile) -> tuple[pd.DataFrame, list[Issue
         if header in by_header:
             name, column = by_header[header]
             cells = ["" if row[position] in file.missing_as else row[position] for row in sheet.rows]
-            values = _values(cells, column, _Place(file.path, name, sheet.numbers, found))
+            values = _values(cells, column, place=_Place(file.path, name, numbers=sheet.numbers, found=found))
             series[name] = pd.Series(values, dtype=_DTYPES[column.type, column.missing])
     issues += [issue for _, issue in sorted(found, key=lambda pair: pair[0])]
     return _with_attributes(pd.DataFrame(series), file), issues
@@ -85,25 +85,25 @@ def check_table(path: Path, file: DatasetFile) -> tuple[pd.DataFrame, list[Issue
 class _Place:
     """Where a column's cells are, and the list that takes what is wrong with them."""
 
-    def __init__(self, path: str, column: str, numbers: Sequence[int], found: list[tuple[int, Issue]]) -> None:
+    def __init__(self, path: str, column: str, *, numbers: Sequence[int], found: list[tuple[int, Issue]]) -> None:
         self.path = path
         self.column = column
         self.numbers = numbers
         self.found = found
 
-    def report(self, position: int, error: CellError, text: str) -> None:
+    def report(self, position: int, error: CellError, *, text: str) -> None:
         number = self.numbers[position]
         where = f"{self.path}: row {number}, column {self.column}"
         self.found.append((number, Issue(error.what, where, error.wanted, shown(text) if text else "")))
 
 
-def _values(cells: Sequence[str], column: Column, place: _Place) -> list[Any]:
+def _values(cells: Sequence[str], column: Column, *, place: _Place) -> list[Any]:
     values = []
     for position, text in enumerate(cells):
         try:
             values.append(parse_cell(text, column))
         except CellError as error:
-            place.report(position, error, text)
+            place.report(position, error, text=text)
     return values
 
 

@@ -43,7 +43,7 @@ def verify_dataset(
             progress.step(done, file.path)
             try:
                 path = fetch_file(dataset, file, cache=cache, mirror=mirror, archive=archive, download=download)
-                issues += _content_issues(dataset, file, path)
+                issues += _content_issues(dataset, file, path=path)
             except DatasetError as error:
                 issues += _as_issues(error)
         progress.step(len(dataset.card.files))
@@ -60,17 +60,17 @@ def _as_issues(error: DatasetError) -> list[Issue]:
     return list(error.issues) or [Issue(error.what, error.where, error.wanted, error.got)]
 
 
-def _content_issues(dataset: Dataset, file: DatasetFile, path: Path) -> list[Issue]:
+def _content_issues(dataset: Dataset, file: DatasetFile, *, path: Path) -> list[Issue]:
     if is_arrays(file):
         open_arrays(path, file)
         return []
     if not file.columns and not file.path.lower().endswith(TABLES):
         return []
     frame, issues = check_table(path, file)
-    return issues or _source_issues(dataset, file, frame)
+    return issues or _source_issues(dataset, file, frame=frame)
 
 
-def _source_issues(dataset: Dataset, file: DatasetFile, frame: pd.DataFrame) -> list[Issue]:
+def _source_issues(dataset: Dataset, file: DatasetFile, *, frame: pd.DataFrame) -> list[Issue]:
     """Looks whether every row's source is one that the card lists."""
     known = [source.id for source in dataset.card.sources]
     if not known or SOURCE_COLUMN not in file.columns or file.columns[SOURCE_COLUMN].type != "text":

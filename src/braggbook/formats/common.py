@@ -126,7 +126,7 @@ def check_relative_path(text: str) -> str:
     """
     parts = text.split("/")
     odd = any(character < " " or character in '\\:*?"<>|' for character in text)
-    if odd or any(part in ("", ".", "..") for part in parts):
+    if odd or any(part in ("", ".", "..") or part != part.strip() for part in parts):
         what = "a path that leaves its folder, or is not portable"
         raise refusal(what, wanted="for example counts.csv", got=shown(text))
     return text
@@ -175,11 +175,11 @@ def issues_from(
         location = tuple(part for part in details["loc"] if part != "[key]")  # pydantic's mark of a key itself
         line, path = _place(location[:-1] if details["type"] == "missing" else location, lines or {})
         place = f"{where}:{line} {path}" if line else f"{where} {path}"
-        found.append((line, _issue(details, location, place.rstrip(), known)))
+        found.append((line, _issue(details, location, place=place.rstrip(), known=known)))
     return tuple(issue for _, issue in sorted(found, key=lambda pair: pair[0]))
 
 
-def _issue(details: ErrorDetails, location: Location, place: str, known: type[BaseModel] | None) -> Issue:
+def _issue(details: ErrorDetails, location: Location, *, place: str, known: type[BaseModel] | None) -> Issue:
     kind = details["type"]
     if kind == "missing":
         return Issue(f"the key {location[-1]!r} is missing", place)

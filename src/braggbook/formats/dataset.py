@@ -270,7 +270,7 @@ def read_card(path: Path) -> DatasetCard:
     check = f"braggbook check datasets/{path.parent.name}"
     where = f"{path.parent.name}/{path.name}"
     keys, lines = read_toml(path, what="dataset card", error=DatasetError, next_command=check)
-    _check_format(keys, path, check)
+    _check_format(keys, path, check=check)
     issues: tuple[Issue, ...] = ()
     try:
         check_slug(path.parent.name)
@@ -286,7 +286,7 @@ def read_card(path: Path) -> DatasetCard:
     return card
 
 
-def _check_format(keys: dict[str, Any], path: Path, check: str) -> None:
+def _check_format(keys: dict[str, Any], path: Path, *, check: str) -> None:
     """Looks at the format before anything else, for what a newer one means cannot be known."""
     text = keys.get("format")
     match = _FORMAT.fullmatch(text) if isinstance(text, str) else None

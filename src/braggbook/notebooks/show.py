@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import html
 import math
+from decimal import Decimal
 from typing import Any
 
-from braggbook.formats.result import (
-    DatasetResult,
-    FigureResult,
-    Result,
-    ResultInterval,
-    ScalarResult,
-    TableResult,
-)
+from braggbook.formats.result import DatasetResult, FigureResult, Result, ScalarResult, TableResult
 
 _DIGITS = 6  # of a number without an uncertainty
+_PLAIN_EXPONENTS = range(-4, 7)  # people write these out; others get a power of ten
 _ROWS = 12  # of a table that is shown in a notebook
 
 
@@ -32,64 +27,72 @@ def value_text(result: Result) -> str:
         parts = [quantity_text(result), interval_text(result)]
         return " ".join(part for part in parts if part)
     if isinstance(result, TableResult):
-        rows = len(result.columns[0].values) if result.columns else 0
-        return f"table of {rows} rows: " + ", ".join(column_title(c.name, c.unit) for c in result.columns)
+        return f"{short_text(result)}: " + ", ".join(column_title(c.name, c.unit) for c in result.columns)
+    if isinstance(result, FigureResult):
+        return result.alt or short_text(result)
+    return short_text(result)
+
+
+def short_text(result: Result) -> str:
+    """Returns a few words for a column: a number with its unit, or the size of anything larger."""
+    if isinstance(result, ScalarResult):
+        return quantity_text(result)
+    if isinstance(result, TableResult):
+        return f"table, {len(result.columns[0].values) if result.columns else 0} rows"
     if isinstance(result, DatasetResult):
-        shown = [f"{name}({', '.join(v.dims)})" for name, v in result.variables.items() if not v.coordinate]
-        return "arrays " + ", ".join(shown)
-    return figure_text(result)
+        return "arrays " + ", ".join(
+            f"{n}({', '.join(v.dims)})" for n, v in result.variables.items() if not v.coordinate
+        )
+    return f"figure, {len(result.axes)} axes"
 
 
 def quantity_text(result: ScalarResult) -> str:
     """Returns value, standard uncertainty and unit, rounded to two digits of the uncertainty."""
-    digits = significant_digits(result)
-    text = number_text(result.value, digits)
+    place = _last_place(result)
+    text = _rounded(result.value, place)
     if result.uncertainty is not None:
-        text += f" ± {number_text(result.uncertainty, 2)}"
+        text += f" ± {_rounded(result.uncertainty, place)}"
     return text if result.unit == "1" else f"{text} {result.unit}"
 
 
 def interval_text(result: ScalarResult) -> str:
-    """Returns "(95 % 1.1 to 1.3, profile)", with "no limit" where the interval is not bounded."""
-    if result.interval is None:
+    """Returns "95 %: 1.1 to 1.3 (profile)", with "no limit" where the interval is not bounded."""
+    interval = result.interval
+    if interval is None:
         return ""
-    lower, upper = limits_text(result.interval, significant_digits(result))
-    method = f", {result.interval.method}" if result.interval.method else ""
-    return f"({100 * result.interval.level:g} %: {lower} to {upper}{method})"
+    place = _last_place(result)
+    lower, upper = (_rounded(x, place) if x is not None else "no limit" for x in (interval.lower, interval.upper))
+    method = f" ({interval.method})" if interval.method else ""
+    return f"{100 * interval.level:g} %: {lower} to {upper}{method}"
 
 
-def limits_text(interval: ResultInterval, digits: int = _DIGITS) -> tuple[str, str]:
-    """Returns both limits as text; one that does not exist is "no limit"."""
-    limits = (interval.lower, interval.upper)
-    lower, upper = ("no limit" if limit is None else number_text(limit, digits) for limit in limits)
-    return lower, upper
+def _last_place(result: ScalarResult) -> int | None:
+    """Returns the power of ten that is worth showing: the second digit of the uncertainty, or of the interval."""
+    spread, interval = result.uncertainty, result.interval
+    if not spread and interval and interval.lower is not None and interval.upper is not None:
+        spread = (interval.upper - interval.lower) / 4
+    return math.floor(math.log10(spread)) - 1 if spread else None
 
 
-def significant_digits(result: ScalarResult) -> int:
-    """Returns how many significant digits of the value its uncertainty (or interval) supports, plus one."""
-    spread = result.uncertainty
-    if spread is None and result.interval and None not in (result.interval.lower, result.interval.upper):
-        spread = (result.interval.upper - result.interval.lower) / 4  # type: ignore[operator]
-    if not spread or not result.value:
-        return _DIGITS
-    return max(2, min(_DIGITS, 2 + math.floor(math.log10(abs(result.value))) - math.floor(math.log10(spread))))
+def _rounded(value: float, place: int | None) -> str:
+    if place is None or not value:
+        return number_text(value)
+    return number_text(value, max(2, math.floor(math.log10(abs(value))) - place + 1))
 
 
 def number_text(value: float, digits: int = _DIGITS) -> str:
     """Returns a number to so many significant digits, without an exponent where people would not write one."""
     if isinstance(value, bool | int):
         return str(value)
-    return f"{value:#.{digits}g}".rstrip(".")
+    if not value:
+        return "0"
+    text = f"{value:.{digits - 1}e}"
+    return f"{Decimal(text):f}" if int(text.partition("e")[2]) in _PLAIN_EXPONENTS else text
 
 
 def column_title(name: str, unit: str | None) -> str:
-    """Returns "dose_gy (Gy)", or the name alone for pure numbers and texts."""
+    """Returns "dose (Gy)", or the name alone for pure numbers, texts, and names that end in their unit."""
     return name if unit in (None, "1") else f"{name} ({unit})"
-
-
-def figure_text(result: FigureResult) -> str:
-    """Returns what a figure shows, in words."""
-    return result.alt or f"figure with {len(result.axes)} axes"
 
 
 def as_html(result: Result) -> str:
@@ -103,11 +106,13 @@ def as_html(result: Result) -> str:
 def table_html(table: TableResult, most: int | None = None) -> str:
     """Returns a table result as HTML; rows beyond ``most`` are counted, not shown."""
     rows = len(table.columns[0].values) if table.columns else 0
-    head = "".join(f"<th>{html.escape(column_title(c.name, c.unit))}</th>" for c in table.columns)
+    marks = ["" if c.type == "text" else ' class="number"' for c in table.columns]
+    titles = [html.escape(column_title(c.name, c.unit)) for c in table.columns]
+    head = "".join(f"<th{mark}>{title}</th>" for mark, title in zip(marks, titles, strict=True))
     body = ""
     for row in range(rows if most is None else min(rows, most)):
-        cells = "".join(f"<td>{html.escape(_cell(c.values[row]))}</td>" for c in table.columns)
-        body += f"<tr>{cells}</tr>"
+        cells = zip(marks, table.columns, strict=True)
+        body += f"<tr>{''.join(f'<td{mark}>{html.escape(_cell(c.values[row]))}</td>' for mark, c in cells)}</tr>"
     more = f"<p>… and {rows - most} more rows</p>" if most is not None and rows > most else ""
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
 

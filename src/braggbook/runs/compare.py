@@ -11,7 +11,7 @@ import numpy as np
 from braggbook.formats.notebook import ResultSpec
 from braggbook.formats.result import DatasetResult, FigureResult, Result, ScalarResult, TableResult
 from braggbook.notebooks.decode import decode_array
-from braggbook.notebooks.show import value_text
+from braggbook.notebooks.show import short_text
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def compare_results(
         if name in expected and name in actual:
             rows.append(_compare(expected[name], actual[name], spec))
         elif name in expected or name in actual:
-            shown = {True: value_text(expected.get(name) or actual[name]), False: "–"}
+            shown = {True: short_text(expected.get(name) or actual[name]), False: "–"}
             gone = "not there after repeating" if name in expected else "not there in the record"
             rows.append(
                 Comparison(
@@ -78,8 +78,8 @@ def _compare(expected: Result, actual: Result, spec: ResultSpec) -> Comparison:
     where, text = (worst.where.lstrip("."), worst.text) if worst else ("", "")
     return Comparison(
         expected.name,
-        value_text(expected),
-        value_text(actual),
+        short_text(expected),
+        short_text(actual),
         _tolerance(spec),
         same,
         not findings,

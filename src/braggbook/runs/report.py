@@ -22,7 +22,7 @@ from pygments.util import ClassNotFound
 from braggbook.files import write_text
 from braggbook.formats.result import MIME, FigureResult, ScalarResult, TableResult
 from braggbook.formats.run import RunRecord
-from braggbook.notebooks.show import limits_text, number_text, quantity_text, table_html, value_text
+from braggbook.notebooks.show import interval_text, number_text, quantity_text, table_html, value_text
 from braggbook.notebooks.source import PARAMETERS_TAG, Notebook
 from braggbook.runs.execute import Execution
 
@@ -52,8 +52,9 @@ def write_report(folder: Path, notebook: Notebook, record: RunRecord, execution:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    results = execution.results
     specs = notebook.front.braggbook.results
+    declared = list(specs)
+    results = dict(sorted(execution.results.items(), key=lambda item: _place(item[0], declared)))
     page = environment.get_template("report.html").render(
         front=notebook.front,
         record=record,
@@ -61,7 +62,7 @@ def write_report(folder: Path, notebook: Notebook, record: RunRecord, execution:
         scalars=[_scalar(r, specs) for r in results.values() if isinstance(r, ScalarResult)],
         figures=[(r, Markup(_inline_svg(r))) for r in results.values() if isinstance(r, FigureResult)],
         tables=[
-            (r.name, _help(specs, r.name), Markup(table_html(r)))
+            (r.name, _help(specs, r.name), _rows(r), Markup(table_html(r)))
             for r in results.values()
             if isinstance(r, TableResult)
         ],
@@ -76,6 +77,10 @@ def write_report(folder: Path, notebook: Notebook, record: RunRecord, execution:
     write_text(folder / REPORT, page)
 
 
+def _place(name: str, declared: list[str]) -> int:
+    return declared.index(name) if name in declared else len(declared)
+
+
 def _parameter(item: Any, value: Any) -> dict[str, Any]:
     schema = item.schema
     return {
@@ -87,21 +92,20 @@ def _parameter(item: Any, value: Any) -> dict[str, Any]:
     }
 
 
+def _rows(table: TableResult) -> int:
+    return len(table.columns[0].values) if table.columns else 0
+
+
 def _help(specs: Any, name: str) -> str:
     return specs[name].help if name in specs else ""
 
 
 def _scalar(result: ScalarResult, specs: Any) -> dict[str, str]:
-    interval = ""
-    if result.interval:
-        lower, upper = limits_text(result.interval)
-        method = f" ({result.interval.method})" if result.interval.method else ""
-        interval = f"{100 * result.interval.level:g} %: {lower} to {upper}{method}"
     return {
         "name": result.name,
         "quantity": quantity_text(result),
         "exact": number_text(result.value, 17),
-        "interval": interval,
+        "interval": interval_text(result),
         "help": _help(specs, result.name),
     }
 

@@ -126,6 +126,15 @@ def test_a_unit_that_cannot_be_guessed_is_refused_naming_the_option(tmp_path: Pa
     assert "column x: its meaning is not known; the card repeats the header" in proposal.notes
 
 
+def test_a_unit_makes_a_column_one_of_numbers(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", "n_seen,line\n12,A\nx,B\n")
+    assert refused(path, units={"n_seen": "1", "line": "Gy"}) == [
+        "row 3, column n_seen: text in a column of numbers; wanted a whole number, got 'x'",
+        "--unit line=Gy: a column of type text has no unit; wanted no unit, or --type number",
+    ]
+    assert "column n_seen: taken as text, although 1 of its 2 cells are numbers" in propose_card(path).notes
+
+
 def test_a_survival_above_two_may_be_percent(tmp_path: Path) -> None:
     assert refused(written(tmp_path / "t.csv", "survival\n100\n31\n"))[0].startswith("column survival: its unit cannot")
     file = propose_card(written(tmp_path / "t.csv", "survival\n1\n0.31\n")).card.files[0]
@@ -342,7 +351,9 @@ def test_whatever_is_proposed_can_be_added_and_opened(
         csv.writer(stream).writerows([names, *rows])
     try:
         proposal = propose_card(
-            folder / "t.csv", units=dict.fromkeys(filter(None, names), "1"), decimal=data.draw(st.sampled_from(".,"))
+            folder / "t.csv",
+            units=dict.fromkeys(data.draw(st.sets(st.sampled_from(names))) - {""}, "1"),
+            decimal=data.draw(st.sampled_from(".,")),
         )
     except DatasetError:
         return

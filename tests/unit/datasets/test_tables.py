@@ -274,7 +274,7 @@ def test_zipped_zarr_is_opened(tmp_path: Path) -> None:
 def test_no_damage_of_a_workbook_brings_anything_but_our_errors(tmp_path: Path) -> None:
     data = workbook(tmp_path / "t.xlsx", S=[["dose_gy", "cells", "colonies"], [1, 2, 3]]).read_bytes()
     chance = random.Random(1)
-    for _ in range(3000):
+    for _ in range(150):
         damaged = bytearray(data)
         for _ in range(chance.choice([1, 5, 100])):
             damaged[chance.randrange(len(data))] = chance.randrange(256)

@@ -120,3 +120,16 @@ def test_any_card_reads_back_as_it_was_written(tmp_path_factory: pytest.TempPath
     folder.mkdir()
     write_card(folder / "dataset.toml", card)
     assert read_card(folder / "dataset.toml") == card
+
+
+PAGE = Path(__file__).parents[3] / "docs" / "formats" / "dataset.md"
+
+
+def test_the_page_of_the_format_has_a_card_that_reads_and_names_every_key(tmp_path: Path) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    (tmp_path / "slug").mkdir()
+    (tmp_path / "slug" / "dataset.toml").write_text(page.split("```toml\n")[1].split("```")[0], encoding="utf-8")
+    read_card(tmp_path / "slug" / "dataset.toml")
+    for model in (DatasetCard, DatasetFile, FileOrigin, Column, Source, Experiment, Beam, CellLine, Author):
+        for name, field in model.model_fields.items():
+            assert f"`{field.serialization_alias or name}`" in page or f"experiment.{name}" in page, (model, name)
