@@ -18,7 +18,7 @@ from braggbook.datasets.verify import verify_dataset
 from braggbook.errors import InputError
 from braggbook.formats.common import Author
 
-_DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:)?(10\.\d{4,9}/\S+)")
+_RECORD = re.compile(r"https?://\S+|(?:doi:)?10\.\d{4,9}/\S+")  # a DOI, or a record's page
 
 
 @click.group("dataset")
@@ -83,9 +83,9 @@ def add_command(
     guessed is asked, or refused with the option that says it. Nothing that exists is overwritten.
     """
     settings = face.settings
-    if match := _DOI.fullmatch(source):
+    if _RECORD.fullmatch(source):
         added = add_doi(
-            match[1],
+            source,
             project=settings.project,
             cache=settings.cache,
             slug=slug,

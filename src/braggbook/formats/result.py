@@ -28,6 +28,7 @@ class ResultInterval(_Model):
     upper: FiniteFloat | None = None
     level: float = Field(0.95, gt=0, lt=1, description="coverage probability")
     method: str = ""
+    note: str = Field("", description="why a limit does not exist, or what else a reader must know")
 
     @model_validator(mode="after")
     def _ordered(self) -> ResultInterval:

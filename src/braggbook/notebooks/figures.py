@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib import dates
 from matplotlib import pyplot as plt
 from matplotlib.artist import Artist
 from matplotlib.collections import Collection, LineCollection
@@ -84,7 +83,7 @@ def _mark(artist: Artist) -> dict[str, Any] | None:
     if isinstance(artist, mpl.image.AxesImage):
         return {"type": "image", **_label(artist), "values": _numbers(artist.get_array())}
     if isinstance(artist, mpl.text.Annotation):
-        return {"type": "note", "text": artist.get_text(), "at": _numbers(artist.xy)}
+        return {"type": "note", "text": artist.get_text(), "at": [_number(part) for part in artist.xy]}
     if isinstance(artist, Patch) and artist.get_transform().contains_branch(artist.axes.transData):  # type: ignore[union-attr]
         vertices = artist.get_patch_transform().transform_path(artist.get_path()).vertices
         return {"type": "patch", **_label(artist), "points": _numbers(vertices)}
@@ -109,13 +108,12 @@ def _label(artist: Artist) -> dict[str, str]:
 
 
 def _numbers(values: Any) -> Any:
-    array = (
-        np.ma.filled(np.ma.asarray(values).astype(float), np.nan) if not _dates(values) else dates.date2num(values)  # type: ignore[no-untyped-call]
-    )
-    nested = np.where(np.isfinite(array), array, np.nan).astype(object)
+    array = np.ma.filled(np.ma.asarray(values).astype(float), np.nan)
+    nested = array.astype(object)
     nested[~np.isfinite(array)] = None  # JSON has no NaN; a gap in a line is null
     return nested.tolist()
 
 
-def _dates(values: Any) -> bool:
-    return np.asarray(values).dtype.kind in "MO"
+def _number(value: Any) -> Any:
+    # a note on a category or date axis is placed by the category or date itself
+    return float(value) if isinstance(value, int | float | np.number) and np.isfinite(value) else str(value)

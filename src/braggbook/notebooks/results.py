@@ -122,7 +122,7 @@ def _scalar(value: Any, unit: str | None, uncertainty: Any, interval: Any, name:
 def _interval(interval: Any, where: str) -> dict[str, Any]:
     if hasattr(interval, "lower") and hasattr(interval, "upper"):
         limits = (interval.lower, interval.upper)
-        extra = {key: getattr(interval, key) for key in ("level", "method") if hasattr(interval, key)}
+        extra = {key: getattr(interval, key) for key in ("level", "method", "note") if hasattr(interval, key)}
     else:
         limits, extra = tuple(interval), {}
     if len(limits) != _PAIR or any(limit is not None and math.isnan(limit) for limit in limits):
@@ -137,13 +137,15 @@ def _table(value: Any, units: dict[str, str], name: str) -> dict[str, Any]:
     frame: pd.DataFrame = value.to_frame() if isinstance(value, pd.Series) else value
     if not isinstance(frame.index, pd.RangeIndex):
         frame = frame.reset_index()
-    units = {**value.attrs.get("units", {}), **units}
-    if unknown := set(units) - set(map(str, frame.columns)):
+    labels = set(map(str, frame.columns))
+    if unknown := set(units) - labels:
         raise ResultError(
             "units of columns that are not there",
             where=f"bb.result({name!r}, ...)",
             got=", ".join(sorted(unknown)),
         )
+    inherited = {name: unit for name, unit in value.attrs.get("units", {}).items() if name in labels}
+    units = {**inherited, **units}
     columns = [_column(frame.iloc[:, i], units.get(str(label)), name) for i, label in enumerate(frame.columns)]
     return {"kind": "table", "columns": columns}
 

@@ -63,7 +63,8 @@ def interval_text(result: ScalarResult) -> str:
     place = _last_place(result)
     lower, upper = (_rounded(x, place) if x is not None else "no limit" for x in (interval.lower, interval.upper))
     method = f" ({interval.method})" if interval.method else ""
-    return f"{100 * interval.level:g} %: {lower} to {upper}{method}"
+    note = f"; {interval.note}" if interval.note else ""
+    return f"{100 * interval.level:g} %: {lower} to {upper}{method}{note}"
 
 
 def _last_place(result: ScalarResult) -> int | None:
@@ -76,7 +77,7 @@ def _last_place(result: ScalarResult) -> int | None:
 
 def _rounded(value: float, place: int | None) -> str:
     if place is None or not value:
-        return number_text(value)
+        return _short(value)
     return number_text(value, max(2, math.floor(math.log10(abs(value))) - place + 1))
 
 
@@ -88,6 +89,12 @@ def number_text(value: float, digits: int = _DIGITS) -> str:
         return "0"
     text = f"{value:.{digits - 1}e}"
     return f"{Decimal(text):f}" if int(text.partition("e")[2]) in _PLAIN_EXPONENTS else text
+
+
+def _short(value: float) -> str:
+    """Returns a number of unknown uncertainty: as many digits as it has, up to six."""
+    text = number_text(value)
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
 
 
 def column_title(name: str, unit: str | None) -> str:

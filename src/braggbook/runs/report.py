@@ -22,12 +22,13 @@ from pygments.util import ClassNotFound
 from braggbook.files import write_text
 from braggbook.formats.result import MIME, FigureResult, ScalarResult, TableResult
 from braggbook.formats.run import RunRecord
-from braggbook.notebooks.show import interval_text, number_text, quantity_text, table_html, value_text
+from braggbook.notebooks.show import as_text, interval_text, number_text, quantity_text, table_html
 from braggbook.notebooks.source import PARAMETERS_TAG, Notebook
 from braggbook.runs.execute import Execution
 
 REPORT = "report.html"
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_EMBEDDED = re.compile(r"data:image/(png|jpeg|gif);base64,")
 _LONGEST_TEXT = 20_000  # characters of one text output; the executed notebook has the whole
 _FORMATTER = HtmlFormatter(nowrap=True)
 _ALLOWED_TAGS = nh3.ALLOWED_TAGS | {
@@ -67,7 +68,7 @@ def write_report(folder: Path, notebook: Notebook, record: RunRecord, execution:
             if isinstance(r, TableResult)
         ],
         goals=[
-            (goal, [value_text(results[name]) for name in goal.answered_by if name in results])
+            (goal, [as_text(results[name]) for name in goal.answered_by if name in results])
             for goal in notebook.front.braggbook.goals
         ],
         abstract=Markup(markdown(notebook.front.abstract or "")),
@@ -113,8 +114,21 @@ def _scalar(result: ScalarResult, specs: Any) -> dict[str, str]:
 def markdown(text: str) -> str:
     """Returns Markdown as HTML: raw HTML in it is shown, not obeyed, and formulas become MathML."""
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    parser.add_render_rule("image", _picture)
     parser.use(dollarmath_plugin, renderer=_formula, allow_space=False, double_inline=True)
     return str(parser.render(text))
+
+
+def _picture(renderer: Any, tokens: Any, index: int, *_: Any) -> str:
+    """Returns an embedded picture as it is, and one from elsewhere by its words: the report asks no network."""
+    token = tokens[index]
+    alt = html.escape(renderer.renderInlineAsText(token.children or [], {}, {}))
+    source = str(token.attrGet("src") or "")
+    return f'<img alt="{alt}" src="{html.escape(source)}">' if _EMBEDDED.match(source) else f"[picture: {alt}]"
+
+
+def _embedded_only(tag: str, attribute: str, value: str) -> str | None:
+    return value if (tag, attribute) != ("img", "src") or _EMBEDDED.match(value) else None
 
 
 def _formula(source: str, options: dict[str, Any]) -> str:
@@ -125,10 +139,18 @@ def _formula(source: str, options: dict[str, Any]) -> str:
 
 
 def _inline_svg(result: FigureResult) -> str:
-    """Returns a figure as an image; as an image, nothing in the drawing can run or reach out."""
-    data = base64.b64encode(result.svg.encode()).decode()
-    kind = "image/svg+xml" if result.svg else "image/png"
-    return f'<img alt="{html.escape(result.alt or result.name)}" src="data:{kind};base64,{data or result.png}">'
+    alt = result.alt or result.name
+    return (
+        _as_image(result.svg, alt)
+        if result.svg
+        else f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{result.png}">'
+    )
+
+
+def _as_image(svg: str, alt: str) -> str:
+    """Returns a drawing as an image; as an image, nothing in it can run or reach out."""
+    data = base64.b64encode(svg.encode()).decode()
+    return f'<img alt="{html.escape(alt)}" src="data:image/svg+xml;base64,{data}">'
 
 
 def _cells(node: Any, record: RunRecord) -> list[str]:
@@ -170,14 +192,21 @@ def _output(output: Any) -> str:
         name = html.escape(str(data[MIME].get("name")))
         return f'<p class="declared">figure <a href="#result-{name}">{name}</a>, shown above</p>'
     if "text/html" in data:
-        return f'<div class="output">{nh3.clean("".join(data["text/html"]), tags=_ALLOWED_TAGS)}</div>'
+        return f'<div class="output">{_cleaned("".join(data["text/html"]))}</div>'
     for kind in ("image/png", "image/jpeg"):
         if kind in data:
             encoded = re.sub(r"[^A-Za-z0-9+/=]", "", "".join(data[kind]))
             return f'<img alt="output of this cell" src="data:{kind};base64,{encoded}">'
+    if "image/svg+xml" in data:
+        return _as_image("".join(data["image/svg+xml"]), "output of this cell")
     if "text/markdown" in data:
         return f'<div class="output">{markdown("".join(data["text/markdown"]))}</div>'
     return _text("".join(data.get("text/plain", "")))
+
+
+def _cleaned(text: str) -> str:
+    schemes = {"data", "http", "https", "mailto"}
+    return str(nh3.clean(text, tags=_ALLOWED_TAGS, url_schemes=schemes, attribute_filter=_embedded_only))
 
 
 def _text(text: str, kind: str = "") -> str:
