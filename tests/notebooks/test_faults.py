@@ -135,7 +135,7 @@ def test_a_run_that_a_person_stops(project: Project, tmp_path: Path, number: sig
 
 
 def test_a_runner_that_is_killed_leaves_nothing(project: Project, tmp_path: Path) -> None:
-    process, mark = _started(project, tmp_path)
+    process, _ = _started(project, tmp_path)
     process.kill()
     process.communicate()
     assert _no_kernel_left(project), "the kernel must end with its runner"

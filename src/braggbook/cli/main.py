@@ -96,9 +96,12 @@ def entry() -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     context = main.make_context("braggbook", ["--help"], resilient_parsing=True)
     try:
-        sys.exit(main.main(standalone_mode=False) or 0)
+        sys.exit(main.main(prog_name="braggbook", standalone_mode=False) or 0)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        sys.exit(InputError.exit_code)
     except click.ClickException as error:
         _report(_usage(error))
     except (KeyboardInterrupt, click.Abort):

@@ -7,6 +7,7 @@ cache, is hashed while it arrives, and takes its place by one rename, so the cac
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.metadata
 import io
 import json
@@ -14,13 +15,12 @@ import os
 import re
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
-
-import pooch
+from typing import IO, Any
 
 from braggbook.datasets.catalogue import Dataset
 from braggbook.datasets.record import Record, RecordFile, parse_record
@@ -312,6 +312,7 @@ def _download(url: str, sink: _Sink, *, archive: str = ZENODO, timeout_s: float 
         NetworkError: Anything else went wrong on the way.
     """
     options = {"headers": _headers(), "timeout": timeout_s, "chunk_size": _CHUNK_BYTES}
+    pooch = _pooch()
     with _network(url):
         match = _DOI_FILE.fullmatch(url)
         if match:
@@ -321,6 +322,13 @@ def _download(url: str, sink: _Sink, *, archive: str = ZENODO, timeout_s: float 
             pooch.DOIDownloader(**options)(url, sink, None)
         else:
             pooch.HTTPDownloader(**options)(url, sink, None)
+
+
+def _pooch() -> Any:
+    """Imports pooch when something is to be downloaded; every notebook imports this module, few download."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tqdm's, of a widget that is not installed and that we do not use
+        return importlib.import_module("pooch")
 
 
 @contextmanager

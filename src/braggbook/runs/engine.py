@@ -8,10 +8,9 @@ notebook calls every cell completed after a kernel's death or a timeout.
 from __future__ import annotations
 
 import os
-import shutil
-import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -199,10 +198,16 @@ class RunEngine(NBClientEngine):
             client.execute(env=job.variables, cwd=str(job.folder), stdout=log, stderr=log)
 
 
+_LEAST_MB = 2048  # address space that Python needs to import NumPy, pandas and matplotlib at all
+_CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")  # Linux, control groups version 2
+
+
 def default_memory_limit_mb() -> int:
-    """Returns nine tenths of the machine's memory, so that a notebook that eats it all fails and not the machine."""
+    """Returns nine tenths of the memory here, so that a notebook that eats it all fails and not the machine."""
     try:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):
-        total = shutil.disk_usage(sys.prefix).total
-    return int(total * 0.9) >> 20
+    except (ValueError, OSError, AttributeError):  # not a system that says it
+        total = 8 << 30
+    with suppress(OSError, ValueError):
+        total = min(total, int(_CONTAINER_LIMIT.read_text(encoding="ascii")))
+    return max(_LEAST_MB, int(total * 0.9) >> 20)

@@ -87,7 +87,7 @@ def test_changed_requirements_are_drift(kernels: Path) -> None:
     assert lock_findings(kernel, project=kernels) == []
     requirements = kernel.folder / "requirements.in"
     requirements.write_text(requirements.read_text() + "seaborn\n")
-    with pytest.raises(LockDrift, match="made from another requirements.in") as caught:
+    with pytest.raises(LockDrift, match=r"made from another requirements\.in") as caught:
         require_locked(kernel, project=kernels)
     assert caught.value.next_command == "braggbook kernel lock radiobiology"
 
@@ -102,13 +102,13 @@ def test_a_pin_outside_the_projects_resolution_is_drift(kernels: Path) -> None:
 
 
 def test_unknown_and_broken_kernels(kernels: Path) -> None:
-    with pytest.raises(UnknownName, match="did you mean radiobiology"):
+    with pytest.raises(UnknownName, match=r"did you mean radiobiology"):
         find_kernel("radiobiologie", project=kernels)
     (kernels / "kernels" / "radiobiology" / "kernel.json").write_text("{")
     with pytest.raises(InputError, match="not a kernel"):
         find_kernel("radiobiology", project=kernels)
     (kernels / "kernels" / "radiobiology" / "kernel.json").unlink()
-    with pytest.raises(InputError, match="kernel.json: missing"):
+    with pytest.raises(InputError, match=r"kernel\.json: missing"):
         find_kernel("radiobiology", project=kernels)
 
 
