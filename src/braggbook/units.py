@@ -104,7 +104,8 @@ _PREFIXED = {
     "T",
     "L",
 }
-_FACTOR = re.compile(r"(?P<symbol>%|1|[A-Za-z]+)(?:(?:\^|\*\*)?(?P<power>[+-]?\d+))?")
+_FACTOR = re.compile(r"(?P<symbol>%|1(?!\d)|[A-Za-z]+)(?:(?:\^|\*\*)?(?P<power>[+-]?\d)(?!\d))?")  # "10 Gy" is no unit
+_SIZES = (1e-150, 1e150)  # of a unit in SI; between any two of them a factor is a finite number
 _SPELLINGS = str.maketrans({"µ": "u", "μ": "u", "·": "*", "⋅": "*", "−": "-", "²": "2", "³": "3", "⁻": "-", "¹": "1"})
 
 
@@ -141,8 +142,10 @@ def parse_unit(text: str) -> Unit:
         scale *= size**exponent
         dimension = [have + exponent * power for have, power in zip(dimension, powers, strict=True)]
         sign, position = 1, match.end()
-    if not rest or rest.endswith("/"):
+    if sign < 0 or not rest.strip(" *./"):
         raise UnitError("not a unit", where=repr(text), wanted="for example Gy, 1/Gy, keV/um; 1 for a pure number")
+    if not _SIZES[0] < scale < _SIZES[1]:
+        raise UnitError("a unit of no possible size", where=repr(text), wanted="for example Gy, 1/Gy, keV/um, 1")
     return Unit(text, scale, tuple(dimension))
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, mod
 from braggbook.formats.common import KnownUnit, Slug
 
 MIME = "application/vnd.braggbook.result.v1+json"
+RESULTS_VARIABLE = "BRAGGBOOK_RESULTS"  # a kernel without display outputs appends one JSON object a line to this file
 
 
 class _Model(BaseModel):
@@ -56,6 +57,15 @@ class TableColumn(_Model):
     unit: KnownUnit | None = None
     values: list[bool | int | FiniteFloat | str | None]
 
+    @model_validator(mode="after")
+    def _of_one_type(self) -> TableColumn:
+        allowed = {"number": (int, float), "integer": (int,), "boolean": (bool,), "text": (str,)}[self.type]
+        for value in self.values:
+            number = isinstance(value, bool) and self.type != "boolean"
+            if value is not None and (number or not isinstance(value, allowed)):
+                raise ValueError(f"a cell of column {self.name!r} is no {self.type}: {value!r}")
+        return self
+
 
 class TableResult(_Model):
     """A table by columns, all of one length."""
@@ -68,6 +78,8 @@ class TableResult(_Model):
     def _rectangular(self) -> TableResult:
         if len({len(column.values) for column in self.columns}) > 1:
             raise ValueError("the columns differ in length")
+        if len({column.name for column in self.columns}) < len(self.columns):
+            raise ValueError("two columns have one name")
         return self
 
 

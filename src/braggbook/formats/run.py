@@ -57,6 +57,7 @@ class Determinism(_Model):
 
     seed: int
     environment: dict[str, str]
+    matplotlib_hashsalt: str
     cell_timeout_s: float
     memory_limit_mb: int
 

@@ -16,6 +16,8 @@ import typing
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import PydanticUserError, TypeAdapter
+
 from braggbook.errors import Issue
 
 _NAMES: dict[str, Any] = {
@@ -48,7 +50,9 @@ def read_declarations(source: str) -> tuple[list[Declaration], list[Issue]]:
     try:
         tree = ast.parse(source)
     except SyntaxError as error:
-        return [], [Issue("not Python", f"parameters cell, line {error.lineno}", got=(error.text or "").strip())]
+        return [], [Issue("not Python", f"parameters cell, line {error.lineno or 1}", got=(error.text or "").strip())]
+    except RecursionError:
+        return [], [Issue("not Python that can be read", "parameters cell", "name: type = default")]
     comments = _comments(source)
     found: list[Declaration] = []
     issues: list[Issue] = []
@@ -77,7 +81,7 @@ def _declaration(statement: ast.stmt, comments: dict[int, tuple[str, bool]]) -> 
     target: ast.expr
     if isinstance(statement, ast.AnnAssign) and statement.value is not None:
         target, value = statement.target, statement.value
-        kind, text = _type(statement.annotation), ast.unparse(statement.annotation)
+        kind, text = _annotation(statement.annotation), ast.unparse(statement.annotation)
     elif isinstance(statement, ast.Assign) and len(statement.targets) == 1:
         target, value = statement.targets[0], statement.value
         kind, text = None, ""
@@ -94,7 +98,7 @@ def _declaration(statement: ast.stmt, comments: dict[int, tuple[str, bool]]) -> 
 def _literal(value: ast.expr) -> Any:
     try:
         return ast.literal_eval(value)
-    except ValueError:
+    except (ValueError, TypeError, RecursionError):
         raise _Unreadable("a default that is not a literal", "a number, text, True, None, or a list of these") from None
 
 
@@ -108,11 +112,25 @@ def _inferred(default: Any) -> tuple[Any, str]:
     return type(default), type(default).__name__
 
 
+def _annotation(node: ast.expr) -> Any:
+    try:
+        kind = _type(node)
+        TypeAdapter(kind)  # such as `dict[int]` or `Literal[()]` can be written but mean nothing
+    except (TypeError, SyntaxError, LookupError, AssertionError, PydanticUserError):
+        raise _unknown_type(node) from None
+    return kind
+
+
+def _unknown_type(node: ast.expr) -> _Unreadable:
+    known = ", ".join([*_NAMES, *_FORMS])
+    return _Unreadable(f"unknown type {ast.unparse(node)!r}", f"one of {known}, or X | Y")
+
+
 def _type(node: ast.expr) -> Any:
-    if isinstance(node, ast.Constant):
-        if isinstance(node.value, str):  # a quoted annotation
-            return _type(ast.parse(node.value, mode="eval").body)
-        return node.value
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):  # a quoted annotation
+        return _type(ast.parse(node.value, mode="eval").body)
+    if isinstance(node, ast.Constant) and node.value is None:
+        return None
     if isinstance(node, ast.Name | ast.Attribute):
         name = node.id if isinstance(node, ast.Name) else node.attr
         if name == "Any":
@@ -123,8 +141,7 @@ def _type(node: ast.expr) -> Any:
         return typing.Union[_type(node.left), _type(node.right)]  # noqa: UP007 - built at run time
     if isinstance(node, ast.Subscript):
         return _subscript(node)
-    known = ", ".join([*_NAMES, *_FORMS])
-    raise _Unreadable(f"unknown type {ast.unparse(node)!r}", f"one of {known}, or X | Y")
+    raise _unknown_type(node)
 
 
 def _subscript(node: ast.Subscript) -> Any:

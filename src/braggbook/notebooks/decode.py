@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import pandas as pd
 import xarray as xr
 from pydantic import ValidationError
 
-from braggbook.errors import Issue, closest
+from braggbook.errors import Issue, ResultError, UnitError, closest
 from braggbook.formats.common import issues_from
 from braggbook.formats.notebook import ResultSpec
 from braggbook.formats.result import (
@@ -29,6 +30,7 @@ from braggbook.formats.result import (
 )
 from braggbook.units import same_unit
 
+_STORED_AS = "numpy_dtype"  # dates and durations lie as whole counts; this attribute says of what
 _LARGEST_ARRAY_BYTES = 1 << 30  # a compressed payload must not unpack into more than this
 
 
@@ -50,10 +52,24 @@ def read_results(node: Any, extra: Path | None = None) -> tuple[dict[str, Result
         except ValidationError as error:
             issues += issues_from(error, where=where)
             continue
+        if damage := _damage(result):
+            issues += [Issue("cannot be read", f"{where}: {result.name}.{part}", got=got) for part, got in damage]
+            continue
         if result.name in found and found[result.name] != result:
             issues.append(Issue("declared twice, with two values", f"{where}: {result.name}"))
         found[result.name] = result
     return found, issues
+
+
+def _damage(result: Result) -> list[tuple[str, str]]:
+    """Returns the parts whose data cannot be unpacked, and why."""
+    found = []
+    for part, variable in result.variables.items() if isinstance(result, DatasetResult) else ():
+        try:
+            decode_array(variable)
+        except ResultError as error:
+            found.append((part, error.got))
+    return found
 
 
 def _displayed(node: Any) -> Iterator[tuple[str, Any]]:
@@ -103,7 +119,9 @@ def _check(result: Result, spec: ResultSpec) -> list[Issue]:
     elif isinstance(result, DatasetResult):
         arrays = {name: decode_array(v) for name, v in result.variables.items() if v.dtype != "text"}
         units = {name: v.attrs.get("units") for name, v in result.variables.items()}
-        gaps = [name for name, values in arrays.items() if values.dtype.kind == "f" and not np.isfinite(values).all()]
+        gaps = [
+            name for name, values in arrays.items() if values.dtype.kind in "fcmM" and not np.isfinite(values).all()
+        ]
     else:
         return []
     return [*_unit_issues(result.name, units, spec), *_gap_issues(result.name, gaps, spec)]
@@ -114,9 +132,16 @@ def _unit_issues(name: str, units: dict[str, str | None], spec: ResultSpec) -> l
     for part, wanted in spec.units.items():
         if part not in units:
             issues.append(Issue("declared part is missing", f"{name}.{part}", closest(part, units)))
-        elif not same_unit(units[part] or "1", wanted):
-            issues.append(Issue("result in another unit", f"{name}.{part}", wanted, units[part] or "no unit"))
+        elif not _same_unit(units[part] or "1", wanted):
+            issues.append(Issue("result in another unit", f"{name}.{part}", wanted, str(units[part] or "no unit")))
     return issues
+
+
+def _same_unit(unit: Any, wanted: str) -> bool:
+    try:
+        return same_unit(str(unit), wanted)
+    except UnitError:  # an array's attributes may say anything
+        return False
 
 
 def _gap_issues(name: str, gaps: list[str], spec: ResultSpec) -> list[Issue]:
@@ -150,27 +175,45 @@ def _decode_table(result: TableResult) -> pd.DataFrame:
 
 
 def _decode_dataset(result: DatasetResult) -> xr.Dataset:
-    variables = {name: xr.Variable(v.dims, decode_array(v), v.attrs) for name, v in result.variables.items()}
+    variables = {name: xr.Variable(v.dims, decode_array(v), _attrs(v)) for name, v in result.variables.items()}
     coordinates = [name for name, v in result.variables.items() if v.coordinate]
     return xr.Dataset(variables, attrs=result.attrs).set_coords(coordinates)
+
+
+def _attrs(variable: ArrayVariable) -> dict[str, Any]:
+    return {name: value for name, value in variable.attrs.items() if name != _STORED_AS}
 
 
 def decode_array(variable: ArrayVariable) -> np.ndarray[Any, Any]:
     """Returns an array as it was declared.
 
     Raises:
-        ValueError: The data do not fit the shape, or would unpack into too much.
+        ResultError: The data cannot be unpacked, do not fit dimensions and shape, or would unpack into too much.
     """
+    try:
+        return _decode_array(variable)
+    except (ValueError, TypeError, zlib.error) as error:  # of base64, zlib and NumPy
+        raise ResultError("an array that cannot be read", got=str(error)) from None
+
+
+def _decode_array(variable: ArrayVariable) -> np.ndarray[Any, Any]:
+    if len(variable.dims) != len(variable.shape):
+        raise ValueError(f"{len(variable.dims)} dimensions for a shape of {len(variable.shape)}")
     if variable.dtype == "text":
+        if isinstance(variable.data, str):
+            raise ValueError("texts must be a list")
         return np.array(variable.data, dtype=object).reshape(variable.shape)
     if not isinstance(variable.data, str):
         raise ValueError("binary data must be a base64 text")
-    size = int(np.prod(variable.shape)) * np.dtype(variable.dtype).itemsize
+    kind = np.dtype(variable.dtype)
+    if kind.kind not in "biufc":
+        raise ValueError(f"arrays of type {variable.dtype} cannot be embedded")
+    size = math.prod(variable.shape) * kind.itemsize
     if size > _LARGEST_ARRAY_BYTES:
         raise ValueError(f"an array of {size} bytes is too large to be embedded")
     raw = zlib.decompressobj().decompress(base64.b64decode(variable.data), size + 1)
     if len(raw) != size:
         raise ValueError(f"{len(raw)} bytes of data for an array of {size} bytes")
     array = np.frombuffer(raw, dtype=variable.dtype).reshape(variable.shape)
-    stored_as = variable.attrs.get("numpy_dtype")
-    return array.view(stored_as) if isinstance(stored_as, str) else array
+    stored_as = variable.attrs.get(_STORED_AS)
+    return array.view(stored_as) if isinstance(stored_as, str) and kind == np.dtype("<i8") else array

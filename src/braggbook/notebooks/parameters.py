@@ -12,11 +12,11 @@ import json
 import math
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic import PydanticUserError, TypeAdapter, ValidationError
+from pydantic import PydanticUserError, TypeAdapter
 
 from braggbook.errors import Issue, ParameterError, UnitError, closest
 from braggbook.formats.notebook import ParameterSpec
@@ -41,11 +41,18 @@ class Parameter:
         return self.declaration.name
 
     @property
+    def default(self) -> Any:
+        """Its default as a plain JSON value, spelled as the same value is when it is given (2 is 2.0 for a float)."""
+        default = plain(self.declaration.default)
+        typed, _ = _typed(self, [default], default)
+        return typed if typed == default else default
+
+    @property
     def schema(self) -> dict[str, Any]:
         """Its JSON Schema, with ``unit`` beside the standard words."""
         schema = TypeAdapter(self.declaration.type).json_schema()
         extra = {
-            "default": plain(self.declaration.default),
+            "default": self.default,
             "description": self.spec.help or self.declaration.help,
             "unit": self.spec.unit,
             "minimum": self.spec.minimum,
@@ -63,7 +70,7 @@ class Parameters:
     @property
     def defaults(self) -> dict[str, Any]:
         """Every default as plain JSON values."""
-        return {item.name: plain(item.declaration.default) for item in self.items}
+        return {item.name: item.default for item in self.items}
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -95,18 +102,21 @@ class Parameters:
 def check_value(parameter: Parameter, value: Any) -> tuple[Any, list[Issue]]:
     """Returns a value as plain JSON in the parameter's unit, or what is wrong with it."""
     try:
-        candidates = _candidates(parameter, value)
+        return _typed(parameter, _candidates(parameter, value), value)
     except UnitError as error:
         return None, [Issue(error.what, parameter.name, parameter.spec.unit or "no unit", repr(value))]
     except (TypeError, ValueError) as error:
         return None, [Issue(str(error), parameter.name, parameter.declaration.type_text, repr(value))]
+
+
+def _typed(parameter: Parameter, candidates: Iterable[Any], value: Any) -> tuple[Any, list[Issue]]:
+    """Returns the first candidate that is of the parameter's type, or says that ``value`` is not."""
     adapter = TypeAdapter(parameter.declaration.type)
     for candidate in candidates:
         try:
-            checked = adapter.validate_json(json.dumps(candidate), strict=True)
-        except (ValidationError, PydanticUserError):
+            result = plain(adapter.validate_json(json.dumps(candidate), strict=True))
+        except (ValueError, PydanticUserError):  # pydantic's ValidationError, or a number that is not finite
             continue
-        result = plain(checked)
         return result, _bounds(parameter, result)
     if get_origin(parameter.declaration.type) is Literal:
         wanted = ", ".join(map(repr, get_args(parameter.declaration.type)))
@@ -114,21 +124,31 @@ def check_value(parameter: Parameter, value: Any) -> tuple[Any, list[Issue]]:
     return None, [Issue("wrong type", parameter.name, parameter.declaration.type_text, repr(value))]
 
 
-def _candidates(parameter: Parameter, value: Any) -> list[Any]:
+def _candidates(parameter: Parameter, value: Any) -> Iterator[Any]:
+    """Gives what a value may mean; a later meaning only matters when no earlier one is of the parameter's type."""
     value = plain(value)
     if isinstance(value, dict) and set(value) == {"value", "unit"}:
-        return [_converted(value["value"], str(value["unit"]), parameter)]
+        yield _converted(value["value"], str(value["unit"]), parameter)
+        return
     if not isinstance(value, str):
-        return [value]
+        yield value
+        return
     read = _read(value)
     if read is not _UNREAD:
-        return [read, value]
-    if "str" not in parameter.declaration.type_text and get_origin(parameter.declaration.type) is not Literal:
-        match = _QUANTITY.match(value)
-        number = _read(match["number"]) if match else _UNREAD
-        if match and number is not _UNREAD:
-            return [_converted(number, match["unit"], parameter)]
-    return [value]
+        yield read
+    yield value
+    match = _QUANTITY.match(value)
+    if read is _UNREAD and match and _takes_numbers(parameter) and not _NUMBER.fullmatch(value.strip()):
+        number = _read(match["number"])
+        if number is not _UNREAD:
+            yield _converted(number, match["unit"], parameter)
+
+
+def _takes_numbers(parameter: Parameter) -> bool:
+    # only then can a text be a number with a unit: "2024-05-01" is a date, not 2024 of the unit "-05-01"
+    text = parameter.declaration.type_text
+    literal = get_origin(parameter.declaration.type) is Literal
+    return not literal and "str" not in text and re.search(r"\b(int|float|Decimal)\b", text) is not None
 
 
 _UNREAD = object()
@@ -142,9 +162,10 @@ def _read(text: str) -> Any:
         return _WORDS[text]
     try:
         return plain(json.loads(text))
-    except ValueError:
+    except (ValueError, RecursionError):
         # JSON knows neither ".5" nor "1." nor "+2"; people type them
-        return float(text) if _NUMBER.fullmatch(text.strip()) else _UNREAD
+        number = float(text) if _NUMBER.fullmatch(text.strip()) else math.nan
+        return number if math.isfinite(number) else _UNREAD
 
 
 def _converted(number: Any, unit: str, parameter: Parameter) -> Any:
@@ -160,12 +181,15 @@ def _converted(number: Any, unit: str, parameter: Parameter) -> Any:
 def _scaled(number: Any, factor: float) -> Any:
     if isinstance(number, list):
         return [_scaled(item, factor) for item in number]
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return number  # which no parameter with a unit accepts
     return float(decimal.Decimal(repr(number)) * decimal.Decimal(repr(factor)))
 
 
 def _bounds(parameter: Parameter, value: Any) -> list[Issue]:
-    if isinstance(value, list):
-        return [issue for item in value for issue in _bounds(parameter, item)]
+    if isinstance(value, list | dict):
+        items = value.values() if isinstance(value, dict) else value
+        return [issue for item in items for issue in _bounds(parameter, item)]
     if isinstance(value, bool) or not isinstance(value, int | float):
         return []
     low, high = parameter.spec.minimum, parameter.spec.maximum
@@ -184,6 +208,8 @@ def plain(value: Any) -> Any:
         ValueError: A number is not finite.
     """
     if hasattr(value, "tolist"):  # NumPy's scalars and arrays, pandas' series; some are str or float too
+        if str(getattr(value, "dtype", "")) in ("datetime64[ns]", "timedelta64[ns]"):
+            value = value.astype(str(value.dtype).replace("[ns]", "[us]"))  # tolist makes bare whole numbers of ns
         return plain(value.tolist())
     if value is None or isinstance(value, bool | str):
         return value
@@ -225,7 +251,16 @@ def build_parameters(
     ]
     items = tuple(Parameter(declared, specs.get(declared.name, ParameterSpec())) for declared in declarations)
     for item in items:
-        _, found = check_value(item, item.declaration.default)
+        found = _check_default(item)
         where = f"parameters cell, line {item.declaration.line}"
         issues += [Issue(f"the default of {item.name}: {i.what}", where, i.wanted, i.got) for i in found]
     return Parameters(items), issues
+
+
+def _check_default(parameter: Parameter) -> list[Issue]:
+    default = parameter.declaration.default
+    try:
+        # not through `_candidates`: the cell gives the default itself to the notebook, so "3" is no number there
+        return _typed(parameter, [plain(default)], default)[1]
+    except (TypeError, ValueError) as error:
+        return [Issue(str(error), parameter.name, parameter.declaration.type_text, repr(default))]

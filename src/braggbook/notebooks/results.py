@@ -20,15 +20,13 @@ from pydantic import ValidationError
 
 from braggbook.errors import ResultError
 from braggbook.formats.common import SLUG, issues_from
-from braggbook.formats.result import MIME, Result, result_adapter
-from braggbook.notebooks.figures import draw_figure
+from braggbook.formats.result import MIME, RESULTS_VARIABLE, Result, result_adapter
 from braggbook.notebooks.show import as_html, as_text
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-RESULTS_VARIABLE = "BRAGGBOOK_RESULTS"  # a kernel without display outputs appends one JSON object a line to this file
 _PAIR = 2
 
 
@@ -81,13 +79,22 @@ def encode_result(
     payload: dict[str, Any] = {"name": name}
     module = type(value).__module__.partition(".")[0]
     if module == "matplotlib":
+        from braggbook.notebooks.figures import draw_figure  # noqa: PLC0415 - only a figure needs matplotlib
+
         payload |= draw_figure(value, name=name) | {"alt": alt}
-    elif module == "pandas":
+    elif module == "pandas" and hasattr(value, "index") and hasattr(value, "attrs"):
         payload |= _table(value, dict(units), name)
-    elif module == "xarray":
+    elif module == "xarray" and (hasattr(value, "data_vars") or hasattr(value, "to_dataset")):
         payload |= _dataset(value, name)
     else:
         payload |= _scalar(value, unit, uncertainty, interval, name)
+    if payload["kind"] != "scalar" and any(part is not None for part in (unit, uncertainty, interval)):
+        raise ResultError(
+            "only a number has a unit, an uncertainty or an interval",
+            where=f"bb.result({name!r}, ...)",
+            wanted="units={column: unit} for a table, attrs['units'] for an array",
+            got=payload["kind"],
+        )
     try:
         return result_adapter.validate_python(payload)
     except ValidationError as error:
@@ -113,7 +120,7 @@ def _scalar(value: Any, unit: str | None, uncertainty: Any, interval: Any, name:
         raise ResultError("a number without a unit", where=where, wanted='unit="Gy", or unit="1" for a pure number')
     payload: dict[str, Any] = {"kind": "scalar", "value": number, "unit": unit}
     if uncertainty is not None:
-        payload["uncertainty"] = float(uncertainty)
+        payload["uncertainty"] = _float(uncertainty, "the uncertainty", where)
     if interval is not None:
         payload["interval"] = _interval(interval, where)
     return payload
@@ -124,11 +131,21 @@ def _interval(interval: Any, where: str) -> dict[str, Any]:
         limits = (interval.lower, interval.upper)
         extra = {key: getattr(interval, key) for key in ("level", "method", "note") if hasattr(interval, key)}
     else:
-        limits, extra = tuple(interval), {}
-    if len(limits) != _PAIR or any(limit is not None and math.isnan(limit) for limit in limits):
+        limits, extra = tuple(interval) if hasattr(interval, "__iter__") else (), {}
+    if len(limits) != _PAIR:
         raise ResultError("not an interval", where=where, wanted="(lower, upper)", got=repr(interval))
-    lower, upper = (None if limit is None or math.isinf(limit) else float(limit) for limit in limits)
-    return {"lower": lower, "upper": upper, **extra}
+    lower, upper = (None if limit is None else _float(limit, "a limit of the interval", where) for limit in limits)
+    if lower == math.inf or upper == -math.inf or any(limit is not None and math.isnan(limit) for limit in limits):
+        raise ResultError("not an interval", where=where, wanted="(lower, upper)", got=repr(interval))
+    bounded = [None if limit is None or math.isinf(limit) else limit for limit in (lower, upper)]
+    return {"lower": bounded[0], "upper": bounded[1], **extra}
+
+
+def _float(value: Any, what: str, where: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ResultError(f"not a number: {what}", where=where, wanted="a number", got=repr(value)) from None
 
 
 def _table(value: Any, units: dict[str, str], name: str) -> dict[str, Any]:
@@ -136,7 +153,10 @@ def _table(value: Any, units: dict[str, str], name: str) -> dict[str, Any]:
 
     frame: pd.DataFrame = value.to_frame() if isinstance(value, pd.Series) else value
     if not isinstance(frame.index, pd.RangeIndex):
-        frame = frame.reset_index()
+        try:
+            frame = frame.reset_index()
+        except ValueError as error:  # the index has the name of a column
+            raise ResultError("not a table", where=f"bb.result({name!r}, ...)", got=str(error)) from None
     labels = set(map(str, frame.columns))
     if unknown := set(units) - labels:
         raise ResultError(
@@ -153,6 +173,7 @@ def _table(value: Any, units: dict[str, str], name: str) -> dict[str, Any]:
 def _column(series: pd.Series[Any], unit: str | None, name: str) -> dict[str, Any]:
     from pandas.api import types  # noqa: PLC0415 - as above
 
+    series = series.infer_objects()  # numbers in a column of objects are numbers, not texts
     missing = series.isna().tolist()
     values: list[Any]
     if types.is_bool_dtype(series.dtype):
@@ -175,12 +196,13 @@ def _column(series: pd.Series[Any], unit: str | None, name: str) -> dict[str, An
 def _dataset(value: Any, name: str) -> dict[str, Any]:
     dataset: xr.Dataset = value if hasattr(value, "data_vars") else value.to_dataset(name=value.name or name)
     variables = {
-        str(key): _variable(variable, coordinate=key in dataset.coords) for key, variable in dataset.variables.items()
+        str(key): _variable(variable, coordinate=key in dataset.coords, where=f"bb.result({name!r}, ...): {key}")
+        for key, variable in dataset.variables.items()
     }
     return {"kind": "dataset", "variables": variables, "attrs": _plain(dataset.attrs)}
 
 
-def _variable(variable: xr.Variable, *, coordinate: bool) -> dict[str, Any]:
+def _variable(variable: xr.Variable, *, coordinate: bool, where: str) -> dict[str, Any]:
     import numpy as np  # noqa: PLC0415 - as above
 
     array = np.asarray(variable.values)
@@ -190,10 +212,12 @@ def _variable(variable: xr.Variable, *, coordinate: bool) -> dict[str, Any]:
         "coordinate": coordinate,
     }
     head["attrs"] = _plain(variable.attrs)
-    if array.dtype.kind in "OUS":
+    if array.dtype.kind in "OU" and all(isinstance(item, str) for item in array.ravel()):
         return {**head, "dtype": "text", "data": [str(item) for item in array.ravel()]}
+    if array.dtype.kind not in "biufcmM":
+        raise ResultError("not an array", where=where, wanted="numbers, texts or dates", got=str(array.dtype))
     if array.dtype.kind in "mM":  # dates and durations: whole counts of the unit that the type names
-        head["attrs"] = {**head["attrs"], "numpy_dtype": array.dtype.str}
+        head["attrs"] = {**head["attrs"], "numpy_dtype": array.dtype.newbyteorder("<").str}
         array = array.astype("int64")
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
     data = base64.b64encode(zlib.compress(np.ascontiguousarray(little).tobytes(), 6)).decode()

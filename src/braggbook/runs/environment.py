@@ -10,6 +10,7 @@ from pathlib import Path
 
 # Passed on from the caller's environment; everything else, tokens first of all, stays outside.
 _PASSED = re.compile(r"PATH|LD_LIBRARY_PATH|DYLD_.*|SSL_CERT_.*|REQUESTS_CA_BUNDLE|SYSTEMROOT|COVERAGE_PROCESS_START")
+HASHSALT = "braggbook"  # identifiers inside an SVG are hashes; without it, matplotlib salts them at random
 _ONE_THREAD = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "BLIS", "NUMBA")
 # AVX-512 has other roundings in NumPy's and OpenBLAS's vector loops than AVX2: one number, two last digits. Every
 # x86-64 machine of the last decade has AVX2, so all are held to it. Names as NumPy spells them.
@@ -67,7 +68,7 @@ def kernel_variables(
     for name in ("home", "ipython", "jupyter", "matplotlib", "tmp"):
         (scratch / name).mkdir(parents=True, exist_ok=True)
     (cache / "matplotlib").mkdir(parents=True, exist_ok=True)
-    (scratch / "matplotlib" / "matplotlibrc").write_text("svg.hashsalt: braggbook\n", encoding="utf-8")
+    (scratch / "matplotlib" / "matplotlibrc").write_text(f"svg.hashsalt: {HASHSALT}\n", encoding="utf-8")
     private = {
         "HOME": str(scratch / "home"),
         "IPYTHONDIR": str(scratch / "ipython"),

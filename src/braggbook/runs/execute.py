@@ -20,10 +20,9 @@ from braggbook.datasets.catalogue import FOLDER as DATASETS
 from braggbook.errors import Interrupted
 from braggbook.files import storage
 from braggbook.formats.dataset import CARD_NAME
-from braggbook.formats.result import Result
+from braggbook.formats.result import RESULTS_VARIABLE, Result
 from braggbook.formats.run import CellRecord, Failure, Verdict
 from braggbook.notebooks.decode import check_results, read_results
-from braggbook.notebooks.results import RESULTS_VARIABLE
 from braggbook.progress import Progress, Silent
 from braggbook.runs.engine import Cell, Job, default_memory_limit_mb
 from braggbook.runs.environment import kernel_variables

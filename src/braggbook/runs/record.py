@@ -27,7 +27,7 @@ from braggbook.formats.run import (
 from braggbook.kernels.catalogue import CARD, LOCK, REQUIREMENTS, SPEC
 from braggbook.notebooks.decode import decode_result
 from braggbook.runs.crate import write_crate
-from braggbook.runs.environment import machine_facts
+from braggbook.runs.environment import HASHSALT, machine_facts
 from braggbook.runs.execute import WRITTEN, Execution
 from braggbook.runs.folder import RECORD, RESULTS
 from braggbook.runs.plan import RunPlan
@@ -162,6 +162,7 @@ def _record(plan: RunPlan, execution: Execution, not_copied: dict[str, list[str]
         determinism=Determinism(
             seed=plan.seed,
             environment=execution.determinism,
+            matplotlib_hashsalt=HASHSALT,
             cell_timeout_s=execution.cell_timeout_s,
             memory_limit_mb=execution.memory_limit_mb,
         ),

@@ -1,0 +1,424 @@
+"""The documentation against the code: its examples run, its tables are complete, its links lead somewhere.
+
+How examples are written is told in ``pages.py`` beside this file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+from jupyter_client.kernelspec import KernelSpec
+from pydantic import BaseModel
+
+import braggbook
+from braggbook import errors, units
+from braggbook.formats import common, dataset, kernel, notebook, result, run
+from braggbook.kernels.scaffold import new_kernel
+from braggbook.notebooks.decode import decode_result
+from braggbook.radiobiology import proton_rbe_models
+from braggbook.runs.plan import run_id
+from braggbook.settings import Settings
+
+from .pages import DOCS, ROOT, Block, Reader, blocks, name_of, page_paths, starts_kernel
+
+sys.path.insert(0, str(DOCS / "_ext"))
+command_line = importlib.import_module("command_line")
+
+PAGES = [
+    pytest.param(path, id=name_of(path), marks=[pytest.mark.full] if starts_kernel(path) else [])
+    for path in page_paths()
+    if any(block.language in ("console", "python", "pycon") for block in blocks(path))
+]
+WITH_DATA = ("explain/", "formats/", "reference/")  # their examples stand in Braggbook's own project
+
+
+def read(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+# Examples
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Any:
+    def make(path: Path) -> Reader:
+        folder = tmp_path / "here"
+        folder.mkdir()
+        if name_of(path).startswith(WITH_DATA):
+            new_kernel("radiobiology", project=folder)
+            (folder / "datasets").symlink_to(ROOT / "datasets")
+        return Reader(path, folder, tmp_path / "tools")
+
+    return make
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_examples_do_what_the_page_says(path: Path, reader: Any) -> None:
+    somebody = reader(path)
+    somebody.follow()
+    for written in somebody.notebooks:
+        code, answer = somebody.call(f"braggbook --project {written.parents[1]} check {written}")
+        assert code == 0, answer
+
+
+@pytest.mark.full
+def test_the_worked_example_runs(reader: Any) -> None:
+    somebody = reader(DOCS / "formats" / "notebook.md")
+    somebody.follow()
+    code, answer = somebody.call("braggbook run two_lines --json")
+    assert code == 0, answer
+    assert json.loads(answer)["results"]["dose_ratio"]["value"] == pytest.approx(1.2107, abs=1e-4)
+
+
+def test_every_command_that_is_shown_exists() -> None:
+    wrong = []
+    for path in [*page_paths(), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            for text in shown_commands(line):
+                if problem := unknown_part(text):
+                    wrong.append(f"{path.name}, line {number}: {problem} in {text!r}")
+    assert not wrong, "\n".join(wrong)
+
+
+def shown_commands(line: str) -> Iterator[str]:
+    if match := re.match(r"\s*(?:\$ )?(?:[A-Z_]+=\S+ )*(?:\S+/|python3? -m |python3 -m uv run )?(braggbook [^`]*)$", line):
+        yield match[1]
+    yield from (match[1] for match in re.finditer(r"`(?:\$ )?(braggbook [^`]*)`", line))
+
+
+def unknown_part(text: str) -> str:
+    """Returns the verb or option of a shown command that does not exist."""
+    try:
+        words = shlex.split(text.replace("…", " "), comments=True)[1:]
+    except ValueError:  # a quote that goes on in the next line
+        return ""
+    command: click.Command = command_line.main
+    context = click.Context(command)
+    options = set()
+    while True:
+        options |= {name for p in command.get_params(context) for name in (*p.opts, *p.secondary_opts)}
+        while words and words[0].startswith("-"):
+            name = words.pop(0)
+            if name not in options:
+                return name
+            words = words[1:] if name in ("--project", "--runs") else words
+        if not isinstance(command, click.Group) or not words or words[0] in ("COMMAND", "..."):
+            break
+        verb = re.split(r"[|,]", words.pop(0))[0]
+        found = command.get_command(context, verb)
+        if found is None:
+            return verb
+        command, context = found, click.Context(found, parent=context)
+    wrong = [word for word in words if re.match(r"--?[a-z]", word) and word.partition("=")[0] not in options]
+    return wrong[0] if wrong else ""
+
+
+MODELS: dict[str, Any] = {
+    "RunRecord": run.RunRecord,
+    "ResultsFile": result.ResultsFile,
+}
+DEFAULTS: dict[tuple[str, str], Any] = {
+    ("formats/notebook.md", "yaml"): notebook.FrontMatter,
+    ("formats/kernel.md", "toml"): kernel.KernelCard,
+    ("formats/kernel.md", "json"): KernelSpec,
+    ("formats/result.md", "json"): result.result_adapter,
+    ("formats/dataset.md", "toml"): dataset.DatasetCard,
+    ("how-to/write_an_experiment.md", "yaml"): notebook.FrontMatter,
+    ("how-to/other_languages.md", "yaml"): notebook.FrontMatter,
+    ("how-to/other_languages.md", "json"): result.result_adapter,
+}
+DATA = {"yaml": yaml.safe_load, "toml": tomllib.loads, "json": json.loads}
+FILES = [
+    pytest.param(path, block, id=f"{name_of(path)}:{block.line}")
+    for path in page_paths()
+    for block in blocks(path)
+    if block.language in DATA
+]
+
+
+@pytest.mark.parametrize(("path", "block"), FILES)
+def test_examples_of_files_are_valid(path: Path, block: Block) -> None:
+    data = DATA[block.language](block.text)
+    kind, _, name = block.note.partition(": ")
+    model = MODELS[name] if kind == "example of" else DEFAULTS.get((name_of(path), block.language))
+    if model is None:
+        assert not name_of(path).startswith("formats/"), "a file's example needs `<!-- example of: MODEL -->`"
+    elif model is KernelSpec:
+        assert KernelSpec(**data).argv
+    elif model is result.result_adapter:
+        decode_result(model.validate_python(data))
+    elif model is dataset.DatasetCard:
+        model.model_validate(data, by_alias=True, by_name=False)
+    else:
+        checked = model.model_validate(data)
+        if isinstance(checked, run.RunRecord):
+            assert run_id(checked.identity) == checked.id
+
+
+# Completeness
+
+
+def test_every_verb_and_option_is_documented() -> None:
+    page = read("reference/cli.md")
+    shown = [match[1].strip() for match in re.finditer(r"^```\{verb\}(.*)$", page, re.MULTILINE)]
+    verbs = [" ".join(words) for words in command_line.all_verbs()]
+    assert sorted(shown) == sorted(["", *verbs])
+    for verb in verbs:
+        assert re.search(rf"^##+ {verb}$", page, re.MULTILINE), f"no heading {verb}"
+        command, context = command_line.find_verb(verb.split())
+        named = " ".join(option for option, _ in command_line.option_rows(verb.split()))
+        for parameter in command.get_params(context):
+            if isinstance(parameter, click.Option):
+                assert parameter.help, f"{verb} {parameter.name} has no help"
+                assert parameter.opts[-1] in named
+
+
+def test_every_setting_is_documented() -> None:
+    rows = {row[0]: row for row in table(read("reference/settings.md"), "Settings")}
+    assert set(rows) == {field.name for field in dataclasses.fields(Settings)}
+    for field in dataclasses.fields(Settings):
+        assert f"BRAGGBOOK_{field.name.upper()}" in rows[field.name][1]
+        if isinstance(field.default, int | float):
+            assert rows[field.name][2] == f"{field.default:g}"
+
+
+def test_every_environment_variable_is_documented() -> None:
+    page = read("reference/settings.md")
+    texts = [path.read_text(encoding="utf-8") for path in [*(ROOT / "src").rglob("*.py"), ROOT / "tests" / "conftest.py"]]
+    known = {name for text in texts for name in re.findall(r"[\"`](BRAGGBOOK_[A-Z_]*[A-Z])[\"`]", text)}
+    assert {"BRAGGBOOK_RESULTS", "BRAGGBOOK_DATASETS", "BRAGGBOOK_SEED"} <= known
+    assert not {name for name in known if f"`{name}`" not in page}
+
+
+def error_classes() -> dict[str, type[errors.BraggbookError]]:
+    found = {name: value for name, value in vars(errors).items() if isinstance(value, type)}
+    return {name: value for name, value in found.items() if issubclass(value, errors.BraggbookError)}
+
+
+def test_the_tree_of_errors_is_the_code_s() -> None:
+    tree = next(block.text for block in blocks(DOCS / "reference" / "errors.md") if block.language == "text")
+    assert tree.split() == (errors.__doc__ or "").partition("::")[2].split()
+    found: dict[str, tuple[str, int]] = {}
+    above: list[str] = ["Exception"]
+    for line in tree.splitlines():
+        name = re.search(r"\w+", line)
+        assert name is not None
+        depth = name.start() // 4
+        code = re.search(r"\s(\d+)\s", line)
+        found[name[0]] = (above[depth], int(code[1]) if code else 2)
+        above[depth + 1 :] = [name[0]]
+    real = {name: (kind.__bases__[0].__name__, kind.exit_code) for name, kind in error_classes().items()}
+    assert found == real
+
+
+def test_every_error_has_its_cause_and_next_command() -> None:
+    page = read("how-to/troubleshooting.md")
+    told = {}
+    for heading, body in sections(page).items():
+        if code := re.search(r"exit code (\d+)", heading):
+            for row in rows_of(body):
+                other = re.search(r"\(code (\d+)\)", row[0])
+                told[row[0].split()[0]] = int((other or code)[1])
+                assert row[1], row[0]
+                assert row[2], row[0]
+    told = {name: code for name, code in told.items() if name in error_classes()}
+    real = {name: kind.exit_code for name, kind in error_classes().items() if name != "BraggbookError"}
+    assert told == real
+
+
+def test_every_exit_code_is_documented() -> None:
+    codes = {int(row[0]) for row in table(read("how-to/troubleshooting.md"), "Exit codes")}
+    assert codes == {0, 1} | {kind.exit_code for kind in error_classes().values()}
+
+
+FIELDS: dict[str, dict[str, type[BaseModel]]] = {
+    "formats/notebook.md": {
+        "Front matter": notebook.FrontMatter,
+        "Authors": common.Author,
+        "braggbook": notebook.Experiment,
+        "Goals": notebook.Goal,
+        "Parameters": notebook.ParameterSpec,
+        "Results": notebook.ResultSpec,
+    },
+    "formats/dataset.md": {
+        "Keys": dataset.DatasetCard,
+        "`[[sources]]`": dataset.Source,
+        "`[[files]]`": dataset.DatasetFile,
+        "`[[files.from]]`": dataset.FileOrigin,
+        "`[files.columns.<name>]`": dataset.Column,
+    },
+    "formats/kernel.md": {"kernel.toml": kernel.KernelCard},
+    "formats/run.md": {
+        "run.json": run.RunRecord,
+        "Failure": run.Failure,
+        "Datasets": run.DatasetRecord,
+        "Kernel": run.KernelRecord,
+        "Braggbook": run.SoftwareRecord,
+        "Determinism": run.Determinism,
+        "Cells": run.CellRecord,
+        "The id": run.Identity,
+    },
+    "formats/result.md": {
+        "Scalar": result.ScalarResult,
+        "Interval": result.ResultInterval,
+        "Table": result.TableResult,
+        "Column": result.TableColumn,
+        "Dataset": result.DatasetResult,
+        "Variable": result.ArrayVariable,
+        "Figure": result.FigureResult,
+        "results.json": result.ResultsFile,
+    },
+}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_field_of_a_file_is_documented(name: str) -> None:
+    for heading, model in FIELDS[name].items():
+        told = [field for row in table(read(name), heading) for field in row[0].split(", ")]
+        real = {str(field.validation_alias or key) for key, field in model.model_fields.items()}
+        assert set(told) == real, f"{name}, {heading}"
+        assert len(told) == len(set(told))
+
+
+def test_no_model_of_a_file_is_left_out() -> None:
+    told = {model for page in FIELDS.values() for model in page.values()}
+    inner = {run.FileRecord, dataset.Beam, dataset.CellLine, dataset.Experiment}  # told in words, and tested below
+    for module in (notebook, dataset, kernel, run, result):
+        models = {value for value in vars(module).values() if isinstance(value, type) and issubclass(value, BaseModel)}
+        own = {m for m in models if m.__module__ == module.__name__ and not m.__name__.startswith("_")}
+        assert own <= told | inner, module.__name__
+    for page, models in (("run", {run.FileRecord}), ("dataset", inner - {run.FileRecord})):
+        text = read(f"formats/{page}.md")
+        assert not [key for model in models for key in model.model_fields if key not in text]
+
+
+def test_every_unit_is_documented() -> None:
+    told = {text for row in table(read("reference/units.md"), "Symbols") for text in re.findall(r"`([^`]+)`", row.raw)}
+    assert told == set(units._UNITS)
+    prefixed, prefixes = read("reference/units.md").partition("These take a prefix:")[2].split("The prefixes are")
+    assert set(re.findall(r"`([^`]+)`", prefixed)) == units._PREFIXED
+    assert set(re.findall(r"`([^`]+)`", prefixes.partition(".")[0])) == set(units._PREFIXES)
+
+
+def test_every_proton_model_is_documented() -> None:
+    assert {row[0] for row in table(read("explain/radiobiology.md"), "Proton models")} == set(proton_rbe_models())
+
+
+def test_the_words_of_the_house_are_in_the_glossary() -> None:
+    entries = re.findall(r"^(\S.*)$", read("glossary.md").partition("{glossary}")[2].partition("```")[0], re.MULTILINE)
+    assert entries == sorted(entries, key=str.lower)
+    rooms = {path.name for path in (ROOT / "src" / "braggbook").iterdir() if (ROOT / path.name).is_dir()}
+    assert {"notebooks", "datasets", "kernels"} <= rooms
+    assert {room.removesuffix("s") for room in rooms} - {"doc", "test", "script"} <= set(entries)
+
+
+def test_the_layers_are_those_that_are_checked() -> None:
+    told = next(b.text for b in blocks(DOCS / "explain" / "architecture.md") if b.text.startswith("cli "))
+    layers = [re.split(r"\s{2,}", line)[0] for line in told.splitlines()]
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"][0]
+    assert layers == [layer for layer in contract["layers"] if layer != "__main__"]
+
+
+def test_what_is_held_fixed_is_documented() -> None:
+    environment = importlib.import_module("braggbook.runs.environment")
+    told = " ".join(row[0] for row in table(read("explain/architecture.md"), "What is held fixed"))
+    assert set(environment.fixed_variables(0)) <= set(told.replace(",", " ").split())
+
+
+# Links, and what must not be in
+
+
+LINK = re.compile(r"\]\((?!https?:|mailto:)([^)\s#]*)(?:#([^)\s]+))?\)")
+
+
+@pytest.mark.parametrize("path", [*page_paths(), ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"], ids=str)
+def test_links_lead_somewhere(path: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for target, anchor in LINK.findall(text):
+        file = (path.parent / target).resolve() if target else path
+        assert file.exists(), target
+        if anchor:
+            assert anchor in anchors(file), f"{target}#{anchor}"
+
+
+def anchors(path: Path) -> set[str]:
+    """Returns what a page's headings are called in addresses: GitHub's rule, which MyST has too."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", text.replace("`", "").lower()).replace(" ", "-") for text in headings}
+
+
+def test_every_page_is_in_the_table_of_contents() -> None:
+    listed = set(re.findall(r"^[\w-]+(?:/[\w-]+)?$", read("index.md"), re.MULTILINE))
+    assert listed == {name_of(path).removesuffix(".md") for path in page_paths()} - {"index"}
+
+
+def test_no_page_names_a_machine() -> None:
+    for path in [*page_paths(), ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"]:
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"(?<![\w.<])/(?:root|home|work|tmp|Users)/", text), path.name
+        assert not re.search(r"pypi\.org|files\.pythonhosted", text), path.name
+
+
+def test_the_citation_is_of_this_version() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
+    assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert "Apache License" in (ROOT / "LICENSE").read_text(encoding="utf-8")
+
+
+@pytest.mark.full
+def test_the_pages_build_without_a_warning(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-d", tmp_path / "doctrees", "-b", "html", DOCS, tmp_path / "html"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for page in (tmp_path / "html").rglob("*.html"):
+        assert not re.search(r"<(?:script|img|link)\b[^>]*(?:src|href)=\"(?:https?:)?//", page.read_text(encoding="utf-8")), page.name
+    python = (tmp_path / "html" / "reference" / "python.html").read_text(encoding="utf-8")
+    functions = [f"braggbook.{name}" for name in ("load", "result", "rng")]
+    functions += [f"braggbook.radiobiology.{name}" for name in braggbook.radiobiology.__all__]
+    assert not [name for name in functions if f'id="{name}"' not in python]
+    assert set(braggbook.__all__) == {"__version__", "errors", "load", "radiobiology", "result", "rng", "units"}
+
+
+# Reading tables
+
+
+class Row(list[str]):
+    """The cells of a row, code marks taken off; ``raw`` is the row as written."""
+
+    raw: str = ""
+
+
+def sections(text: str) -> dict[str, str]:
+    """Returns what stands below each heading, up to the next one."""
+    parts = re.split(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def rows_of(body: str) -> list[Row]:
+    rows = []
+    for line in body.splitlines():
+        if line.startswith("|") and not re.fullmatch(r"[|\-: ]+", line):
+            row = Row(cell.strip().replace("`", "") for cell in re.split(r"(?<!\\)\|", line)[1:-1])
+            row.raw = line
+            rows.append(row)
+    return [row for row in rows if row[0] and "`" in row.raw.split("|")[1] or row[0].isdigit()]
+
+
+def table(text: str, heading: str) -> list[Row]:
+    """Returns the rows of the tables right below a heading whose first cell is code or a number."""
+    return rows_of(sections(text)[heading])
