@@ -180,12 +180,20 @@ class Reader:
 
     def call(self, text: str) -> tuple[int, str]:
         """Types a line into a shell in the folder, and follows a ``cd``."""
-        kept = {name: value for name, value in os.environ.items() if name not in ("BRAGGBOOK_PROJECT", "BRAGGBOOK_RUNS")}
+        kept = {
+            name: value for name, value in os.environ.items() if name not in ("BRAGGBOOK_PROJECT", "BRAGGBOOK_RUNS")
+        }
         environment = {**kept, "PATH": f"{self.tools}{os.pathsep}{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
         place = self.tools / "place"
         line = f'{{ {text}\n}} 2>&1; code=$?; pwd > "{place}"; exit $code'
         done = subprocess.run(
-            ["bash", "-c", line], cwd=self.folder, env=environment, stdout=subprocess.PIPE, text=True, timeout=300, check=False
+            ["bash", "-c", line],
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=300,
+            check=False,
         )
         self.folder = Path(place.read_text(encoding="utf-8").strip())
         return done.returncode, done.stdout
@@ -193,7 +201,9 @@ class Reader:
     def _real(self, text: str) -> str:
         """Returns a command with the real id wherever the page shows the beginning of one."""
         for shown, real in self.ids.items():
-            text = re.sub(r"\b[0-9a-f]{5,24}\b", lambda m, s=shown, r=real: r[: len(m[0])] if s.startswith(m[0]) else m[0], text)
+            text = re.sub(
+                r"\b[0-9a-f]{5,24}\b", lambda m, s=shown, r=real: r[: len(m[0])] if s.startswith(m[0]) else m[0], text
+            )
         return text
 
     def _matches(self, line: str, real: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -213,3 +214,99 @@ def test_a_project_that_may_not_be_written(project: Project) -> None:
     assert answer.code == 4
     assert "cannot write" in answer.err
     assert "Traceback" not in answer.err
+
+
+def test_a_project_at_an_odd_place(kernel_template: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "my {lab} ü %s $HOME"
+    shutil.copytree(kernel_template, folder)
+    odd = Project(folder)
+    path = odd.experiment("good", code=[GOOD], parameters='name: str = "a"')
+    answer = odd.run("good", "-p", 'name=it\'s {a} "quoted" \\ ünï\n line')
+    assert answer.code == 0, answer.err
+    assert odd.call("verify", answer.json["run_dir"]).code == 0
+    from_outside = Project(tmp_path).call("run", path, "--json")
+    assert from_outside.code == 0, from_outside.err
+    assert Path(from_outside.json["run_dir"]).parent == folder / "runs", "a notebook's own project is found"
+
+
+def test_a_forced_repetition_that_differs_says_so(project: Project, tmp_path: Path) -> None:
+    value = tmp_path / "value"
+    project.experiment(
+        "drift", code=[f'import braggbook as bb\nbb.result("x", float(open({str(value)!r}).read()), unit="1")']
+    )
+    value.write_text("1")
+    assert project.run("drift").json["changed"] == []
+    value.write_text("2")
+    answer = project.run("drift", "--force")
+    assert answer.code == 0
+    assert answer.json["changed"] == ["x (1.0 against 2.0: differs by 1, 1 of it)"]
+    assert "differs from the earlier execution" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("nothing", None, "no such notebook"),
+        ("text", "hello", "not JSON"),
+        ("cut", '{"cells": [{"cell_type": "mark', "cut short"),
+        ("list", "[1, 2]", "not a notebook"),
+        ("empty", '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "no front matter"),
+        ("Wrong Name", '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "not a slug"),
+    ],
+)
+def test_what_is_no_notebook(project: Project, name: str, text: str | None, words: str) -> None:
+    path = project.folder / f"{name}.ipynb"
+    if text is not None:
+        path.write_text(text)
+    answer = project.call("run", path)
+    assert answer.code == 2
+    assert words in answer.err
+    assert "Traceback" not in answer.err
+    assert "next: " in answer.err or "wanted" in answer.err
+    assert folders(project.runs) == []
+
+
+def test_datasets_that_cannot_be_used(project: Project) -> None:
+    from .test_verify import make_dataset
+
+    project.experiment("sums", code=[GOOD], front={"datasets": ["counts@1"]})
+    missing = project.run("sums")
+    assert (missing.code, "no dataset named 'counts'" in missing.err) == (2, True)
+    folder = make_dataset(project)
+    (folder / "counts.csv").write_text("colonies\n12\n34\n57\n")
+    changed = project.run("sums")
+    assert changed.code == 2
+    assert "counts.csv" in changed.err
+    assert "sha256" in changed.err
+    (folder / "counts.csv").unlink()
+    gone = project.run("sums")
+    assert (gone.code, "counts.csv" in gone.err) == (2, True)
+    (folder / "counts.csv").mkdir()
+    unreadable = project.run("sums")
+    assert (unreadable.code, "counts.csv" in unreadable.err) == (2, True)
+    (folder / "dataset.toml").write_text("title = ")
+    assert project.run("sums").code == 2
+    project.experiment("sums", code=[GOOD], front={"datasets": ["counts@2"]})
+    assert project.run("sums").code == 2
+    assert folders(project.runs) == []
+
+
+def test_a_lock_that_has_drifted(project: Project) -> None:
+    project.experiment("good", code=[GOOD])
+    requirements = project.folder / "kernels" / "radiobiology" / "requirements.in"
+    requirements.write_text(requirements.read_text() + "seaborn\n")
+    answer = project.run("good")
+    assert answer.code == 3
+    assert "braggbook kernel lock radiobiology" in answer.err
+    assert project.call("check").code == 1
+
+
+def test_a_result_that_is_too_large_for_a_notebook(project: Project) -> None:
+    code = (
+        "import braggbook as bb, numpy as np, xarray as xr\n"
+        'bb.result("x", xr.DataArray(np.zeros(10_000_000), dims="i", name="x"))'
+    )
+    project.experiment("huge", code=[code], results={"x": {"kind": "dataset"}})
+    answer = project.run("huge")
+    assert answer.code == 3
+    assert "too large for a declared result" in answer.json["failure"]["message"]

@@ -63,7 +63,9 @@ def test_it_verifies_as_identical_and_its_goals_are_answered_or_open(
 
 
 @pytest.mark.parametrize(("slug", "name", "value", "rtol", "source"), PUBLISHED)
-def test_a_published_number(answers: dict[str, Any], slug: str, name: str, value: float, rtol: float, source: str) -> None:
+def test_a_published_number(
+    answers: dict[str, Any], slug: str, name: str, value: float, rtol: float, source: str
+) -> None:
     assert answers[slug]["results"][name]["value"] == pytest.approx(value, rel=rtol), source
 
 
@@ -81,7 +83,9 @@ def test_proton_models_at_the_reference_point(answers: dict[str, Any]) -> None:
 def test_it_runs_cell_by_cell_without_any_runner(home: Project, slug: str) -> None:
     path = next((home.folder / "notebooks").rglob(f"{slug}.ipynb"))
     node = nbformat.read(path, as_version=4)
-    NotebookClient(node, kernel_name="python3", timeout=300, resources={"metadata": {"path": str(path.parent)}}).execute()
+    NotebookClient(
+        node, kernel_name="python3", timeout=300, resources={"metadata": {"path": str(path.parent)}}
+    ).execute()
     outputs = [output for cell in node.cells for output in cell.get("outputs", [])]
     assert not any(output.output_type == "error" for output in outputs)
     assert not any("Warning" in output.get("text", "") for output in outputs), "no warning is left to the reader"

@@ -21,8 +21,12 @@ def test_install_run_and_verify_in_an_environment_of_its_own(tmp_path: Path) -> 
     folder = project.folder / "kernels" / "radiobiology"
     shutil.copytree(ROOT / "kernels" / "radiobiology", folder)
     lock = folder / "requirements.lock"
-    lock.write_text(lock.read_text().replace("\ntomlkit==", "\ntomlkit==0.13.2 #"))  # not the one of the current environment
-    text = "\n".join(line.partition(" \\")[0] for line in lock.read_text().splitlines() if not line.startswith("    --hash"))
+    lock.write_text(
+        lock.read_text().replace("\ntomlkit==", "\ntomlkit==0.13.2 #")
+    )  # not the one of the current environment
+    text = "\n".join(
+        line.partition(" \\")[0] for line in lock.read_text().splitlines() if not line.startswith("    --hash")
+    )
     lock.write_text(text + "\n")
     home = tmp_path / "home"
     home.mkdir()

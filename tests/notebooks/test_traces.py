@@ -65,7 +65,17 @@ def test_no_trace_of_the_machine(tmp_path: Path, kernel_template: Path, needs, e
     run = next((folder / "runs").glob("?" * 24 if ends == "complete" else "failed/" + "?" * 24))
     files = [path for path in run.rglob("*") if path.is_file()]
     assert len(files) > 12
-    forbidden = [user, host, place, token, token[::-1], str(tmp_path), sys.prefix, sysconfig.get_path("stdlib"), "/tmp/"]
+    forbidden = [
+        user,
+        host,
+        place,
+        token,
+        token[::-1],
+        str(tmp_path),
+        sys.prefix,
+        sysconfig.get_path("stdlib"),
+        "/tmp/",
+    ]
     for path in files:
         text = path.read_bytes().decode("utf-8", "replace")
         for trace in forbidden:

@@ -248,7 +248,9 @@ def test_no_run_at_all(project: Project, tmp_path: Path) -> None:
 def test_a_dataset_that_may_not_be_copied_is_found_again(project: Project, tmp_path: Path) -> None:
     folder = make_dataset(project)
     replace(folder / "dataset.toml", "bytes = 18", "bytes = 18\ncopy = false")
-    project.experiment("sums", code=[CODE], parameters="factor: float = 1.0", results=RESULTS, front={"datasets": ["counts@1"]})
+    project.experiment(
+        "sums", code=[CODE], parameters="factor: float = 1.0", results=RESULTS, front={"datasets": ["counts@1"]}
+    )
     answer = project.run("sums").json
     run = Path(answer["run_dir"])
     assert not (run / "datasets" / "counts" / "counts.csv").exists()
@@ -273,7 +275,9 @@ def test_the_recorded_braggbook_is_what_repeats(run: tuple[Project, Path], tmp_p
     with zipfile.ZipFile(wheel) as archive:
         for name in archive.namelist():
             files[name] = archive.read(name)
-    files["braggbook/datasets/load.py"] += b"\n_true_load = load\ndef load(*a, **k):\n    return _true_load(*a, **k) + 1\n"
+    files["braggbook/datasets/load.py"] += (
+        b"\n_true_load = load\ndef load(*a, **k):\n    return _true_load(*a, **k) + 1\n"
+    )
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, data in files.items():
@@ -283,3 +287,14 @@ def test_the_recorded_braggbook_is_what_repeats(run: tuple[Project, Path], tmp_p
     assert answer.json["verdict"] == "drifted"
     assert wheel.name in answer.json["reason"]
     assert "x" in {row["name"] for row in answer.json["results"] if not row["same"]}
+
+
+@pytest.mark.parametrize("text", [None, "{", '{"format": "braggbook.run/99"}'])
+def test_a_run_whose_own_record_is_lost_or_damaged(run: tuple[Project, Path], text: str | None) -> None:
+    project, folder = run
+    (folder / "run.json").unlink()
+    if text is not None:
+        (folder / "run.json").write_text(text)
+    answer = project.call("verify", folder, "--json")
+    assert (answer.code, answer.json["verdict"]) == (3, "not verifiable")
+    assert "run.json" in answer.json["reason"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import signal
@@ -94,6 +95,9 @@ def _console(stream: Any) -> Console:
 def entry() -> NoReturn:
     """Runs the command line and ends the process with one of the documented exit codes."""
     signal.signal(signal.SIGTERM, _terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show "±" still gets the number
     context = main.make_context("braggbook", ["--help"], resilient_parsing=True)
     try:
         sys.exit(main.main(prog_name="braggbook", standalone_mode=False) or 0)

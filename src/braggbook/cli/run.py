@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from braggbook.runs.folder import read_results
 from braggbook.runs.plan import plan_run
 from braggbook.runs.report import REPORT
 from braggbook.runs.run import Run, run
-from braggbook.settings import Settings
+from braggbook.settings import Settings, find_project
 
 _INTERRUPTED, _FAILED = 130, 3
 
@@ -62,7 +63,7 @@ def command(
     Everything is checked before a kernel starts. The run's folder is named by a digest of what went into it; the same
     notebook with the same parameters, data, kernel and code is answered from that folder at once.
     """
-    settings = with_limits(face.settings, cell_timeout, memory_limit)
+    settings = with_limits(_home_of(notebook, face), cell_timeout, memory_limit)
     source = find_notebook(notebook, project=settings.project)
     given = read_parameters(parameters, files)
     plan = plan_run(source, given, settings=settings, seed=seed, progress=face.bar)
@@ -78,10 +79,22 @@ def command(
         raise click.exceptions.Exit(_INTERRUPTED if done.record.verdict == "interrupted" else _FAILED)
 
 
+def _home_of(notebook: str, face: Face) -> Settings:
+    """Returns the settings of the project that a notebook lies in, when it is named by a path and no project is."""
+    path = Path(notebook)
+    if not path.is_file() or face.origins["project"] != "default":
+        return face.settings
+    project = find_project(path.resolve().parent)
+    if not (project / "kernels").is_dir():
+        return face.settings
+    runs = project / "runs" if face.origins["runs"] == "default" else face.settings.runs
+    return dataclasses.replace(face.settings, project=project, runs=runs)
+
+
 def with_limits(settings: Settings, cell_timeout: float | None, memory_limit: int | None) -> Settings:
     """Returns the settings with a verb's own limits over them."""
-    limits = {"cell_timeout_s": cell_timeout, "memory_limit_mb": memory_limit}
-    return Settings(**{**vars(settings), **{name: value for name, value in limits.items() if value is not None}})
+    limits: dict[str, Any] = {"cell_timeout_s": cell_timeout, "memory_limit_mb": memory_limit}
+    return dataclasses.replace(settings, **{name: value for name, value in limits.items() if value is not None})
 
 
 def read_parameters(pairs: tuple[str, ...], files: tuple[Path, ...]) -> dict[str, Any]:
@@ -116,10 +129,13 @@ def show_run(face: Face, done: Run) -> None:
         "report": str(report),
         "verdict": record.verdict,
         "cached": done.cached,
+        "changed": list(done.changed),
         "failure": record.failure.model_dump(mode="json") if record.failure else None,
         "results": {result.name: summary(result) for result in results},
     }
     lines: list[Any] = []
+    for change in done.changed:
+        face.say(f"differs from the earlier execution of this same run: {change}")
     if results:
         lines += [results_table(results), ""]
     if record.failure:

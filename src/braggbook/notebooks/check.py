@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,17 +13,8 @@ from braggbook.notebooks.source import Notebook, read_node, read_notebook
 _SEEDED_ELSEWHERE = "bb.rng(), whose seed the run records"
 # Calls that draw from a generator nobody seeded; a generator made from a seed is a variable, and passes.
 _GLOBAL_GENERATORS = ("np.random.", "numpy.random.", "random.")
-_SEEDING = {
-    "default_rng",
-    "SeedSequence",
-    "Generator",
-    "RandomState",
-    "Random",
-    "seed",
-    "PCG64",
-    "Philox",
-    "MT19937",
-}
+_SEEDED = {"default_rng", "SeedSequence", "RandomState", "Random", "seed", "PCG64", "Philox", "MT19937"}
+_SEEDING = {*_SEEDED, "Generator"}
 
 
 def check_notebook(path: Path) -> list[Issue]:
@@ -63,7 +55,7 @@ def _calls(notebook: Notebook) -> Iterator[Issue]:
         if cell.cell_type != "code":
             continue
         try:
-            tree = ast.parse(_without_magics(cell.source))
+            tree = _parsed(cell.source)
         except SyntaxError as error:
             yield Issue("not Python", f"cell {index}, line {error.lineno}", got=(error.text or "").strip())
             continue
@@ -73,7 +65,7 @@ def _calls(notebook: Notebook) -> Iterator[Issue]:
             if name in ("bb.load", "braggbook.load", "load"):
                 unclear |= first is None
                 loaded |= {first} if first else set()
-            elif name in ("bb.result", "braggbook.result"):
+            elif name in ("bb.result", "braggbook.result", "result"):
                 unclear |= first is None
                 declared |= {first} if first else set()
             elif issue := _unseeded(call, name, where):
@@ -81,8 +73,11 @@ def _calls(notebook: Notebook) -> Iterator[Issue]:
     yield from _contradictions(notebook, loaded, declared, unclear=unclear)
 
 
-def _without_magics(source: str) -> str:
-    return "\n".join("pass" if line.lstrip()[:1] in ("%", "!") else line for line in source.splitlines())
+def _parsed(source: str) -> ast.Module:
+    try:
+        return ast.parse(source)
+    except SyntaxError:  # IPython's own lines are no Python; in Python, a line may begin with % inside brackets
+        return ast.parse(re.sub(r"^([ \t]*)[%!].*", r"\1pass", source, flags=re.MULTILINE))
 
 
 def _first_text(call: ast.Call) -> str | None:
@@ -93,7 +88,8 @@ def _first_text(call: ast.Call) -> str | None:
 def _unseeded(call: ast.Call, name: str, where: str) -> Issue | None:
     tail = name.rpartition(".")[2]
     seeds = [arg for arg in call.args if not (isinstance(arg, ast.Constant) and arg.value is None)]
-    if tail == "default_rng" and not seeds and not call.keywords:
+    known = tail == "default_rng" or name.startswith(_GLOBAL_GENERATORS)
+    if known and tail in _SEEDED and not seeds and not call.keywords:
         return Issue("a random generator without a seed", where, _SEEDED_ELSEWHERE, f"{name}()")
     if name.startswith(_GLOBAL_GENERATORS) and tail not in _SEEDING:
         return Issue("random numbers from a generator without a seed", where, _SEEDED_ELSEWHERE, f"{name}(...)")

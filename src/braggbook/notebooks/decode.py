@@ -53,7 +53,7 @@ def read_results(node: Any, extra: Path | None = None) -> tuple[dict[str, Result
             issues += issues_from(error, where=where)
             continue
         if damage := _damage(result):
-            issues += [Issue("cannot be read", f"{where}: {result.name}.{part}", got=got) for part, got in damage]
+            issues.append(Issue("cannot be read", f"{where}: {result.name}", got=damage))
             continue
         if result.name in found and found[result.name] != result:
             issues.append(Issue("declared twice, with two values", f"{where}: {result.name}"))
@@ -61,15 +61,15 @@ def read_results(node: Any, extra: Path | None = None) -> tuple[dict[str, Result
     return found, issues
 
 
-def _damage(result: Result) -> list[tuple[str, str]]:
-    """Returns the parts whose data cannot be unpacked, and why."""
-    found = []
-    for part, variable in result.variables.items() if isinstance(result, DatasetResult) else ():
-        try:
-            decode_array(variable)
-        except ResultError as error:
-            found.append((part, error.got))
-    return found
+def _damage(result: Result) -> str:
+    """Returns why a result that keeps to its model cannot be unpacked all the same."""
+    try:
+        decode_result(result)
+    except ResultError as error:
+        return f"{error.where}: {error.got}"
+    except (ValueError, TypeError, OverflowError) as error:  # arrays that do not fit together, too large whole numbers
+        return str(error)
+    return ""
 
 
 def _displayed(node: Any) -> Iterator[tuple[str, Any]]:
@@ -175,7 +175,9 @@ def _decode_table(result: TableResult) -> pd.DataFrame:
 
 
 def _decode_dataset(result: DatasetResult) -> xr.Dataset:
-    variables = {name: xr.Variable(v.dims, decode_array(v), _attrs(v)) for name, v in result.variables.items()}
+    variables = {
+        name: xr.Variable(v.dims, decode_array(v, where=name), _attrs(v)) for name, v in result.variables.items()
+    }
     coordinates = [name for name, v in result.variables.items() if v.coordinate]
     return xr.Dataset(variables, attrs=result.attrs).set_coords(coordinates)
 
@@ -184,7 +186,7 @@ def _attrs(variable: ArrayVariable) -> dict[str, Any]:
     return {name: value for name, value in variable.attrs.items() if name != _STORED_AS}
 
 
-def decode_array(variable: ArrayVariable) -> np.ndarray[Any, Any]:
+def decode_array(variable: ArrayVariable, *, where: str = "") -> np.ndarray[Any, Any]:
     """Returns an array as it was declared.
 
     Raises:
@@ -193,7 +195,7 @@ def decode_array(variable: ArrayVariable) -> np.ndarray[Any, Any]:
     try:
         return _decode_array(variable)
     except (ValueError, TypeError, zlib.error) as error:  # of base64, zlib and NumPy
-        raise ResultError("an array that cannot be read", got=str(error)) from None
+        raise ResultError("an array that cannot be read", where=where, got=str(error)) from None
 
 
 def _decode_array(variable: ArrayVariable) -> np.ndarray[Any, Any]:

@@ -13,6 +13,7 @@ from matplotlib.artist import Artist
 from matplotlib.collections import Collection, LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.spines import Spine
 
 from braggbook.errors import ResultError
 
@@ -69,8 +70,8 @@ def _mark(artist: Artist) -> dict[str, Any] | None:
         return {
             "type": "line",
             **_label(artist),
-            "x": _numbers(artist.get_xdata()),
-            "y": _numbers(artist.get_ydata()),
+            "x": _numbers(artist.get_xdata(orig=False)),  # categories and dates as the numbers that place them
+            "y": _numbers(artist.get_ydata(orig=False)),
         }
     if isinstance(artist, LineCollection):
         return {
@@ -84,10 +85,15 @@ def _mark(artist: Artist) -> dict[str, Any] | None:
         return {"type": "image", **_label(artist), "values": _numbers(artist.get_array())}
     if isinstance(artist, mpl.text.Annotation):
         return {"type": "note", "text": artist.get_text(), "at": [_number(part) for part in artist.xy]}
-    if isinstance(artist, Patch) and artist.get_transform().contains_branch(artist.axes.transData):  # type: ignore[union-attr]
+    if isinstance(artist, Patch) and not isinstance(artist, Spine) and _in_data(artist):
         vertices = artist.get_patch_transform().transform_path(artist.get_path()).vertices
         return {"type": "patch", **_label(artist), "points": _numbers(vertices)}
     return None
+
+
+def _in_data(artist: Patch) -> bool:
+    # one direction is enough: a shaded span has numbers in x, and the whole height in y
+    return any(artist.get_transform().contains_branch_seperately(artist.axes.transData))  # type: ignore[union-attr]
 
 
 def _collection(artist: Collection) -> dict[str, Any]:

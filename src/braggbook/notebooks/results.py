@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _PAIR = 2
+_LARGEST_BYTES = 64 << 20  # a notebook that carries more can hardly be opened
 
 
 def result(
@@ -194,6 +195,10 @@ def _column(series: pd.Series[Any], unit: str | None, name: str) -> dict[str, An
 
 
 def _dataset(value: Any, name: str) -> dict[str, Any]:
+    if value.nbytes > _LARGEST_BYTES:
+        wanted = f"at most {_LARGEST_BYTES >> 20} MB, since the notebook carries it; write the rest to a file"
+        got = f"{value.nbytes >> 20} MB"
+        raise ResultError("too large for a declared result", where=f"bb.result({name!r}, ...)", wanted=wanted, got=got)
     dataset: xr.Dataset = value if hasattr(value, "data_vars") else value.to_dataset(name=value.name or name)
     variables = {
         str(key): _variable(variable, coordinate=key in dataset.coords, where=f"bb.result({name!r}, ...): {key}")

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from braggbook.errors import Issue, NotebookError, UnknownName
 from braggbook.files import canonical_json, sha256_bytes
-from braggbook.formats.common import issues_from
+from braggbook.formats.common import SLUG, issues_from
 from braggbook.formats.notebook import FrontMatter
 from braggbook.notebooks.declarations import read_declarations
 from braggbook.notebooks.parameters import Parameters, build_parameters
@@ -59,6 +59,9 @@ def read_notebook(path: Path) -> Notebook:
     node = read_node(path)
     front, front_text, issues = _front_matter(node)
     parameters, found = _parameters(node, front)
+    if SLUG.fullmatch(path.stem) is None:
+        wanted = "small letters, digits and _, beginning with a letter"
+        issues = [Issue("the file's name is not a slug", path.name, wanted), *issues]
     if issues or found or front is None:
         raise NotebookError(
             "not an experiment notebook",
@@ -86,7 +89,7 @@ def read_node(path: Path) -> NotebookNode:
         raise NotebookError("cannot be read", where=str(path), got=error.strerror or str(error)) from None
     try:
         json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         cut = "the file is cut short" if text.lstrip()[:1] == "{" else "not JSON"
         raise NotebookError(
             "not a notebook", where=str(path), wanted="a Jupyter notebook (.ipynb)", got=f"{cut}: {error}"
@@ -114,6 +117,8 @@ def _front_matter(node: NotebookNode) -> tuple[FrontMatter | None, str, list[Iss
         mark = getattr(error, "problem_mark", None)
         where = f"front matter, line {mark.line + 2}" if mark else "front matter"
         return None, block, [Issue("not YAML", where, got=getattr(error, "problem", None) or str(error))]
+    except (ValueError, AttributeError, RecursionError) as error:  # a date that no calendar has, lists without end
+        return None, block, [Issue("not YAML", "front matter", got=str(error))]
     if not isinstance(data, dict):
         return (
             None,

@@ -156,24 +156,31 @@ def _arrays(
         return
     if expected.dtype.kind not in "fc":
         equal = expected == actual
+        if expected.dtype.kind in "mM":
+            equal |= np.isnat(expected) & np.isnat(actual)
         if not np.all(equal):
-            at = tuple(int(i) for i in np.argwhere(~np.asarray(equal))[0])
+            at = _first(~np.asarray(equal))
             findings.append(_Finding(f"{where}{list(at)}", math.inf, f"{expected[at]!r} against {actual[at]!r}"))
         return
     gaps = np.isnan(expected) != np.isnan(actual)
     if gaps.any():
-        at = tuple(int(i) for i in np.argwhere(gaps)[0])
-        findings.append(_Finding(f"{where}{list(at)}", math.inf, "missing in one of the two"))
+        findings.append(_Finding(f"{where}{list(_first(gaps))}", math.inf, "missing in one of the two"))
         return
-    with np.errstate(invalid="ignore"):
+    unbounded = (np.isinf(expected) | np.isinf(actual)) & (expected != actual)
+    if unbounded.any():  # no tolerance reaches from infinity to anything else
+        at = _first(unbounded)
+        findings.append(_Finding(f"{where}{list(at)}", math.inf, f"{expected[at]!r} against {actual[at]!r}"))
+        return
+    with np.errstate(invalid="ignore", over="ignore"):
         difference = np.abs(actual - expected)
-    excess = np.where(
-        difference > 0,
-        difference / np.maximum(spec.atol + spec.rtol * np.abs(expected), np.finfo(float).tiny),
-        0,
-    )
+        allowed = np.maximum(spec.atol + spec.rtol * np.abs(expected), np.finfo(float).tiny)
+        excess = np.where(difference > 0, difference / allowed, 0)
     if excess.size and np.nanmax(excess) > 0:
         at = tuple(int(i) for i in np.unravel_index(int(np.nanargmax(excess)), excess.shape))
         place = f"{where}{list(at)}"
         text = f"{expected[at]!r} against {actual[at]!r}: differs by {difference[at]:.3g}"
         findings.append(_Finding(place, float(excess[at]), text))
+
+
+def _first(mask: np.ndarray[Any, Any]) -> tuple[int, ...]:
+    return tuple(int(i) for i in np.argwhere(mask)[0])

@@ -36,12 +36,14 @@ def only_one(runs: Path, run_id: str, *, on_wait: Callable[[], None] = lambda: N
         if not _lock(lock.fileno()):
             on_wait()
             fcntl.flock(lock, fcntl.LOCK_EX)
-        _restore(runs / run_id, _old(runs, run_id))
+        for target in (runs / run_id, runs / FAILED / run_id):
+            _restore(target, _old(runs, target))
         yield
 
 
-def _old(runs: Path, name: str) -> Path:
-    return runs / _STAGING / f"{name}.old"
+def _old(runs: Path, target: Path) -> Path:
+    """Returns where a run lies while another takes its place; a failed one never under a complete one's name."""
+    return runs / _STAGING / ("-".join(target.relative_to(runs).parts) + ".old")
 
 
 def _restore(target: Path, old: Path) -> None:
@@ -111,7 +113,7 @@ def show(staged: Path, target: Path, *, runs: Path) -> None:
 
     To be called by the owner of the run's lock (:func:`only_one`), which also mends a kill in between.
     """
-    old = _old(runs, target.name)
+    old = _old(runs, target)
     with storage(target):
         sync_tree(staged)
         target.parent.mkdir(parents=True, exist_ok=True)

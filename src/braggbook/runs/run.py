@@ -9,8 +9,9 @@ from pathlib import Path
 from braggbook.errors import RecordError
 from braggbook.formats.run import RunRecord
 from braggbook.progress import Progress
-from braggbook.runs.execute import execute
-from braggbook.runs.folder import FAILED, only_one, read_record, show, staging
+from braggbook.runs.compare import compare_results
+from braggbook.runs.execute import Execution, execute
+from braggbook.runs.folder import FAILED, only_one, read_record, read_results, show, staging
 from braggbook.runs.plan import RunPlan
 from braggbook.runs.record import write_run
 from braggbook.settings import Settings
@@ -18,11 +19,17 @@ from braggbook.settings import Settings
 
 @dataclass(frozen=True)
 class Run:
-    """A recorded run and where it lies; ``cached`` when it was not executed now."""
+    """A recorded run and where it lies.
+
+    Attributes:
+        cached: It was answered from its folder, not executed now.
+        changed: Results that a forced repetition gave another value than the earlier execution.
+    """
 
     record: RunRecord
     folder: Path
     cached: bool
+    changed: tuple[str, ...] = ()
 
 
 def run(
@@ -59,8 +66,17 @@ def run(
             record = write_run(work, plan, execution, settings=settings)
             if record.verdict != "complete":
                 target = settings.runs / FAILED / plan.id
+            changed = _changes(target, plan, execution) if record.verdict == "complete" else ()
             show(work, target, runs=settings.runs)
-    return Run(record, target, cached=False)
+    return Run(record, target, cached=False, changed=changed)
+
+
+def _changes(earlier: Path, plan: RunPlan, execution: Execution) -> tuple[str, ...]:
+    if _complete(earlier) is None:
+        return ()
+    specs = plan.notebook.front.braggbook.results
+    rows = compare_results(read_results(earlier).results, execution.results, specs)
+    return tuple(f"{row.name} ({row.difference})" for row in rows if not row.identical)
 
 
 def _complete(folder: Path) -> RunRecord | None:

@@ -36,8 +36,9 @@ _COMMON_NAMES = {
 }
 # Where a path or a name can begin; IPython's tracebacks put a colour, which ends in a digit and "m", right before it.
 _BEFORE = r"(?:(?<![\w.-])|(?<=\dm))"
-_BASE64 = re.compile(r"(base64,[A-Za-z0-9+/=]+)")
+_BASE64 = re.compile(r"(base64,\n?[A-Za-z0-9+/=]+)")  # matplotlib begins a line behind the comma
 _BINARY_KEYS = {"data", "png", "image/png", "image/jpeg", "image/gif", "application/pdf"}
+_BASE64_ALONE = re.compile(r"(?!/(?!9j/))[A-Za-z0-9+/\n]*={0,2}\n?")  # a path is none; JPEG begins with /9j/
 # A table that is printed cuts long paths short, so that the whole prefix is not there to be found.
 _SOMEBODYS_HOME = re.compile(_BEFORE + r"/(?:home|Users|var/home)/[^/\s'\"<>]+")
 _USUAL = {"tmp": [Path("/tmp"), Path("/var/tmp")], "home": [Path("/root")]}  # noqa: S108 - found, not used
@@ -85,7 +86,7 @@ class Scrubber:
 
 def _binary(key: Any, item: Any) -> bool:
     # base64 is no text: a short name could occur in it by chance, and to change it would break the data
-    return key in _BINARY_KEYS and isinstance(item, str)
+    return key in _BINARY_KEYS and isinstance(item, str) and _BASE64_ALONE.fullmatch(item) is not None
 
 
 def make_scrubber(

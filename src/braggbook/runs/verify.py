@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Literal
 from braggbook.datasets.catalogue import FOLDER as DATASETS
 from braggbook.datasets.catalogue import Dataset, open_dataset
 from braggbook.datasets.fetch import fetch_file
-from braggbook.errors import BraggbookError, Issue, NotVerifiable, OutsideError
+from braggbook.errors import BraggbookError, Issue, NotVerifiable, OutsideError, RecordError
 from braggbook.files import sha256_bytes, sha256_file, storage
 from braggbook.formats.result import Result
 from braggbook.formats.run import RunRecord
@@ -22,7 +23,7 @@ from braggbook.notebooks.source import read_notebook
 from braggbook.progress import Progress
 from braggbook.runs.compare import Comparison, compare_results
 from braggbook.runs.execute import execute
-from braggbook.runs.folder import RECORD, read_record, read_results, staging
+from braggbook.runs.folder import RECORD, RESULTS, read_record, read_results, staging
 from braggbook.runs.plan import RunPlan, run_id
 from braggbook.runs.record import ARRAYS, FIGURES, KERNEL_FOLDER, SOURCE_FOLDER, TABLES
 from braggbook.runs.wheel import Wheel
@@ -72,7 +73,12 @@ def verify(folder: Path, *, settings: Settings, progress: Progress | None = None
         RecordError: ``folder`` is no run.
         OutsideError: The disk refuses the repetition, or a dataset that was not copied cannot be downloaded.
     """
-    record = read_record(folder)
+    try:
+        record = read_record(folder)
+    except RecordError as error:
+        if not (folder / RESULTS).is_file():
+            raise
+        return _cannot(Verification(folder.name), str(error))  # a run whose own record was lost or damaged
     found = Verification(record.id, files=_changed_files(folder, record), notes=_extra_files(folder, record))
     if record.verdict != "complete":
         return _cannot(
@@ -84,11 +90,11 @@ def verify(folder: Path, *, settings: Settings, progress: Progress | None = None
     try:
         with staging(settings.runs) as work:
             expected, actual, specs = _repeat(folder, record, work, found, settings=settings, progress=progress)
+        found.rows = compare_results(expected, actual, specs)
     except OutsideError:
         raise
     except BraggbookError as error:
         return _cannot(found, str(error))
-    found.rows = compare_results(expected, actual, specs)
     return _judge(found)
 
 
@@ -99,6 +105,9 @@ def _changed_files(folder: Path, record: RunRecord) -> list[Issue]:
     issues = []
     for name, wanted in record.files.items():
         path = folder / name
+        if path.exists() and not path.is_file():
+            issues.append(Issue("unreadable", name, "a file"))
+            continue
         try:
             digest = sha256_file(path)
         except OSError as error:
@@ -141,12 +150,8 @@ def _repeat(
     _note_differences(plan, record, found)
     inside = work / "repetition"
     inside.mkdir()
-    limits = Settings(
-        **{
-            **vars(settings),
-            "cell_timeout_s": max(settings.cell_timeout_s, record.determinism.cell_timeout_s),
-        }
-    )
+    timeout_s = max(settings.cell_timeout_s, record.determinism.cell_timeout_s)
+    limits = dataclasses.replace(settings, cell_timeout_s=timeout_s)
     execution = execute(plan, inside, settings=limits, progress=progress, changed=True)
     if execution.verdict == "interrupted":
         raise KeyboardInterrupt

@@ -44,7 +44,7 @@ def build_wheel() -> Wheel:
     """Builds the wheel of the Braggbook that is running; the same code gives the same bytes."""
     distribution = importlib.metadata.distribution(_NAME)
     folder = Path(braggbook.__file__).parent
-    sources = sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    sources = sorted(path for path in folder.rglob("*") if path.is_file() and not _is_litter(path.relative_to(folder)))
     files = {f"{_NAME}/{path.relative_to(folder).as_posix()}": path.read_bytes() for path in sources}
     info = f"{_NAME}-{distribution.version}.dist-info"
     files[f"{info}/METADATA"] = _metadata(distribution)
@@ -52,6 +52,11 @@ def build_wheel() -> Wheel:
     files[f"{info}/entry_points.txt"] = _entry_points(distribution)
     files[f"{info}/RECORD"] = _record(files, info)
     return Wheel(f"{_NAME}-{distribution.version}-py3-none-any.whl", _archive(files))
+
+
+def _is_litter(path: Path) -> bool:
+    # what editors, interpreters and file managers leave in a checkout
+    return "__pycache__" in path.parts or path.name.startswith(".") or path.name.endswith(("~", ".orig", ".rej"))
 
 
 def _metadata(distribution: importlib.metadata.Distribution) -> bytes:
