@@ -17,7 +17,8 @@ import pytest
 from braggbook.testing.experiments import make_project, write_experiment
 
 ROOT = Path(__file__).parents[1]
-STRICT = "BRAGGBOOK_TEST_STRICT"  # set where every system tool and every file is there: a skip is then a failure
+STRICT = "BRAGGBOOK_TEST_STRICT"  # set where every system tool was installed: a skip for want of one is then a failure
+MIRROR = "BRAGGBOOK_DATA_MIRROR"  # likewise for data, once it names a folder
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,8 +38,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     outcome = yield
     report = outcome.get_result()
     if report.skipped and os.environ.get(STRICT) and not hasattr(report, "wasxfail"):
-        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
-        report.outcome, report.longrepr = "failed", f"skipped where nothing may be skipped: {reason}"
+        reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+        if "needs the system tool" in reason or (MIRROR in reason and os.environ.get(MIRROR)):
+            report.outcome, report.longrepr = "failed", f"skipped where it may not be: {reason}"
 
 
 @dataclass(frozen=True)
@@ -114,9 +116,9 @@ def needs() -> Callable[[str], str]:
 @pytest.fixture
 def mirror() -> Path:
     """The folder with other people's data that tests compare with, or a skip."""
-    folder = os.environ.get("BRAGGBOOK_DATA_MIRROR", "")
+    folder = os.environ.get(MIRROR, "")
     if not folder or not Path(folder).is_dir():
-        pytest.skip("needs the folder named by BRAGGBOOK_DATA_MIRROR")
+        pytest.skip(f"needs the folder named by {MIRROR}")
     return Path(folder)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import mimetypes
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from rocrate.rocrate import ROCrate
 
 from braggbook.datasets.catalogue import FOLDER as DATASETS
 from braggbook.files import sha256_file, write_json
+from braggbook.formats.result import Result, ScalarResult
 from braggbook.formats.run import RunRecord
 from braggbook.notebooks.parameters import Parameter
 from braggbook.notebooks.source import Notebook
+from braggbook.runs.folder import RECORD
 
 CRATE = "ro-crate-metadata.json"
 _PROFILES = {
@@ -28,6 +31,9 @@ _PROFILES = {
     "https://w3id.org/ro/wfrun/workflow/0.5": "Workflow Run Crate",
     "https://w3id.org/workflowhub/workflow-ro-crate/1.0": "Workflow RO-Crate",
 }
+_FORMAL_PARAMETER = "https://bioschemas.org/profiles/FormalParameter/1.0-RELEASE"
+_MADE_FOLDERS = ("figures/", "tables/", "arrays/")
+_MADE = (*_MADE_FOLDERS, "executed.ipynb", "results.json", "report.html", "files/")
 _TERMS = "https://w3id.org/ro/terms/workflow-run/context"
 _SPDX = "https://spdx.org/licenses/"
 _KINDS = {
@@ -39,16 +45,20 @@ _KINDS = {
 _SCHEMA_TYPES = {"integer": "Integer", "number": "Float", "boolean": "Boolean", "string": "Text"}
 
 
-def write_crate(folder: Path, notebook: Notebook, record: RunRecord) -> None:
+def write_crate(folder: Path, notebook: Notebook, record: RunRecord, results: Iterable[Result]) -> None:
     """Writes ``ro-crate-metadata.json`` for everything that lies in ``folder``."""
     crate = ROCrate(version="1.1")
     crate.metadata.extra_contexts.append(_TERMS)
     _describe_root(crate, notebook, record)
     files = _add_files(crate, folder)
+    crate.add_file(dest_path=RECORD, properties={"name": RECORD, "encodingFormat": "application/json"})
     workflow = _add_workflow(crate, notebook, record)
+    outputs = _add_outputs(crate, workflow, notebook)
     inputs = [_add_parameter(crate, workflow, item, record.parameters[item.name]) for item in notebook.parameters.items]
     data = [entity for name, entity in files.items() if name.startswith(f"{DATASETS}/")]
-    action = _add_action(crate, workflow, record, objects=[*inputs, *data], results=_results(files))
+    action = _add_action(
+        crate, workflow, record, objects=[*inputs, *data], results=_results(crate, files, outputs, results)
+    )
     crate.root_dataset["mentions"] = [action]
     write_json(folder / CRATE, _without_dates(crate.metadata.generate(), record))
 
@@ -112,18 +122,27 @@ def _add_workflow(crate: ROCrate, notebook: Notebook, record: RunRecord) -> Enti
         {"@type": "SoftwareApplication", "name": "Braggbook", "softwareVersion": record.braggbook.version},
     )
     workflow["softwareRequirements"] = [crate.add(software)]
-    outputs = []
-    for name, spec in notebook.front.braggbook.results.items():
-        facts = {
-            "@type": "FormalParameter",
-            "name": name,
-            "additionalType": _output_type(spec.kind),
-            "description": spec.help,
-        }
-        facts |= {"unitText": spec.unit} if spec.unit else {}
-        outputs.append(crate.add(ContextEntity(crate, f"#output-{name}", facts)))
-    workflow["output"] = outputs
     return workflow
+
+
+def _formal(crate: ROCrate, identifier: str, facts: dict[str, Any], unit: str | None) -> Entity:
+    facts = {"@type": "FormalParameter", "conformsTo": {"@id": _FORMAL_PARAMETER}, **facts}
+    return crate.add(ContextEntity(crate, identifier, facts | ({"unitText": unit} if unit else {})))
+
+
+def _value(crate: ROCrate, identifier: str, facts: dict[str, Any], formal: Entity) -> Entity:
+    entity = crate.add(ContextEntity(crate, identifier, {"@type": "PropertyValue", **facts}))
+    entity["exampleOfWork"] = formal
+    return entity
+
+
+def _add_outputs(crate: ROCrate, workflow: Entity, notebook: Notebook) -> dict[str, Entity]:
+    outputs = {}
+    for name, spec in notebook.front.braggbook.results.items():
+        facts = {"name": name, "additionalType": _output_type(spec.kind), "description": spec.help}
+        outputs[name] = _formal(crate, f"#output-{name}", facts, spec.unit)
+    workflow["output"] = list(outputs.values())
+    return outputs
 
 
 def _output_type(kind: str) -> str:
@@ -133,29 +152,33 @@ def _output_type(kind: str) -> str:
 def _add_parameter(crate: ROCrate, workflow: Entity, item: Parameter, value: Any) -> Entity:
     schema = item.schema
     facts: dict[str, Any] = {
-        "@type": "FormalParameter",
         "name": item.name,
         "additionalType": _SCHEMA_TYPES.get(str(schema.get("type")), "PropertyValue"),
         "description": schema.get("description", ""),
         "defaultValue": _text(schema.get("default")),
     }
-    facts |= {"unitText": item.spec.unit} if item.spec.unit else {}
-    formal = crate.add(ContextEntity(crate, f"#parameter-{item.name}", facts))
+    formal = _formal(crate, f"#parameter-{item.name}", facts, item.spec.unit)
     workflow.append_to("input", formal)
-    given = {"@type": "PropertyValue", "name": item.name, "value": _text(value)}
-    given |= {"unitText": item.spec.unit} if item.spec.unit else {}
-    entity = crate.add(ContextEntity(crate, f"#value-{item.name}", given))
-    entity["exampleOfWork"] = formal
-    return entity
+    given = {"name": item.name, "value": _text(value), **({"unitText": item.spec.unit} if item.spec.unit else {})}
+    return _value(crate, f"#value-{item.name}", given, formal)
 
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _results(files: dict[str, Entity]) -> list[Entity]:
-    made = ("executed.ipynb", "results.json", "report.html", "figures/", "tables/", "arrays/", "files/")
-    return [entity for name, entity in files.items() if name.startswith(made)]
+def _results(
+    crate: ROCrate, files: dict[str, Entity], outputs: dict[str, Entity], results: Iterable[Result]
+) -> list[Entity]:
+    made = [entity for name, entity in files.items() if name.startswith(_MADE)]
+    for name, entity in files.items():
+        if (output := outputs.get(Path(name).stem)) and name.startswith(_MADE_FOLDERS):
+            entity["exampleOfWork"] = output
+    for result in results:
+        if isinstance(result, ScalarResult) and result.name in outputs:
+            facts = {"name": result.name, "value": _text(result.value), "unitText": result.unit}
+            made.append(_value(crate, f"#result-{result.name}", facts, outputs[result.name]))
+    return made
 
 
 def _add_action(

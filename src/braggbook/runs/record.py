@@ -52,7 +52,7 @@ def write_run(folder: Path, plan: RunPlan, execution: Execution, *, settings: Se
         record = _record(plan, execution, not_copied)
         write_text(folder / README, _readme(record))
         write_report(folder, plan.notebook, record, execution)
-        write_crate(folder, plan.notebook, record)
+        write_crate(folder, plan.notebook, record, execution.results.values())
         record = record.model_copy(update={"files": _manifest(folder)})
         write_json(folder / RECORD, record.model_dump(mode="json"))
     return record
