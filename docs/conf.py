@@ -34,8 +34,8 @@ html_theme = "alabaster"
 html_theme_options = {
     "description": "Experiments that anyone can run, check and repeat to the digit",
     "fixed_sidebar": True,
-    "page_width": "66rem",
-    "body_max_width": "44rem",
+    "page_width": "80rem",
+    "body_max_width": "58rem",
     "show_powered_by": False,
 }
 html_static_path = ["_static"]

@@ -24,7 +24,7 @@ PROGRAM = "braggbook"
 def find_verb(words: list[str]) -> tuple[click.Command, click.Context]:
     """Returns the command of a verb (``["dataset", "add"]``) and a context that knows its whole name."""
     command: click.Command = main
-    context = click.Context(main, info_name=PROGRAM)
+    context = click.Context(main, info_name=PROGRAM, **main.context_settings)
     for word in words:
         found = command.get_command(context, word) if isinstance(command, click.Group) else None
         if found is None:
@@ -51,7 +51,8 @@ def _below(words: list[str], command: click.Command) -> Iterator[list[str]]:
 def option_rows(words: list[str]) -> list[tuple[str, str]]:
     """Returns every option of a verb as it is typed, with its help, default and range."""
     command, context = find_verb(words)
-    records = (parameter.get_help_record(context) for parameter in command.get_params(context))
+    options = (parameter for parameter in command.get_params(context) if isinstance(parameter, click.Option))
+    records = (option.get_help_record(context) for option in options)
     return [(option, text) for option, text in filter(None, records)]
 
 
@@ -64,7 +65,7 @@ def usage(words: list[str]) -> str:
 def help_paragraphs(words: list[str]) -> list[str]:
     """Returns a verb's help; a paragraph that keeps its lines begins with a backspace, as click has it."""
     command, _ = find_verb(words)
-    return [part for part in (command.help or "").split("\n\n") if part.strip()]
+    return [part.strip("\n ") for part in (command.help or "").split("\n\n") if part.strip()]
 
 
 class VerbDirective(Directive):

@@ -219,7 +219,8 @@ class Interrupted(BraggbookError):
 def closest(name: str, known: Iterable[str]) -> str:
     """Returns "did you mean ...?" with the known names nearest to ``name``, or all of them."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    near = [other for other in names if other.lower() == name.lower()]  # "gy" is Gy, however near "g" is
+    near = near or difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if near:
         return "did you mean " + " or ".join(near) + "?"
     return "one of " + ", ".join(names[:20]) if names else "none is known"

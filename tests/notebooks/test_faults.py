@@ -239,7 +239,7 @@ def test_a_forced_repetition_that_differs_says_so(project: Project, tmp_path: Pa
     value.write_text("2")
     answer = project.run("drift", "--force")
     assert answer.code == 0
-    assert answer.json["changed"] == ["x (1.0 against 2.0: differs by 1, 1 of it)"]
+    assert answer.json["changed"] == ["x (1.0 against 2.0: differs by 1 of it)"]
     assert "differs from the earlier execution" in answer.err
 
 

@@ -190,6 +190,8 @@ def _issue(details: ErrorDetails, location: Location, *, place: str, known: type
         return Issue(context["what"], place, context["wanted"], context["got"])
     if kind == "string_too_short":
         return Issue("an empty text", place)
+    if kind == "too_short":
+        return Issue("an empty list", place)
     if kind in _WANTED:
         return Issue("a value of another type", place, _WANTED[kind], shown(details["input"]))
     message = details["msg"].removeprefix("Value error, ")

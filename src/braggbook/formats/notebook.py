@@ -6,15 +6,31 @@ See docs/formats/notebook.md.
 from __future__ import annotations
 
 import datetime
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from braggbook.formats.common import Author, Doi, FormatModel, KnownUnit, License, Slug
+from braggbook.formats.common import Author, Doi, FormatModel, KnownUnit, License, Slug, refusal, shown
 
 DEFAULT_RTOL = 1e-6  # libraries of one lock on another processor differ in the last digits of a fit, not before these
 DEFAULT_ATOL = 1e-12  # a residual that is zero up to rounding has no meaningful relative difference
-DATASET_REFERENCE = r"^[a-z][a-z0-9_]*@[1-9][0-9]*$"
+_REFERENCE = re.compile(r"[a-z][a-z0-9_]*@[1-9][0-9]*")
+
+
+def check_reference(text: str) -> str:
+    """Returns ``text`` if it names a dataset and its version.
+
+    Raises:
+        ValueError: It does not.
+    """
+    if _REFERENCE.fullmatch(text) is None:
+        wanted = "slug@version, for example colony_counts@1"
+        raise refusal("not a dataset and its version", wanted=wanted, got=shown(text))
+    return text
+
+
+DatasetReference = Annotated[str, AfterValidator(check_reference)]
 
 
 class ParameterSpec(FormatModel):
@@ -71,7 +87,7 @@ class Experiment(FormatModel):
     """The ``braggbook:`` part of the front matter."""
 
     kernel: Slug
-    datasets: list[Annotated[str, Field(pattern=DATASET_REFERENCE)]] = []
+    datasets: list[DatasetReference] = []
     goals: list[Goal] = []
     parameters: dict[Slug, ParameterSpec] = {}
     results: dict[Slug, ResultSpec]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from braggbook.formats.common import RelativePath, Slug
-from braggbook.formats.notebook import DATASET_REFERENCE
+from braggbook.formats.notebook import DatasetReference
 
 RUN_FORMAT = "braggbook.run/1"
 Verdict = Literal["complete", "failed", "timed out", "killed", "interrupted"]
@@ -30,7 +30,7 @@ class FileRecord(_Model):
 class DatasetRecord(_Model):
     """A dataset that a run used; of files that were not copied, its card says where they can be had."""
 
-    reference: Annotated[str, Field(pattern=DATASET_REFERENCE)]
+    reference: DatasetReference
     title: str
     license: str
     files: dict[RelativePath, FileRecord]

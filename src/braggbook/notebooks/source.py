@@ -87,13 +87,8 @@ def read_node(path: Path) -> NotebookNode:
         raise NotebookError("not a notebook", where=str(path), wanted="UTF-8 text", got=str(error)) from None
     except OSError as error:
         raise NotebookError("cannot be read", where=str(path), got=error.strerror or str(error)) from None
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError) as error:
-        cut = "the file is cut short" if text.lstrip()[:1] == "{" else "not JSON"
-        raise NotebookError(
-            "not a notebook", where=str(path), wanted="a Jupyter notebook (.ipynb)", got=f"{cut}: {error}"
-        ) from None
+    if found := _no_notebook(text):
+        raise NotebookError("not a notebook", where=str(path), wanted="a Jupyter notebook (.ipynb)", got=found)
     try:
         node = nbformat.reads(text, as_version=4)
         nbformat.validate(node)
@@ -101,6 +96,18 @@ def read_node(path: Path) -> NotebookNode:
         reason = str(error).splitlines()[0]
         raise NotebookError("not a notebook", where=str(path), wanted="nbformat 4", got=reason) from None
     return node
+
+
+def _no_notebook(text: str) -> str:
+    """Returns what a text is instead of a notebook's JSON."""
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        return f"{'the file is cut short' if text.lstrip()[:1] == '{' else 'not JSON'}: {error}"
+    except RecursionError:
+        return "lists inside lists without end"
+    known = isinstance(data, dict) and ("cells" in data or "worksheets" in data)  # worksheets: before nbformat 4
+    return "" if known else "other JSON"
 
 
 def _front_matter(node: NotebookNode) -> tuple[FrontMatter | None, str, list[Issue]]:
@@ -117,8 +124,10 @@ def _front_matter(node: NotebookNode) -> tuple[FrontMatter | None, str, list[Iss
         mark = getattr(error, "problem_mark", None)
         where = f"front matter, line {mark.line + 2}" if mark else "front matter"
         return None, block, [Issue("not YAML", where, got=getattr(error, "problem", None) or str(error))]
-    except (ValueError, AttributeError, RecursionError) as error:  # a date that no calendar has, lists without end
+    except (ValueError, AttributeError) as error:  # a date that no calendar has
         return None, block, [Issue("not YAML", "front matter", got=str(error))]
+    except RecursionError:
+        return None, block, [Issue("not YAML", "front matter", got="lists inside lists without end")]
     if not isinstance(data, dict):
         return (
             None,

@@ -139,8 +139,13 @@ def _numbers(expected: float, actual: float, where: str, spec: ResultSpec, findi
     difference = abs(actual - expected)
     allowed = spec.atol + spec.rtol * abs(expected)
     excess = difference / allowed if allowed else math.inf
-    relative = f", {difference / abs(expected):.2g} of it" if expected else ""
-    findings.append(_Finding(where, excess, f"{expected!r} against {actual!r}: differs by {difference:.3g}{relative}"))
+    findings.append(_Finding(where, excess, _apart(expected, actual)))
+
+
+def _apart(expected: float, actual: float) -> str:
+    difference = abs(actual - expected)
+    size = f"{difference / abs(expected):.2g} of it" if expected else f"{difference:.3g}"
+    return f"{expected!r} against {actual!r}: differs by {size}"
 
 
 def _arrays(
@@ -178,7 +183,7 @@ def _arrays(
     if excess.size and np.nanmax(excess) > 0:
         at = tuple(int(i) for i in np.unravel_index(int(np.nanargmax(excess)), excess.shape))
         place = f"{where}{list(at)}"
-        text = f"{expected[at]!r} against {actual[at]!r}: differs by {difference[at]:.3g}"
+        text = _apart(float(expected[at]), float(actual[at]))
         findings.append(_Finding(place, float(excess[at]), text))
 
 
