@@ -15,6 +15,7 @@ from typing import Any
 from braggbook.errors import StorageError
 
 _BLOCK_BYTES = 1 << 20
+_LONGEST_REASON = 300  # characters; shutil lists every file that it could not copy
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -79,7 +80,7 @@ def storage(path: Path) -> Iterator[None]:
         raise StorageError(
             "the disk is full" if full else "cannot write",
             where=str(path),
-            got=error.strerror or str(error),
+            got=error.strerror or str(error)[:_LONGEST_REASON],
             next_command=f"df -h {path.parent}" if full else f"ls -ld {path.parent}",
         ) from error
 

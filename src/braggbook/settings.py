@@ -78,7 +78,11 @@ def load_settings(
                 )
             )
     if issues:
-        raise InputError("settings that cannot be used", issues=issues, next_command="braggbook list settings")
+        raise InputError(
+            "settings that cannot be used",
+            issues=issues,
+            next_command="give the variable or option another value, then: braggbook list settings",
+        )
     project = values.get("project") or find_project((start or Path.cwd()).resolve())
     defaults = {
         "project": project,

@@ -310,3 +310,10 @@ def test_a_result_that_is_too_large_for_a_notebook(project: Project) -> None:
     answer = project.run("huge")
     assert answer.code == 3
     assert "too large for a declared result" in answer.json["failure"]["message"]
+
+
+def test_cells_are_counted_as_the_notebook_has_them(project: Project) -> None:
+    project.experiment("second", code=["1 / n", GOOD], parameters="n: int = 0")
+    assert "code cell 2 raised ZeroDivisionError" in project.run("second").json["failure"]["message"]
+    project.experiment("second", code=["1 / (n - 5)", GOOD], parameters="n: int = 0")
+    assert "code cell 2 raised ZeroDivisionError" in project.run("second", "-p", "n=5").json["failure"]["message"]

@@ -298,3 +298,22 @@ def test_a_run_whose_own_record_is_lost_or_damaged(run: tuple[Project, Path], te
     answer = project.call("verify", folder, "--json")
     assert (answer.code, answer.json["verdict"]) == (3, "not verifiable")
     assert "run.json" in answer.json["reason"]
+
+
+def test_verify_from_inside_a_copied_run(run: tuple[Project, Path]) -> None:
+    _, folder = run
+    before = sorted(folder.rglob("*"))
+    answer = Project(folder).call("verify", ".", "--json")
+    assert (answer.code, answer.json["verdict"]) == (0, "identical"), answer.err
+    assert sorted(folder.rglob("*")) == before, "nothing is left in the record"
+
+
+def test_a_damaged_run_does_not_answer(project: Project) -> None:
+    project.experiment("good", code=['import braggbook as bb\nbb.result("x", 1.5, unit="1")'])
+    folder = Path(project.run("good").json["run_dir"])
+    replace(folder / "results.json", "1.5", "1.6")
+    answer = project.run("good")
+    assert answer.code == 2
+    assert "results.json: changed since the run" in answer.err
+    assert project.run("good", "--force").json["changed"] == ["x (1.6 against 1.5: differs by 0.063 of it)"]
+    assert project.run("good").json["cached"] is True

@@ -12,7 +12,7 @@ from rich.text import Text
 from braggbook.cli.face import Face, table, verb
 from braggbook.cli.run import results_table, summary
 from braggbook.datasets.catalogue import Dataset, find_dataset, list_datasets
-from braggbook.errors import BraggbookError, unknown_name
+from braggbook.errors import BraggbookError, InputError, unknown_name
 from braggbook.kernels.catalogue import find_kernel, kernel_folders
 from braggbook.kernels.install import choose_environment
 from braggbook.kernels.lock import lock_findings, needed_here, read_pins
@@ -31,6 +31,8 @@ _kind = click.argument("kind", type=click.Choice(_KINDS))
 @verb
 def list_command(face: Face, kind: str, only_open: bool) -> None:
     """List every KIND that the project has."""
+    if only_open and kind != "notebook":
+        raise InputError("only notebooks have open goals", wanted="braggbook list notebook --open", got=f"list {kind}")
     rows, titles = _LISTS[kind](face)
     if only_open:
         rows = [row for row in rows if row.get("open_goals")]

@@ -15,7 +15,7 @@ from braggbook.datasets.catalogue import find_dataset, open_dataset
 from braggbook.datasets.verify import verify_dataset
 from braggbook.errors import BraggbookError, Issue, UnknownName, closest
 from braggbook.formats.dataset import CARD_NAME
-from braggbook.kernels.catalogue import CARD, kernel_folders, read_kernel
+from braggbook.kernels.catalogue import CARD, find_kernel, kernel_folders, read_kernel
 from braggbook.kernels.lock import lock_findings
 from braggbook.notebooks.catalogue import notebook_paths
 from braggbook.notebooks.check import check_notebook
@@ -98,20 +98,21 @@ def _issues(error: BraggbookError) -> list[Issue]:
 
 
 def _check_notebook(path: Path, settings: Settings) -> list[Issue]:
-    issues = check_notebook(path)
     try:
         front = read_notebook(path).front.braggbook
     except BraggbookError:
-        return issues
+        return check_notebook(path)
+    issues, language = [], "python"
     for reference in front.datasets:
         try:
             find_dataset(reference, project=settings.project)
         except BraggbookError as error:
             issues.append(Issue(error.what, f"braggbook.datasets {reference}", error.wanted, error.got))
-    known = kernel_folders(settings.project)
-    if front.kernel not in known:
-        issues.append(Issue(f"no kernel named {front.kernel!r}", "braggbook.kernel", closest(front.kernel, known)))
-    return issues
+    try:
+        language = find_kernel(front.kernel, project=settings.project).card.language
+    except BraggbookError as error:
+        issues.append(Issue(error.what, "braggbook.kernel", error.wanted, error.got))
+    return [*check_notebook(path, language=language), *issues]
 
 
 def _check_dataset(folder: Path, settings: Settings) -> list[Issue]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import click
@@ -12,7 +13,8 @@ from braggbook.errors import unknown_name
 from braggbook.kernels.catalogue import Kernel, find_kernel, kernel_folders, read_kernel
 from braggbook.kernels.install import choose_environment, install_kernel
 from braggbook.kernels.lock import make_lock, read_pins, require_locked
-from braggbook.runs.folder import find_run
+from braggbook.runs.folder import RECORD, read_record
+from braggbook.runs.record import KERNEL_FOLDER
 
 
 @click.group("kernel")
@@ -38,9 +40,10 @@ def lock(face: Face, slug: str) -> None:
 @click.option("--no-register", is_flag=True, help="Do not tell Jupyter about it.")
 @verb
 def install(face: Face, slug: str, no_register: bool) -> None:
-    """Make SLUG's own environment from its lock and register it with Jupyter. SLUG may also be a run's folder."""
-    kernel = _kernel(face, slug)
-    environment = install_kernel(kernel, cache=face.settings.cache, register=not no_register)
+    """Make SLUG's own environment from its lock and register it with Jupyter. SLUG may also be a run's
+    folder, whose kernel is then not registered."""
+    kernel, of_run = _kernel(face, slug)
+    environment = install_kernel(kernel, cache=face.settings.cache, register=not (no_register or of_run))
     data = {
         "kernel": kernel.slug,
         "python": str(environment.python),
@@ -51,10 +54,12 @@ def install(face: Face, slug: str, no_register: bool) -> None:
     face.emit(data, Text(f"{kernel.slug}: {facts}"))
 
 
-def _kernel(face: Face, slug: str) -> Kernel:
-    if (Path(slug) / "kernel").is_dir():
-        return read_kernel(find_run(slug + "/", runs=face.settings.runs) / "kernel")
-    return find_kernel(slug, project=face.settings.project)
+def _kernel(face: Face, name: str) -> tuple[Kernel, bool]:
+    """Returns a kernel of the project, or the one that a run's folder holds; and whether it is a run's."""
+    if not (Path(name) / RECORD).is_file():
+        return find_kernel(name, project=face.settings.project), False
+    record = read_record(Path(name))
+    return dataclasses.replace(read_kernel(Path(name) / KERNEL_FOLDER), slug=record.kernel.slug), True
 
 
 @group.command("verify")

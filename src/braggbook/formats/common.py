@@ -132,6 +132,17 @@ def check_relative_path(text: str) -> str:
     return text
 
 
+def check_inner_path(text: str) -> str:
+    """Returns ``text`` if it is a path that stays below its folder, however odd: programs choose such names too.
+
+    Raises:
+        ValueError: It is absolute or climbs out.
+    """
+    if any(part in ("", ".", "..") for part in text.split("/")):
+        raise refusal("a path that leaves its folder", got=shown(text))
+    return text
+
+
 Slug = Annotated[str, AfterValidator(check_slug)]
 License = Annotated[str, AfterValidator(check_license)]
 KnownUnit = Annotated[str, AfterValidator(check_unit)]
@@ -139,6 +150,7 @@ Location = tuple[int | str, ...]
 Orcid = Annotated[str, AfterValidator(check_orcid)]
 Doi = Annotated[str, AfterValidator(check_doi)]
 RelativePath = Annotated[str, AfterValidator(check_relative_path)]
+InnerPath = Annotated[str, AfterValidator(check_inner_path)]
 
 
 class Author(FormatModel):

@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    Strict,
+    StrictBool,
+    StrictInt,
+    TypeAdapter,
+    model_validator,
+)
 
 from braggbook.formats.common import KnownUnit, Slug
 
@@ -43,7 +53,7 @@ class ScalarResult(_Model):
 
     kind: Literal["scalar"] = "scalar"
     name: Slug
-    value: bool | int | FiniteFloat
+    value: StrictBool | StrictInt | Annotated[FiniteFloat, Strict()]  # the text "yes" is not true
     unit: KnownUnit
     uncertainty: Annotated[FiniteFloat, Field(ge=0)] | None = None
     interval: ResultInterval | None = None

@@ -6,10 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from braggbook.formats.common import RelativePath, Slug
+from braggbook.files import canonical_json, sha256_bytes
+from braggbook.formats.common import InnerPath, RelativePath, Slug
 from braggbook.formats.notebook import DatasetReference
 
 RUN_FORMAT = "braggbook.run/1"
+_ID_DIGITS = 24  # 96 bits: two runs of all mankind will not share one
 Verdict = Literal["complete", "failed", "timed out", "killed", "interrupted"]
 CellStatus = Literal["complete", "failed", "timed out", "killed", "interrupted", "not run"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -92,6 +94,11 @@ class Identity(_Model):
     braggbook: Sha256
     seed: int
 
+    @property
+    def run_id(self) -> str:
+        """The id that belongs to this identity."""
+        return sha256_bytes(canonical_json(self.model_dump(mode="json")))[:_ID_DIGITS]
+
 
 class RunRecord(_Model):
     """Everything about a run but its results, which lie in ``results.json`` beside it."""
@@ -113,4 +120,4 @@ class RunRecord(_Model):
     started: str
     ended: str
     results: list[Slug]
-    files: dict[RelativePath, FileRecord]
+    files: dict[InnerPath, FileRecord]  # a notebook may write files of any name

@@ -77,7 +77,7 @@ def lock_findings(kernel: Kernel, *, project: Path) -> list[Issue]:
     wanted = sha256_file(kernel.folder / REQUIREMENTS)
     issues = []
     if first.removeprefix(_HEADER) != wanted:
-        issues.append(Issue(f"made from another {REQUIREMENTS}", where, f"sha256:{wanted[:12]}…", first[:50]))
+        issues.append(Issue(f"made from another {REQUIREMENTS}", where, f"sha256 {wanted[:12]}…", _stated(first)))
     shared = project / PROJECT_LOCK
     if shared.is_file():
         resolution = {(canonicalize_name(pin.name), str(pin.specifier)) for pin in read_pins(shared)}
@@ -87,6 +87,10 @@ def lock_findings(kernel: Kernel, *, project: Path) -> list[Issue]:
                     Issue("not in the project's resolution", where, PROJECT_LOCK, f"{pin.name}{pin.specifier}")
                 )
     return issues
+
+
+def _stated(line: str) -> str:
+    return f"{line.removeprefix(_HEADER)[:12]}…" if line.startswith(_HEADER) else "none stated"
 
 
 def require_locked(kernel: Kernel, *, project: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from braggbook.errors import Issue, NotebookError, UnknownName, closest
+from braggbook.formats.result import RESULTS_VARIABLE
 from braggbook.notebooks.source import Notebook, read_node, read_notebook
 
 _SEEDED_ELSEWHERE = "bb.rng(), whose seed the run records"
@@ -17,13 +18,14 @@ _SEEDED = {"default_rng", "SeedSequence", "RandomState", "Random", "seed", "PCG6
 _SEEDING = {*_SEEDED, "Generator"}
 
 
-def check_notebook(path: Path) -> list[Issue]:
+def check_notebook(path: Path, *, language: str = "python") -> list[Issue]:
     """Returns every finding: contract, outputs, calls that contradict the front matter, unseeded randomness."""
     try:
         notebook = read_notebook(path)
     except (NotebookError, UnknownName) as error:
         return list(error.issues) or [Issue(error.what, path.name, error.wanted, error.got)]
-    return [*_outputs(path), *_metadata(notebook), *_calls(notebook)]
+    calls = _calls(notebook) if language == "python" else []  # the reader below knows Python alone
+    return [*_outputs(path), *_metadata(notebook), *calls]
 
 
 def _outputs(path: Path) -> Iterator[Issue]:
@@ -59,6 +61,7 @@ def _calls(notebook: Notebook) -> Iterator[Issue]:
         except SyntaxError as error:
             yield Issue("not Python", f"cell {index}, line {error.lineno}", got=(error.text or "").strip())
             continue
+        unclear |= RESULTS_VARIABLE in cell.source  # declared by file: only the run can tell which
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
             name, first = ast.unparse(call.func), _first_text(call)
             where = f"cell {index}, line {call.lineno}"

@@ -51,7 +51,7 @@ def read_declarations(source: str) -> tuple[list[Declaration], list[Issue]]:
         tree = ast.parse(source)
     except SyntaxError as error:
         return [], [Issue("not Python", f"parameters cell, line {error.lineno or 1}", got=(error.text or "").strip())]
-    except RecursionError:
+    except (RecursionError, MemoryError):
         return [], [Issue("not Python that can be read", "parameters cell", "name: type = default")]
     comments = _comments(source)
     found: list[Declaration] = []

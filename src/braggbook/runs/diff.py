@@ -105,13 +105,13 @@ def collect_runs(folders: list[Path]) -> tuple[list[dict[str, Any]], dict[str, s
     """Gathers the scalar results of many runs.
 
     Returns:
-        A row for each run (id, notebook, the parameters, each result with its uncertainty and limits), and the unit of
-        each result.
+        A row for each run in the order of their ends (id, notebook, the parameters, each result with its uncertainty
+        and limits), and the unit of each result.
 
     Raises:
         InputError: Some of them are no runs, or one result has several units; all findings are listed.
     """
-    rows: list[dict[str, Any]] = []
+    rows: list[tuple[str, dict[str, Any]]] = []
     units: dict[str, str] = {}
     issues: list[Issue] = []
     for folder in folders:
@@ -138,10 +138,10 @@ def collect_runs(folders: list[Path]) -> tuple[list[dict[str, Any]], dict[str, s
                             result.unit,
                         )
                     )
-        rows.append(row)
+        rows.append((record.ended, row))
     if issues:
         raise InputError("runs that cannot be collected", issues=issues, next_command="braggbook list run")
-    return rows, units
+    return [row for _, row in sorted(rows, key=lambda item: item[0])], units
 
 
 def _columns(result: ScalarResult) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from braggbook.formats.dataset import CARD_NAME
 from braggbook.formats.result import RESULTS_VARIABLE, Result
 from braggbook.formats.run import CellRecord, Failure, Verdict
 from braggbook.notebooks.decode import check_results, read_results
+from braggbook.notebooks.source import INJECTED_TAG
 from braggbook.progress import Progress, Silent
 from braggbook.runs.engine import Cell, Job, default_memory_limit_mb
 from braggbook.runs.environment import kernel_variables
@@ -147,7 +148,7 @@ class _Executor:
             node, problem = self._papermill(node, job)
         finally:
             self._progress.stop()
-        verdict, failure = self._verdict(job, problem)
+        verdict, failure = self._verdict(job, problem, node)
         results, issues = read_results(node, self._private / "results.jsonl")
         if verdict == "complete":
             issues += check_results(results, self._plan.notebook.front.braggbook.results)
@@ -199,9 +200,9 @@ class _Executor:
             return job.node or node, error
         return job.node, None
 
-    def _verdict(self, job: Job, problem: BaseException | None) -> tuple[Verdict, Failure | None]:
+    def _verdict(self, job: Job, problem: BaseException | None, node: Any) -> tuple[Verdict, Failure | None]:
         cell = job.failed_cell
-        number = f"code cell {self._number(job)}" if cell is not None else "the notebook"
+        number = f"code cell {self._number(job, node)}" if cell is not None else "the notebook"
         error = job.failure or problem
         if isinstance(problem, KeyboardInterrupt | Interrupted):
             return "interrupted", Failure(kind="interrupt", message=f"stopped by a person in {number}", cell=cell)
@@ -229,8 +230,10 @@ class _Executor:
             text = "SystemExit" if error is None else f"{type(error).__name__}: {error}"
         return self._scrubber.text(text)[:2000]
 
-    def _number(self, job: Job) -> int:
-        return sorted(job.cells).index(job.failed_cell or 0) + 1 if job.failed_cell in job.cells else 0
+    def _number(self, job: Job, node: Any) -> int:
+        """Returns which code cell of the notebook's source failed, from 1; the cell that papermill adds is not one."""
+        cells = enumerate(node.cells[: (job.failed_cell or 0) + 1])
+        return sum(cell.cell_type == "code" and INJECTED_TAG not in cell.metadata.get("tags", []) for _, cell in cells)
 
     def _results_failure(self, issues: list[Any]) -> Failure:
         listed = [self._scrubber.tree(issue.as_json()) for issue in issues]

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from braggbook.errors import RecordError, unknown_name
-from braggbook.files import storage, sync_tree
+from braggbook.errors import Issue, RecordError, unknown_name
+from braggbook.files import sha256_file, storage, sync_tree
 from braggbook.formats.common import issues_from
 from braggbook.formats.result import ResultsFile
 from braggbook.formats.run import RUN_FORMAT, RunRecord
@@ -163,6 +163,32 @@ def read_results(folder: Path) -> ResultsFile:
         raise RecordError("the run's results cannot be read", where=RESULTS, got=error.strerror or "") from None
     except ValidationError as error:
         raise RecordError("the run's results are not valid", issues=issues_from(error, where=RESULTS)) from None
+
+
+CHANGED = "changed since the run"
+
+
+def changed_files(folder: Path, record: RunRecord) -> list[Issue]:
+    """Returns every file of a run that is missing, unreadable or changed, and whether its id is still its own."""
+    issues = []
+    for name, wanted in record.files.items():
+        path = folder / name
+        if path.exists() and not path.is_file():
+            issues.append(Issue("unreadable", name, "a file"))
+            continue
+        try:
+            digest = sha256_file(path)
+        except OSError as error:
+            what = "missing" if isinstance(error, FileNotFoundError) else "unreadable"
+            issues.append(Issue(what, name, got="" if what == "missing" else error.strerror or ""))
+            continue
+        if digest != wanted.sha256:
+            issues.append(Issue(CHANGED, name, f"sha256 {wanted.sha256[:12]}…", f"{digest[:12]}…"))
+    if record.identity.run_id != record.id:
+        issues.append(Issue(CHANGED, RECORD, f"an identity whose digest is {record.id}", record.identity.run_id))
+    if record.parameters != record.identity.parameters:
+        issues.append(Issue(CHANGED, RECORD, "the parameters that the id was made of", "others"))
+    return issues
 
 
 def run_folders(runs: Path) -> list[Path]:

@@ -10,7 +10,6 @@ from typing import Any
 from braggbook.datasets.catalogue import Dataset, find_dataset
 from braggbook.datasets.fetch import fetch
 from braggbook.errors import BraggbookError, InputError, Issue
-from braggbook.files import canonical_json, sha256_bytes
 from braggbook.formats.run import Identity
 from braggbook.kernels.catalogue import Kernel, find_kernel
 from braggbook.kernels.install import KernelEnvironment, choose_environment
@@ -19,8 +18,6 @@ from braggbook.notebooks.source import Notebook
 from braggbook.progress import Progress, Silent
 from braggbook.runs.wheel import Wheel, build_wheel
 from braggbook.settings import Settings
-
-_ID_DIGITS = 24  # 96 bits: two runs of all mankind will not share one
 
 
 @dataclass(frozen=True)
@@ -51,12 +48,7 @@ class RunPlan:
     @property
     def id(self) -> str:
         """The run's id."""
-        return run_id(self.identity)
-
-
-def run_id(identity: Identity) -> str:
-    """Returns the id that belongs to an identity."""
-    return sha256_bytes(canonical_json(identity.model_dump(mode="json")))[:_ID_DIGITS]
+        return self.identity.run_id
 
 
 def plan_run(

@@ -191,7 +191,7 @@ Run id: {record.id} (a digest of notebook, parameters, datasets, kernel lock, Py
 
   report.html              the results, the figures and the whole notebook; opens in any browser, needs no network
   results.json             the declared results with units and uncertainties
-  figures/ tables/ arrays/ the same results as SVG and PNG, CSV, and Zarr (xarray.open_zarr reads it)
+  figures/ tables/ arrays/ the same results as SVG and PNG, CSV, and Zarr (xarray.open_zarr(path, consolidated=False))
   executed.ipynb           the notebook as it ran, with its outputs; opens in JupyterLab
   notebook/                the notebook's source
   datasets/                the data that it read, with a card each

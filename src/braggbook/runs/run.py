@@ -11,7 +11,7 @@ from braggbook.formats.run import RunRecord
 from braggbook.progress import Progress
 from braggbook.runs.compare import compare_results
 from braggbook.runs.execute import Execution, execute
-from braggbook.runs.folder import FAILED, only_one, read_record, read_results, show, staging
+from braggbook.runs.folder import FAILED, changed_files, only_one, read_record, read_results, show, staging
 from braggbook.runs.plan import RunPlan
 from braggbook.runs.record import write_run
 from braggbook.settings import Settings
@@ -53,11 +53,13 @@ def run(
         on_wait: Called when another process is executing the same run and this one waits for it.
 
     Raises:
+        RecordError: The run is there, but a file of it is not as it was.
         StorageError: The disk refuses; nothing is then left under the run's name that was not there before.
     """
     target = settings.runs / plan.id
     with only_one(settings.runs, plan.id, on_wait=on_wait):
         if not force and (known := _complete(target)):
+            _require_unchanged(target, known, plan.notebook.slug)
             return Run(known, target, cached=True)
         with staging(settings.runs) as staged:
             work = staged / plan.id
@@ -69,6 +71,16 @@ def run(
             changed = _changes(target, plan, execution) if record.verdict == "complete" else ()
             show(work, target, runs=settings.runs)
     return Run(record, target, cached=False, changed=changed)
+
+
+def _require_unchanged(folder: Path, record: RunRecord, slug: str) -> None:
+    if issues := changed_files(folder, record):
+        raise RecordError(
+            "the run is there, but its folder was changed since",
+            where=folder.name,
+            issues=issues,
+            next_command=f"braggbook verify {folder.name}, or braggbook run {slug} ... --force to execute it again",
+        )
 
 
 def _changes(earlier: Path, plan: RunPlan, execution: Execution) -> tuple[str, ...]:

@@ -11,20 +11,19 @@ from typing import Any, Literal
 from braggbook.datasets.catalogue import FOLDER as DATASETS
 from braggbook.datasets.catalogue import Dataset, open_dataset
 from braggbook.datasets.fetch import fetch_file
-from braggbook.errors import BraggbookError, Issue, NotVerifiable, OutsideError, RecordError
-from braggbook.files import sha256_bytes, sha256_file, storage
+from braggbook.errors import BraggbookError, Issue, KernelUnavailable, NotVerifiable, OutsideError, RecordError
+from braggbook.files import sha256_bytes, storage
 from braggbook.formats.result import Result
 from braggbook.formats.run import RunRecord
 from braggbook.kernels.catalogue import read_kernel
 from braggbook.kernels.install import choose_environment
-from braggbook.kernels.lock import read_pins
 from braggbook.notebooks.decode import check_results
 from braggbook.notebooks.source import read_notebook
 from braggbook.progress import Progress
 from braggbook.runs.compare import Comparison, compare_results
 from braggbook.runs.execute import execute
-from braggbook.runs.folder import RECORD, RESULTS, read_record, read_results, staging
-from braggbook.runs.plan import RunPlan, run_id
+from braggbook.runs.folder import CHANGED, RECORD, RESULTS, changed_files, read_record, read_results, scratch
+from braggbook.runs.plan import RunPlan
 from braggbook.runs.record import ARRAYS, FIGURES, KERNEL_FOLDER, SOURCE_FOLDER, TABLES
 from braggbook.runs.wheel import Wheel
 from braggbook.settings import Settings
@@ -79,48 +78,26 @@ def verify(folder: Path, *, settings: Settings, progress: Progress | None = None
         if not (folder / RESULTS).is_file():
             raise
         return _cannot(Verification(folder.name), str(error))  # a run whose own record was lost or damaged
-    found = Verification(record.id, files=_changed_files(folder, record), notes=_extra_files(folder, record))
+    found = Verification(record.id, files=changed_files(folder, record), notes=_extra_files(folder, record))
     if record.verdict != "complete":
         return _cannot(
             found,
             f"the run itself is not complete: {record.failure.message if record.failure else record.verdict}",
         )
-    if gone := [issue for issue in found.files if issue.what != _CHANGED]:
+    if gone := [issue for issue in found.files if issue.what != CHANGED]:
         return _cannot(found, f"{gone[0].where} is {gone[0].what}")
     try:
-        with staging(settings.runs) as work:
+        with scratch() as work:
             expected, actual, specs = _repeat(folder, record, work, found, settings=settings, progress=progress)
         found.rows = compare_results(expected, actual, specs)
     except OutsideError:
         raise
+    except KernelUnavailable as error:
+        error.next_command = f"braggbook kernel install {folder}"
+        return _cannot(found, str(error))
     except BraggbookError as error:
         return _cannot(found, str(error))
     return _judge(found)
-
-
-_CHANGED = "changed since the run"
-
-
-def _changed_files(folder: Path, record: RunRecord) -> list[Issue]:
-    issues = []
-    for name, wanted in record.files.items():
-        path = folder / name
-        if path.exists() and not path.is_file():
-            issues.append(Issue("unreadable", name, "a file"))
-            continue
-        try:
-            digest = sha256_file(path)
-        except OSError as error:
-            what = "missing" if isinstance(error, FileNotFoundError) else "unreadable"
-            issues.append(Issue(what, name, got="" if what == "missing" else error.strerror or ""))
-            continue
-        if digest != wanted.sha256:
-            issues.append(Issue(_CHANGED, name, f"sha256 {wanted.sha256[:12]}…", f"{digest[:12]}…"))
-    if run_id(record.identity) != record.id:
-        issues.append(Issue(_CHANGED, RECORD, f"an identity whose digest is {record.id}", run_id(record.identity)))
-    if record.parameters != record.identity.parameters:
-        issues.append(Issue(_CHANGED, RECORD, "the parameters that the id was made of", "others"))
-    return issues
 
 
 def _extra_files(folder: Path, record: RunRecord) -> list[str]:
@@ -167,7 +144,7 @@ def _repeat(
 def _plan(copy: Path, record: RunRecord, settings: Settings) -> RunPlan:
     """Builds the plan of the repetition from the record's copy alone."""
     notebook = read_notebook(copy / SOURCE_FOLDER / f"{record.notebook}.ipynb")
-    kernel = read_kernel(copy / KERNEL_FOLDER)
+    kernel = dataclasses.replace(read_kernel(copy / KERNEL_FOLDER), slug=record.kernel.slug)
     if kernel.lock_sha256 != record.kernel.lock_sha256:
         where = f"{KERNEL_FOLDER}/{kernel.lock_path.name}"
         raise NotVerifiable(
@@ -198,7 +175,6 @@ def _note_differences(plan: RunPlan, record: RunRecord, found: Verification) -> 
         found.notes.append(f"Python {plan.environment.python_version} instead of {record.python}")
     if sha256_bytes(plan.wheel.data) != record.braggbook.sha256:
         found.notes.append("Braggbook's wheel is not the one that the run used")
-    read_pins(plan.kernel.lock_path)
 
 
 def _judge(found: Verification) -> Verification:

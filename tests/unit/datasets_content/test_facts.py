@@ -148,7 +148,15 @@ def test_no_rbe_without_its_definition(row: dict[str, str]) -> None:
     has_rbe = any(row[name] for name in ("rbe", "rbe_lower", "rbe_upper"))
     assert has_rbe == (row["quantity"] in RBE_QUANTITIES)
     if has_rbe:
-        defined = ("endpoint", "effect_level", "reference_radiation", "let_kind", "particle", "cell_line", "interval_kind")
+        defined = (
+            "endpoint",
+            "effect_level",
+            "reference_radiation",
+            "let_kind",
+            "particle",
+            "cell_line",
+            "interval_kind",
+        )
         assert all(row[name] for name in defined)
         assert row["effect_level"] != "not applicable"
         assert (row["quantity"] == "RBE at survival level") == bool(row["survival_level"])
@@ -205,7 +213,9 @@ def test_rbe_max_of_20_mev_helium() -> None:
 def test_rbe_at_a_level_is_the_ratio_of_the_printed_doses(row: dict[str, str]) -> None:
     dose, reference, value = (number(row[name]) for name in ("isoeffect_dose_gy", "isoeffect_dose_reference_gy", "rbe"))
     if dose and reference and value:
-        rounding = value * (half_digit(row["isoeffect_dose_gy"]) / dose + half_digit(row["isoeffect_dose_reference_gy"]) / reference)
+        rounding = value * (
+            half_digit(row["isoeffect_dose_gy"]) / dose + half_digit(row["isoeffect_dose_reference_gy"]) / reference
+        )
         assert abs(reference / dose - value) <= half_digit(row["rbe"]) + rounding
 
 
