@@ -29,7 +29,6 @@ from braggbook.formats import common, dataset, kernel, notebook, result, run
 from braggbook.kernels.scaffold import new_kernel
 from braggbook.notebooks.decode import decode_result
 from braggbook.radiobiology import proton_rbe_models
-from braggbook.runs.plan import run_id
 from braggbook.settings import Settings
 
 from .pages import DOCS, ROOT, Block, Reader, blocks, name_of, page_paths, starts_kernel
@@ -169,7 +168,7 @@ def test_examples_of_files_are_valid(path: Path, block: Block) -> None:
     else:
         checked = model.model_validate(data)
         if isinstance(checked, run.RunRecord):
-            assert run_id(checked.identity) == checked.id
+            assert checked.identity.run_id == checked.id
 
 
 # Completeness

@@ -27,10 +27,10 @@ def default_issues(source: str, **specs: dict[str, Any]) -> list[str]:
     return [str(issue) for issue in [*issues, *found]]
 
 
-def encode(value: Any, **options: Any) -> Result:
-    """Declares a value as the result ``x``."""
+def encode(value: Any, *, name: str = "x", **options: Any) -> Result:
+    """Declares a value as a result."""
     nothing = {"unit": None, "uncertainty": None, "interval": None, "units": {}, "alt": ""}
-    return encode_result("x", value, **{**nothing, **options})
+    return encode_result(name, value, **{**nothing, **options})
 
 
 def through_json(result: Result) -> Result:
