@@ -30,14 +30,9 @@ napoleon_use_ivar = True
 python_use_unqualified_type_names = True
 
 html_math_renderer = "mathml"
-html_theme = "alabaster"
-html_theme_options = {
-    "description": "Experiments that anyone can run, check and repeat to the digit",
-    "fixed_sidebar": True,
-    "page_width": "80rem",
-    "body_max_width": "58rem",
-    "show_powered_by": False,
-}
+html_theme = "furo"
+html_title = "Braggbook"
+html_theme_options = {"top_of_page_buttons": []}
 html_static_path = ["_static"]
 html_css_files = ["braggbook.css"]
 html_copy_source = False
