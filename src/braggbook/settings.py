@@ -23,6 +23,7 @@ class Settings:
     runs: Path  # where run folders go
     cache: Path  # downloaded files and installed kernels; safe to delete
     data_mirror: Path | None = None  # a folder that is searched, by hash, before anything is downloaded
+    start_timeout_s: float = 120.0  # a kernel that does not answer by then did not start
     cell_timeout_s: float = 3600.0  # a cell that takes longer is stopped and the run fails
     memory_limit_mb: int = 0  # address space of the kernel; 0 = nine tenths of the machine's memory
     output_limit_mb: int = 20  # text and pictures of one run beyond this are dropped, and the notebook says so

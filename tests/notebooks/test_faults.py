@@ -317,3 +317,25 @@ def test_cells_are_counted_as_the_notebook_has_them(project: Project) -> None:
     assert "code cell 2 raised ZeroDivisionError" in project.run("second").json["failure"]["message"]
     project.experiment("second", code=["1 / (n - 5)", GOOD], parameters="n: int = 0")
     assert "code cell 2 raised ZeroDivisionError" in project.run("second", "-p", "n=5").json["failure"]["message"]
+
+
+def test_a_temporary_folder_with_a_long_path(project: Project, tmp_path: Path) -> None:
+    long = tmp_path / ("long" * 30)
+    long.mkdir()
+    project.experiment("good", code=[GOOD])
+    answer = project.run("good", env={"TMPDIR": str(long)}, timeout=60)
+    assert answer.code == 0, answer.err
+
+
+@pytest.mark.parametrize("argv", [["/bin/false"], ["no_such_program"], ["python", "-c", "import time; time.sleep(100)"]])
+def test_a_kernel_that_does_not_start(project: Project, argv: list[str]) -> None:
+    import json
+
+    project.experiment("good", code=[GOOD])
+    spec = project.folder / "kernels" / "radiobiology" / "kernel.json"
+    spec.write_text(json.dumps({"argv": argv, "display_name": "broken", "language": "python"}))
+    answer = project.run("good", env={"BRAGGBOOK_START_TIMEOUT_S": "5"}, timeout=60)
+    assert answer.code == 3, answer.err
+    assert (answer.json["verdict"], answer.json["failure"]["kind"]) == ("failed", "kernel start")
+    _record(project, answer.json)
+    assert _no_kernel_left(project)

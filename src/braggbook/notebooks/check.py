@@ -89,6 +89,8 @@ def _first_text(call: ast.Call) -> str | None:
 
 
 def _unseeded(call: ast.Call, name: str, where: str) -> Issue | None:
+    if "(" in name:  # a method of what another call returns, and that call is looked at itself
+        return None
     tail = name.rpartition(".")[2]
     seeds = [arg for arg in call.args if not (isinstance(arg, ast.Constant) and arg.value is None)]
     known = tail == "default_rng" or name.startswith(_GLOBAL_GENERATORS)

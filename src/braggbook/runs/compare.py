@@ -142,7 +142,7 @@ def _numbers(expected: float, actual: float, where: str, spec: ResultSpec, findi
     findings.append(_Finding(where, excess, _apart(expected, actual)))
 
 
-def _apart(expected: float, actual: float) -> str:
+def _apart(expected: complex, actual: complex) -> str:
     difference = abs(actual - expected)
     size = f"{difference / abs(expected):.2g} of it" if expected else f"{difference:.3g}"
     return f"{expected!r} against {actual!r}: differs by {size}"
@@ -183,7 +183,7 @@ def _arrays(
     if excess.size and np.nanmax(excess) > 0:
         at = tuple(int(i) for i in np.unravel_index(int(np.nanargmax(excess)), excess.shape))
         place = f"{where}{list(at)}"
-        text = _apart(float(expected[at]), float(actual[at]))
+        text = _apart(expected[at].item(), actual[at].item())
         findings.append(_Finding(place, float(excess[at]), text))
 
 

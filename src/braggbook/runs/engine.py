@@ -8,6 +8,7 @@ notebook calls every cell completed after a kernel's death or a timeout.
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,7 +25,6 @@ from papermill.engines import NBClientEngine
 from braggbook.formats.result import MIME
 from braggbook.formats.run import CellStatus
 
-_START_TIMEOUT_S = 120  # a cold disk may need most of it to read NumPy and friends
 _LAUNCH = Path(__file__).with_name("launch.py")
 
 
@@ -54,6 +54,7 @@ class Job:
     sockets: Path
     variables: dict[str, str]
     kernel_log: Path
+    start_timeout_s: float
     cell_timeout_s: float
     memory_limit_mb: int
     output_limit_bytes: int
@@ -95,11 +96,31 @@ class Client(PapermillNotebookClient):
         super().__init__(nb_man, **options)
         self._job = job
         self._kept_bytes = 0
+        self._manager: Any = None
+        self._process: Any = None
 
     def create_kernel_manager(self) -> KernelManager:
         """Builds the job's own kernel manager in place of a registered one."""
-        self.km = KernelManager.for_job(self._job)
+        self._manager = self.km = KernelManager.for_job(self._job)
         return self.km
+
+    def start_new_kernel(self, **options: Any) -> None:
+        """Starts the kernel and remembers its process."""
+        super().start_new_kernel(**options)
+        self._process = self._manager.provisioner.process
+
+    def close(self) -> None:
+        """Ends whatever a failed start or a failed shutdown left.
+
+        A kernel that lives on would hold the machine, and a context with open sockets would block for ever when it is
+        collected, wherever that happens to be.
+        """
+        if self._process is not None and self._process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)  # the kernel leads a group of its own
+            self._process.wait()
+        if self._manager is not None:
+            self._manager.context.destroy(linger=0)
 
     def papermill_execute_cells(self) -> None:
         """Executes the cells in order, up to the first that does not end well."""
@@ -128,8 +149,7 @@ class Client(PapermillNotebookClient):
     def _note_failure(self, index: int, error: BaseException) -> None:
         self._job.failure, self._job.failed_cell = error, index
         self.shutdown_kernel = "immediate"  # a kernel that hangs or is gone would not hear a polite request
-        process = getattr(getattr(self.km, "provisioner", None), "process", None)
-        self._job.exit_code = process.poll() if process is not None else None
+        self._job.exit_code = self._process.poll() if self._process is not None else None
 
     def _finish(self, cell: Any, index: int, record: Cell) -> None:
         if record.status != "complete":
@@ -187,7 +207,7 @@ class RunEngine(NBClientEngine):
             job=job,
             kernel_name=kernel_name,
             timeout=max(1, round(job.cell_timeout_s)),
-            startup_timeout=_START_TIMEOUT_S,
+            startup_timeout=max(1, round(job.start_timeout_s)),
             record_timing=False,
             coalesce_streams=True,
             raise_on_iopub_timeout=True,
@@ -195,7 +215,10 @@ class RunEngine(NBClientEngine):
         )
         job.kernel_log.parent.mkdir(parents=True, exist_ok=True)
         with job.kernel_log.open("wb") as log:
-            client.execute(env=job.variables, cwd=str(job.folder), stdout=log, stderr=log)
+            try:
+                client.execute(env=job.variables, cwd=str(job.folder), stdout=log, stderr=log)
+            finally:
+                client.close()
 
 
 _LEAST_MB = 2048  # address space that Python needs to import NumPy, pandas and matplotlib at all

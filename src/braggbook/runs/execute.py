@@ -168,6 +168,7 @@ class _Executor:
             sockets=self._private,
             variables=self._variables,
             kernel_log=self._private / "kernel.log",
+            start_timeout_s=self._settings.start_timeout_s,
             cell_timeout_s=self._settings.cell_timeout_s,
             memory_limit_mb=self._memory_mb,
             output_limit_bytes=self._settings.output_limit_mb << 20,

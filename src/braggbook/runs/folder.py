@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from braggbook.errors import Issue, RecordError, unknown_name
+from braggbook.errors import Issue, RecordError, StorageError, unknown_name
 from braggbook.files import sha256_file, storage, sync_tree
 from braggbook.formats.common import issues_from
 from braggbook.formats.result import ResultsFile
@@ -23,6 +23,7 @@ from braggbook.formats.run import RUN_FORMAT, RunRecord
 RECORD, RESULTS = "run.json", "results.json"
 FAILED = "failed"  # runs that did not complete lie here, so that they never stand under a run's name
 _STAGING, _LOCKS = ".staging", ".locks"
+_LONGEST_BASE = 60  # characters; a socket's whole path may have 107 (Linux, unix(7)), 103 on macOS
 _ID = re.compile(r"[0-9a-f]{24}")
 
 
@@ -75,26 +76,46 @@ def staging(runs: Path) -> Iterator[Path]:
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """Gives a new private folder with a short path in the system's temporary folder (sockets need short paths)."""
-    base = Path(tempfile.gettempdir())
+    """Gives a new private folder with a short path in the system's temporary folder.
+
+    Raises:
+        StorageError: No temporary folder has a path short enough, or the disk refuses.
+    """
+    base = _short_folder()
     _sweep(base, prefix=f"bb{os.getuid()}-")
     with _owned(base, prefix=f"bb{os.getuid()}-") as folder:
         yield folder
 
 
+def _short_folder() -> Path:
+    places = [tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm"]  # noqa: S108 - mkstemp makes the name
+    for place in places:
+        if len(place) <= _LONGEST_BASE and os.access(place, os.W_OK):
+            return Path(place)
+    raise StorageError(
+        "no temporary folder has a short path",
+        where=places[0],
+        wanted=f"at most {_LONGEST_BASE} characters, since the kernel's sockets lie there",
+        next_command="TMPDIR=/tmp braggbook ...",
+    )
+
+
 @contextmanager
 def _owned(base: Path, *, prefix: str) -> Iterator[Path]:
     with storage(base):
-        folder = Path(tempfile.mkdtemp(dir=base, prefix=prefix))
-        mark = folder.with_name(folder.name + ".lock").open("w")
-    with mark:
+        # The lock is held before the folder is there: a sweep in between cannot take it for a dead process's.
+        handle, name = tempfile.mkstemp(dir=base, prefix=prefix, suffix=".lock")
+    with os.fdopen(handle, "w") as mark:
         fcntl.flock(mark, fcntl.LOCK_EX)
+        folder = Path(name).with_suffix("")
         try:
+            with storage(folder):
+                folder.mkdir(mode=0o700)
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             with suppress(OSError):
-                os.unlink(mark.name)
+                os.unlink(name)
 
 
 def _sweep(base: Path, *, prefix: str = "run-") -> None:

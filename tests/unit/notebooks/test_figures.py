@@ -200,8 +200,5 @@ def test_the_figure_is_closed_so_that_jupyter_does_not_show_it_again() -> None:
 
 
 def test_something_else_from_matplotlib_is_no_figure() -> None:
-    with pytest.raises(
-        ResultError,
-        match=r"bb.result\('x', ...\): not a figure; wanted a matplotlib Figure, got Colormap|got .*Colormap",
-    ):
+    with pytest.raises(ResultError, match=r"not a figure; wanted a matplotlib Figure, got \w*Colormap"):
         encode(mpl.colormaps["viridis"])
