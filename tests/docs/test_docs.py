@@ -64,6 +64,7 @@ def reader(tmp_path: Path) -> Any:
     return make
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("path", PAGES)
 def test_examples_do_what_the_page_says(path: Path, reader: Any) -> None:
     somebody = reader(path)
@@ -109,7 +110,7 @@ def unknown_part(text: str) -> str:
     except ValueError:  # a quote that goes on in the next line
         return ""
     command: click.Command = command_line.main
-    context = click.Context(command)
+    context = click.Context(command, **command.context_settings)
     options = set()
     while True:
         options |= {name for p in command.get_params(context) for name in (*p.opts, *p.secondary_opts)}
