@@ -75,7 +75,12 @@ class Project:
     def start(self, *words: str | Path, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
         pipe = subprocess.PIPE
         return subprocess.Popen(
-            self.command(*words), cwd=self.folder, stdout=pipe, stderr=pipe, text=True, env={**os.environ, **(env or {})}
+            self.command(*words),
+            cwd=self.folder,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            env={**os.environ, **(env or {})},
         )
 
     def call(self, *words: str | Path, env: dict[str, str] | None = None, timeout: float = 180) -> Answer:

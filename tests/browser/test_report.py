@@ -78,7 +78,9 @@ def test_the_report(browser: Browser, report: Path, tmp_path: Path, width: int, 
     assert figure.get_attribute("alt") == "<script>document.title='taken'</script> a line"
     assert figure.evaluate("image => image.complete && image.naturalWidth > 100")
     assert page.locator("math").count() == 1
-    paper, ink = page.evaluate("[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]")
+    paper, ink = page.evaluate(
+        "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
+    )
     assert contrast(paper, ink) > 7
     page.screenshot(path=tmp_path / f"report_{width}_{scheme}.png", full_page=True)
 

@@ -327,7 +327,9 @@ def test_a_temporary_folder_with_a_long_path(project: Project, tmp_path: Path) -
     assert answer.code == 0, answer.err
 
 
-@pytest.mark.parametrize("argv", [["/bin/false"], ["no_such_program"], ["python", "-c", "import time; time.sleep(100)"]])
+@pytest.mark.parametrize(
+    "argv", [["/bin/false"], ["no_such_program"], ["python", "-c", "import time; time.sleep(100)"]]
+)
 def test_a_kernel_that_does_not_start(project: Project, argv: list[str]) -> None:
     import json
 

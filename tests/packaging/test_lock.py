@@ -46,7 +46,9 @@ def test_no_file_names_a_host_or_a_machine() -> None:
     done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
     names = done.stdout.split("\0") if done.returncode == 0 else []
     files = [ROOT / name for name in names if name] or [
-        path for part in ("src", "docs", "tests", "kernels", "datasets", "notebooks") for path in (ROOT / part).rglob("*")
+        path
+        for part in ("src", "docs", "tests", "kernels", "datasets", "notebooks")
+        for path in (ROOT / part).rglob("*")
     ]
     found = []
     for path in files:
