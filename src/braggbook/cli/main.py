@@ -70,7 +70,7 @@ class _Lazy(click.Group):
 @click.version_option(package_name="braggbook")
 @click.option(
     "--project",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Folder with notebooks/, datasets/, kernels/ [default: found from here].",
 )
 @click.option("--runs", type=click.Path(path_type=Path), help="Where run folders go [default: PROJECT/runs].")

@@ -52,9 +52,10 @@ def _metadata(notebook: Notebook) -> Iterator[Issue]:
 def _calls(notebook: Notebook) -> Iterator[Issue]:
     loaded: set[str] = set()
     declared: set[str] = set()
+    seeded: set[str] = set()  # global generators that the notebook has given a seed
     unclear = False
     for index, cell in enumerate(notebook.node.cells, 1):
-        if cell.cell_type != "code":
+        if cell.cell_type != "code" or cell.source.lstrip().startswith("%%"):  # a cell of another language
             continue
         try:
             tree = _parsed(cell.source)
@@ -71,7 +72,9 @@ def _calls(notebook: Notebook) -> Iterator[Issue]:
             elif name in ("bb.result", "braggbook.result", "result"):
                 unclear |= first is None
                 declared |= {first} if first else set()
-            elif issue := _unseeded(call, name, where):
+            elif name.endswith(".seed") and _seeds(call):
+                seeded.add(name.removesuffix("seed"))
+            elif not name.startswith(tuple(seeded)) and (issue := _unseeded(call, name, where)):
                 yield issue
     yield from _contradictions(notebook, loaded, declared, unclear=unclear)
 
@@ -88,13 +91,17 @@ def _first_text(call: ast.Call) -> str | None:
     return first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else None
 
 
+def _seeds(call: ast.Call) -> bool:
+    given = [argument for argument in call.args if not (isinstance(argument, ast.Constant) and argument.value is None)]
+    return bool(given or call.keywords)
+
+
 def _unseeded(call: ast.Call, name: str, where: str) -> Issue | None:
     if "(" in name:  # a method of what another call returns, and that call is looked at itself
         return None
     tail = name.rpartition(".")[2]
-    seeds = [arg for arg in call.args if not (isinstance(arg, ast.Constant) and arg.value is None)]
     known = tail == "default_rng" or name.startswith(_GLOBAL_GENERATORS)
-    if known and tail in _SEEDED and not seeds and not call.keywords:
+    if known and tail in _SEEDED and not _seeds(call):
         return Issue("a random generator without a seed", where, _SEEDED_ELSEWHERE, f"{name}()")
     if name.startswith(_GLOBAL_GENERATORS) and tail not in _SEEDING:
         return Issue("random numbers from a generator without a seed", where, _SEEDED_ELSEWHERE, f"{name}(...)")

@@ -124,7 +124,7 @@ def _walk(expected: Any, actual: Any, where: str, spec: ResultSpec, findings: li
             _walk(one, other, f"{where}[{index}]", spec, findings)
     elif _is_number(expected) and _is_number(actual):
         _numbers(expected, actual, where, spec, findings)
-    elif expected != actual:
+    elif expected != actual or isinstance(expected, bool) != isinstance(actual, bool):
         findings.append(_Finding(where, math.inf, f"{expected!r} against {actual!r}"))
 
 

@@ -135,7 +135,7 @@ class _Executor:
             "run": folder, "cache": settings.cache, "env": plan.environment.prefix, "project": settings.project,
             "tmp": private / "tmp", "scratch": private, "braggbook": software,
         }  # fmt: skip
-        self._scrubber = make_scrubber(places, vocabulary=str(plan.notebook.node))
+        self._scrubber = make_scrubber(places, vocabulary="\n".join(cell.source for cell in plan.notebook.node.cells))
 
     def run(self) -> Execution:
         job = self._job()

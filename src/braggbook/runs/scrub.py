@@ -34,8 +34,9 @@ _COMMON_NAMES = {
     "home",
     "braggbook",
 }
-# Where a path or a name can begin; IPython's tracebacks put a colour, which ends in a digit and "m", right before it.
-_BEFORE = r"(?:(?<![\w.-])|(?<=\dm))"
+# Where a path or a name can begin: behind no letter, but for a colour in IPython's tracebacks (it ends in a digit and
+# "m"), an escape in a printed text ("\\n") and a compiler's option ("-I").
+_BEFORE = r"(?:(?<![\w.-])|(?<=\dm)|(?<=\\[ntr])|(?<=-[IL]))"
 _BASE64 = re.compile(r"(base64,\n?[A-Za-z0-9+/=]+)")  # matplotlib begins a line behind the comma
 _BINARY_KEYS = {"data", "png", "image/png", "image/jpeg", "image/gif", "application/pdf"}
 _BASE64_ALONE = re.compile(r"(?!/(?!9j/))[A-Za-z0-9+/\n]*={0,2}\n?")  # a path is none; JPEG begins with /9j/
@@ -65,7 +66,9 @@ class Scrubber:
             text = text.replace(secret, "<secret>")
         for prefix, mark in self.paths:
             if prefix in text:
-                text = re.sub(_BEFORE + re.escape(prefix) + r"(?![\w-])", mark, text)
+                # "/root" may be the end of another path; a prefix of several parts is itself wherever it stands
+                before = "" if prefix.count("/") > 1 else _BEFORE
+                text = re.sub(before + re.escape(prefix) + r"(?![\w-])", mark, text)
         for word, mark in self.words:
             if word in text:
                 text = re.sub(_BEFORE + re.escape(word) + r"(?![\w-])", mark, text)
@@ -135,7 +138,7 @@ def _user() -> str:
 
 def _names(vocabulary: str, user: str, host: str) -> list[tuple[str, str]]:
     found = [(host, "<host>"), (host.partition(".")[0], "<host>"), (user, "<user>")]
-    known = vocabulary.lower()
+    known = set(re.findall(r"[\w-]+", vocabulary.lower()))
     return [
         (name, mark)
         for name, mark in dict.fromkeys(found)

@@ -148,7 +148,7 @@ UNUSABLE = {
     "dataset add none.csv": ("none.csv", ""),
     "dataset add notes.txt --unit dose": ("dose", ""),
     "demo": ("the demonstration needs Braggbook's own project", "braggbook --project"),
-    "--project nowhere run good": ("no notebook named 'good'; none is known", "braggbook list notebook"),
+    "--project nowhere run good": ("Directory 'nowhere' does not exist", "braggbook --help"),
 }  # fmt: skip
 FINDINGS = ("check", "check good", "check typos", "check bad/everything_wrong.ipynb", "check bad/none.ipynb")
 FINE = (
