@@ -62,6 +62,9 @@ def _calls(notebook: Notebook) -> Iterator[Issue]:
         except SyntaxError as error:
             yield Issue("not Python", f"cell {index}, line {error.lineno}", got=(error.text or "").strip())
             continue
+        except ValueError as error:  # Python before 3.11.4 says so of a NUL
+            yield Issue("not Python", f"cell {index}", got=str(error))
+            continue
         unclear |= RESULTS_VARIABLE in cell.source  # declared by file: only the run can tell which
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
             name, first = ast.unparse(call.func), _first_text(call)

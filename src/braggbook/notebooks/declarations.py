@@ -49,6 +49,9 @@ def read_declarations(source: str) -> tuple[list[Declaration], list[Issue]]:
     """
     try:
         tree = ast.parse(source)
+    except ValueError as error:  # Python before 3.11.4 says so of a NUL, and not that it is no syntax
+        line = source.partition("\0")[0].count("\n") + 1
+        return [], [Issue("not Python", f"parameters cell, line {line}", got=str(error))]
     except SyntaxError as error:
         return [], [Issue("not Python", f"parameters cell, line {error.lineno or 1}", got=(error.text or "").strip())]
     except (RecursionError, MemoryError):
@@ -116,7 +119,7 @@ def _annotation(node: ast.expr) -> Any:
     try:
         kind = _type(node)
         TypeAdapter(kind)  # such as `dict[int]` or `Literal[()]` can be written but mean nothing
-    except (TypeError, SyntaxError, LookupError, AssertionError, PydanticUserError):
+    except (TypeError, ValueError, SyntaxError, LookupError, AssertionError, PydanticUserError):
         raise _unknown_type(node) from None
     return kind
 
