@@ -75,7 +75,7 @@ def propose_card(  # noqa: PLR0913 - each is an option of `braggbook dataset add
     read = _read(table, sheet)
     guesses = guess_columns(read, Choices(units or {}, types or {}, decimal), ask=ask)
     if guesses.issues:
-        command = f"braggbook dataset add {table.name}"
+        command = f"braggbook dataset add {table} ..."
         raise DatasetError(
             "the table cannot be used as it is", where=table.name, issues=guesses.issues, next_command=command
         )
