@@ -93,7 +93,9 @@ def test_a_copy_at_another_path_is_identical(run: tuple[Project, Path]) -> None:
     assert answer.json["verdict"] == "identical"
     assert {row["name"] for row in answer.json["results"]} == set(RESULTS)
     assert all(row["identical"] and row["same"] for row in answer.json["results"])
-    assert {"name", "expected", "actual", "tolerance", "same"} <= set(answer.json["results"][0])
+    first = answer.json["results"][0]
+    assert (first["name"], first["expected"], first["actual"], first["unit"]) == ("x", 204.0, 204.0, "1")
+    assert first["tolerance"] == {"rtol": 1e-6, "atol": 1e-12}
 
 
 def test_the_table_for_people(run: tuple[Project, Path]) -> None:

@@ -19,6 +19,9 @@ class Comparison:
     """One result beside its repetition.
 
     Attributes:
+        first: The result in the record, None if it is not there.
+        second: Its repetition, None if there is none.
+        spec: What the front matter declares, with the tolerance.
         same: Equal within the tolerance.
         identical: Equal to the last digit.
         where: The part that differs most (``value``, ``interval.lower``, ``survival[3]``), if any does.
@@ -26,13 +29,48 @@ class Comparison:
     """
 
     name: str
-    expected: str
-    actual: str
-    tolerance: str
+    first: Result | None
+    second: Result | None
+    spec: ResultSpec
     same: bool
     identical: bool
     where: str = ""
     difference: str = ""
+
+    @property
+    def expected(self) -> str:
+        """What the record has, in a few words."""
+        return short_text(self.first) if self.first else "–"
+
+    @property
+    def actual(self) -> str:
+        """What the repetition has, in a few words."""
+        return short_text(self.second) if self.second else "–"
+
+    @property
+    def tolerance(self) -> str:
+        """The tolerance in words."""
+        return f"rtol {self.spec.rtol:g}, atol {self.spec.atol:g}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the comparison for ``--json``: numbers as numbers, larger results in words."""
+        return {
+            "name": self.name,
+            "expected": _plain(self.first),
+            "actual": _plain(self.second),
+            "unit": self.spec.unit,
+            "tolerance": {"rtol": self.spec.rtol, "atol": self.spec.atol},
+            "same": self.same,
+            "identical": self.identical,
+            "where": self.where,
+            "difference": self.difference,
+        }
+
+
+def _plain(result: Result | None) -> bool | float | str | None:
+    if result is None:
+        return None
+    return result.value if isinstance(result, ScalarResult) else short_text(result)
 
 
 @dataclass
@@ -53,20 +91,9 @@ def compare_results(
         if name in expected and name in actual:
             rows.append(_compare(expected[name], actual[name], spec))
         elif name in expected or name in actual:
-            shown = {True: short_text(expected.get(name) or actual[name]), False: "–"}
             gone = "not there after repeating" if name in expected else "not there in the record"
-            rows.append(
-                Comparison(
-                    name,
-                    shown[name in expected],
-                    shown[name in actual],
-                    _tolerance(spec),
-                    False,
-                    False,
-                    "",
-                    gone,
-                )
-            )
+            first, second = expected.get(name), actual.get(name)
+            rows.append(Comparison(name, first, second, spec, same=False, identical=False, difference=gone))
     return rows
 
 
@@ -76,20 +103,7 @@ def _compare(expected: Result, actual: Result, spec: ResultSpec) -> Comparison:
     worst = max(findings, key=lambda finding: finding.excess, default=None)
     same = all(finding.excess <= 1 for finding in findings)
     where, text = (worst.where.lstrip("."), worst.text) if worst else ("", "")
-    return Comparison(
-        expected.name,
-        short_text(expected),
-        short_text(actual),
-        _tolerance(spec),
-        same,
-        not findings,
-        where,
-        text,
-    )
-
-
-def _tolerance(spec: ResultSpec) -> str:
-    return f"rtol {spec.rtol:g}, atol {spec.atol:g}"
+    return Comparison(expected.name, expected, actual, spec, same, not findings, where, text)
 
 
 def _parts(result: Result) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class Verification:
 
     def as_json(self) -> dict[str, Any]:
         """Returns the verification for ``--json``."""
-        rows = [vars(row) for row in self.rows]
+        rows = [row.as_json() for row in self.rows]
         files = [issue.as_json() for issue in self.files]
         return {
             "run_id": self.run,
