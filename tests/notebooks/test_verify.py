@@ -144,6 +144,15 @@ def test_an_array_changed_on_disk_is_named(run: tuple[Project, Path]) -> None:
     answer = project.call("verify", folder, "--json")
     assert (answer.code, answer.json["verdict"]) == (1, "drifted")
     assert "arrays/grid.zarr" in answer.json["reason"]
+    assert answer.json["files"][0]["results"] == ["grid"]
+
+
+def test_a_result_changed_in_the_executed_notebook_is_named(run: tuple[Project, Path]) -> None:
+    project, folder = run
+    replace(folder / "executed.ipynb", '"value": 204.0', '"value": 203.0')
+    answer = project.call("verify", folder, "--json")
+    assert (answer.code, answer.json["verdict"]) == (1, "drifted")
+    assert answer.json["reason"] == "executed.ipynb (x)"
 
 
 def test_a_changed_parameter_does_not_fit_the_id(run: tuple[Project, Path]) -> None:

@@ -18,13 +18,14 @@ from braggbook.formats.run import RunRecord
 from braggbook.kernels.catalogue import read_kernel
 from braggbook.kernels.install import choose_environment
 from braggbook.notebooks.decode import check_results
-from braggbook.notebooks.source import read_notebook
+from braggbook.notebooks.decode import read_results as read_declared
+from braggbook.notebooks.source import read_node, read_notebook
 from braggbook.progress import Progress
 from braggbook.runs.compare import Comparison, compare_results
 from braggbook.runs.execute import execute
 from braggbook.runs.folder import CHANGED, RECORD, RESULTS, changed_files, read_record, read_results, scratch
 from braggbook.runs.plan import RunPlan
-from braggbook.runs.record import ARRAYS, FIGURES, KERNEL_FOLDER, SOURCE_FOLDER, TABLES
+from braggbook.runs.record import ARRAYS, EXECUTED, FIGURES, KERNEL_FOLDER, SOURCE_FOLDER, TABLES
 from braggbook.runs.wheel import Wheel
 from braggbook.settings import Settings
 
@@ -40,6 +41,7 @@ class Verification:
         verdict: identical, within tolerance, drifted or not verifiable.
         reason: Why, when it is not one of the first two.
         files: Files of the record that are not as they were.
+        held: Results that a changed file holds, by its name.
         rows: Every declared result beside its repetition.
         notes: What else differs without counting, such as the version of Python.
     """
@@ -48,13 +50,14 @@ class Verification:
     verdict: Verdict = "identical"
     reason: str = ""
     files: list[Issue] = field(default_factory=list)
+    held: dict[str, list[str]] = field(default_factory=dict)
     rows: list[Comparison] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """Returns the verification for ``--json``."""
         rows = [row.as_json() for row in self.rows]
-        files = [issue.as_json() for issue in self.files]
+        files = [{**issue.as_json(), "results": self.held.get(issue.where, [])} for issue in self.files]
         return {
             "run_id": self.run,
             "verdict": self.verdict,
@@ -90,6 +93,7 @@ def verify(folder: Path, *, settings: Settings, progress: Progress | None = None
         with scratch() as work:
             expected, actual, specs = _repeat(folder, record, work, found, settings=settings, progress=progress)
         found.rows = compare_results(expected, actual, specs)
+        found.held = {issue.where: _held_results(folder, issue.where, expected) for issue in found.files}
     except OutsideError:
         raise
     except KernelUnavailable as error:
@@ -98,6 +102,17 @@ def verify(folder: Path, *, settings: Settings, progress: Progress | None = None
     except BraggbookError as error:
         return _cannot(found, str(error))
     return _judge(found)
+
+
+def _held_results(folder: Path, name: str, expected: dict[str, Result]) -> list[str]:
+    """Returns which results a changed file holds: one drawn or tabled there, or those that the notebook now says."""
+    place, _, rest = name.partition("/")
+    if place in (FIGURES, TABLES, ARRAYS):
+        return [rest.partition("/")[0].partition(".")[0]]
+    if name != EXECUTED:
+        return []
+    declared, _ = read_declared(read_node(folder / EXECUTED))
+    return [row.name for row in compare_results(expected, declared, {}) if not row.identical]
 
 
 def _extra_files(folder: Path, record: RunRecord) -> list[str]:
@@ -181,13 +196,17 @@ def _judge(found: Verification) -> Verification:
     drifted = [row for row in found.rows if not row.same]
     if found.files or drifted:
         found.verdict = "drifted"
-        named = [issue.where for issue in found.files] + [
+        named = [_named(issue.where, found.held.get(issue.where, [])) for issue in found.files] + [
             f"{row.name} ({row.where}: {row.difference})".replace("(: ", "(") for row in drifted
         ]
         found.reason = "; ".join(named)
     elif not all(row.identical for row in found.rows):
         found.verdict = "within tolerance"
     return found
+
+
+def _named(file: str, results: list[str]) -> str:
+    return f"{file} ({', '.join(results)})" if results else file
 
 
 def _cannot(found: Verification, reason: str) -> Verification:

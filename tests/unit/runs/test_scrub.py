@@ -176,7 +176,9 @@ def test_text_without_traces_is_unchanged(text: str) -> None:
 
 
 def test_a_path_behind_a_letter_is_found_where_it_can_be_a_path() -> None:
-    scrub = make_scrubber({"project": Path("/srv/lab/ann")}, vocabulary="annotate", environment={}, user="ann", host="h")
+    scrub = make_scrubber(
+        {"project": Path("/srv/lab/ann")}, vocabulary="annotate", environment={}, user="ann", host="h"
+    )
     assert scrub.text("gcc -I/srv/lab/ann/x -L/root/y") == "gcc -I<project>/x -L<home>/y"
     assert scrub.text("'a\\n/srv/lab/ann/x\\n/root/y'") == "'a\\n<project>/x\\n<home>/y'"
     assert scrub.text("ann may annotate") == "<user> may annotate"
