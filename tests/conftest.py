@@ -12,11 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from braggbook.testing.experiments import make_project, write_experiment
 
 ROOT = Path(__file__).parents[1]
+# The same examples on every machine and day; to look for new ones: pytest --hypothesis-profile=explore
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("explore", max_examples=1000, deadline=None)
+hypothesis.settings.load_profile("same")
 STRICT = "BRAGGBOOK_TEST_STRICT"  # set where every system tool was installed: a skip for want of one is then a failure
 MIRROR = "BRAGGBOOK_DATA_MIRROR"  # likewise for data, once it names a folder
 

@@ -190,10 +190,10 @@ def _arrays(
         at = _first(unbounded)
         findings.append(_Finding(f"{where}{list(at)}", math.inf, f"{expected[at]!r} against {actual[at]!r}"))
         return
-    with np.errstate(invalid="ignore", over="ignore"):
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         difference = np.abs(actual - expected)
-        allowed = np.maximum(spec.atol + spec.rtol * np.abs(expected), np.finfo(float).tiny)
-        excess = np.where(difference > 0, difference / allowed, 0)
+        allowed = spec.atol + spec.rtol * np.abs(expected)
+        excess = np.where(difference > 0, difference / allowed, 0)  # without any tolerance infinitely many apart
     if excess.size and np.nanmax(excess) > 0:
         at = tuple(int(i) for i in np.unravel_index(int(np.nanargmax(excess)), excess.shape))
         place = f"{where}{list(at)}"
