@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -31,6 +32,9 @@ axes.set_title("<script>document.title='taken'</script>")
 bb.result("curve", figure, alt="<script>document.title='taken'</script> a line")"""
 
 
+WIDE = "| model | RBEmax | RBEmin |\n|---|---|---|\n| a | $0.843+0.154 L/r+0.154 L/r$ | $1.09+0.006 L/r+0.154 L/r$ |"
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     import shutil
@@ -47,7 +51,10 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def report(project: Project) -> Path:
     results = {"x": {"unit": "Gy"}, "curve": {"kind": "figure"}}
-    project.experiment("hostile", code=[HOSTILE], results=results, parameters='name: str = "<b>bold</b>"')
+    path = project.experiment("hostile", code=[HOSTILE], results=results, parameters='name: str = "<b>bold</b>"')
+    node = nbformat.read(path, as_version=4)
+    node.cells.append(nbformat.v4.new_markdown_cell(WIDE, id="wide"))
+    nbformat.write(node, path)
     answer = project.run("hostile")
     assert answer.code == 0, answer.err
     return Path(answer.json["report"])
@@ -77,7 +84,7 @@ def test_the_report(browser: Browser, report: Path, tmp_path: Path, width: int, 
     figure = page.locator("figure img")
     assert figure.get_attribute("alt") == "<script>document.title='taken'</script> a line"
     assert figure.evaluate("image => image.complete && image.naturalWidth > 100")
-    assert page.locator("math").count() == 1
+    assert page.locator("math").count() == 3
     paper, ink = page.evaluate(
         "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
     )
