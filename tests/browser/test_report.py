@@ -80,6 +80,7 @@ def test_the_report(browser: Browser, report: Path, tmp_path: Path, width: int, 
     assert "1.50 ± 0.10 Gy" in text
     assert "1.30 to no limit" in text
     assert "kept" in text
+    assert page.locator("section.prose h1").inner_text() == "A test experiment", "prose behind the front matter"
     assert page.locator("main script, main iframe, main [onerror], main [onload], main link").count() == 0
     figure = page.locator("figure img")
     assert figure.get_attribute("alt") == "<script>document.title='taken'</script> a line"

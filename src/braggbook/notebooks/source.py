@@ -110,12 +110,17 @@ def _no_notebook(text: str) -> str:
     return "" if known else "other JSON"
 
 
+def split_front(source: str) -> tuple[str | None, str]:
+    """Returns the YAML of a first cell, None where there is none, and the prose that stands behind it."""
+    head, _, rest = source.lstrip().partition("\n")
+    block, fence, prose = rest.partition(f"\n{_FENCE}")
+    return (block, prose) if head.rstrip() == _FENCE and fence else (None, source)
+
+
 def _front_matter(node: NotebookNode) -> tuple[FrontMatter | None, str, list[Issue]]:
     first = node.cells[0] if node.cells else None
-    text = first.source.lstrip() if first is not None and first.cell_type == "markdown" else ""
-    head, _, rest = text.partition("\n")
-    block, fence, _ = rest.partition(f"\n{_FENCE}")
-    if head.rstrip() != _FENCE or not fence:
+    block, _ = split_front(first.source if first is not None and first.cell_type == "markdown" else "")
+    if block is None:
         wanted = "a Markdown cell with YAML between two lines of ---"
         return None, "", [Issue("no front matter", "first cell", wanted)]
     try:

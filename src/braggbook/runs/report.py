@@ -23,7 +23,7 @@ from braggbook.files import write_text
 from braggbook.formats.result import MIME, FigureResult, ScalarResult, TableResult
 from braggbook.formats.run import RunRecord
 from braggbook.notebooks.show import as_text, interval_text, number_text, quantity_text, table_html
-from braggbook.notebooks.source import PARAMETERS_TAG, Notebook
+from braggbook.notebooks.source import PARAMETERS_TAG, Notebook, split_front
 from braggbook.runs.execute import Execution
 
 REPORT = "report.html"
@@ -157,8 +157,9 @@ def _cells(node: Any, record: RunRecord) -> list[str]:
     shown = []
     status = {cell.index: cell.status for cell in record.cells}
     for index, cell in enumerate(node.cells):
-        if cell.cell_type == "markdown" and not (index == 0 and cell.source.lstrip().startswith("---")):
-            shown.append(f'<section class="prose">{markdown(cell.source)}</section>')
+        if cell.cell_type == "markdown":
+            prose = split_front(cell.source)[1] if index == 0 else cell.source
+            shown.append(f'<section class="prose">{markdown(prose)}</section>' if prose.strip() else "")
         elif cell.cell_type == "code":
             shown.append(_code_cell(cell, status.get(index, "not run")))
     return shown
