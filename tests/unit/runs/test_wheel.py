@@ -147,7 +147,15 @@ def test_a_name_that_leads_out_is_refused_before_anything_is_written(tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["cache"]
 
 
-@pytest.mark.parametrize("data", [b"", b"no zip", _zip("a")[:-10], _zip("a").replace(b"content", b"c0ntent")])
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"no zip", id="no zip"),
+        pytest.param(_zip("a")[:-10], id="cut short"),
+        pytest.param(_zip("a").replace(b"content", b"c0ntent"), id="a byte changed"),
+    ],
+)
 def test_what_is_no_wheel_is_refused_and_leaves_nothing(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(RecordError, match="not a wheel"):
         unpack_wheel(data, cache=tmp_path)
