@@ -325,7 +325,7 @@ def test_every_unit_is_documented() -> None:
 
 
 def test_every_proton_model_is_documented() -> None:
-    assert {row[0] for row in table(read("explain/radiobiology.md"), "Proton models")} == set(proton_rbe_models())
+    assert {row[0] for row in table(read("radiobiology/rbe.md"), "Proton models")} == set(proton_rbe_models())
 
 
 def test_the_words_of_the_house_are_in_the_glossary() -> None:

@@ -1,15 +1,18 @@
-"""Cell survival and relative biological effectiveness: pure functions of numbers and tables.
+"""Radiobiology: pure functions of numbers and tables.
 
-Where to look: ``survival`` (fit a curve to colony counts), ``survival_points`` (plot it),
-``survival_comparison`` (two curves), ``survival_intervals`` (every interval), ``linear_quadratic`` (the model
-itself), ``rbe`` and ``rbe_uncertainty`` (RBE from LQ pairs), ``proton_rbe`` (published proton models),
-``let`` (what kind of LET), ``intervals`` (the interval type and its methods). Behind them: ``colony_counts``
-(checks the table), ``curve_model`` (the likelihood), ``count_regression`` (the iteration),
-``survival_profile``.
+The rooms, one per topic: ``survival`` (curves from colony counts), ``rbe`` (relative biological
+effectiveness), ``fractionation`` and ``outcome`` (from dose schedules to control and complication),
+``biodosimetry`` (from aberrations to dose), ``damage`` (from strand breaks to repair), ``beams`` (stopping
+power, depth dose, LET), ``constants`` (every model constant with its sources) and ``io`` (what other programs
+wrote). What nearly every experiment needs, survival and RBE, is also here at the door.
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from braggbook.radiobiology.intervals import Interval
-from braggbook.radiobiology.let import LetKind
 from braggbook.radiobiology.linear_quadratic import (
     LqParameters,
     alpha_beta_ratio,
@@ -18,23 +21,37 @@ from braggbook.radiobiology.linear_quadratic import (
     mean_inactivation_dose,
     surviving_fraction,
 )
-from braggbook.radiobiology.proton_rbe import ProtonRbeModel, proton_model, proton_rbe, proton_rbe_models
-from braggbook.radiobiology.rbe import Rbe, rbe_at_dose, rbe_at_survival, rbe_max, rbe_min
-from braggbook.radiobiology.rbe_uncertainty import (
+from braggbook.radiobiology.rbe import (
+    LetKind,
+    ProtonRbeModel,
+    Rbe,
     RbeEstimate,
     estimate_rbe_at_dose,
     estimate_rbe_at_survival,
     estimate_rbe_max,
     estimate_rbe_min,
+    proton_model,
+    proton_rbe,
+    proton_rbe_models,
+    rbe_at_dose,
+    rbe_at_survival,
+    rbe_max,
+    rbe_min,
 )
-from braggbook.radiobiology.survival import SurvivalFit, fit_survival
-from braggbook.radiobiology.survival_comparison import (
+from braggbook.radiobiology.survival import (
     IsoeffectiveDoseRatio,
     SurvivalComparison,
+    SurvivalFit,
     compare_survival,
+    fit_survival,
     isoeffective_dose_ratio,
+    survival_points,
 )
-from braggbook.radiobiology.survival_points import survival_points
+
+if TYPE_CHECKING:
+    from braggbook.radiobiology import beams, biodosimetry, constants, damage, fractionation, io, outcome
+
+_TOPICS = {"beams", "biodosimetry", "constants", "damage", "fractionation", "io", "outcome"}
 
 __all__ = [
     "Interval",
@@ -67,3 +84,9 @@ __all__ = [
     "survival_points",
     "surviving_fraction",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _TOPICS:
+        return importlib.import_module(f"braggbook.radiobiology.{name}")
+    raise AttributeError(f"module 'braggbook.radiobiology' has no attribute {name!r}")

@@ -24,8 +24,6 @@ from numpy.typing import NDArray
 
 from braggbook.errors import ScienceError, unknown_name
 from braggbook.radiobiology import linear_quadratic as lq
-from braggbook.radiobiology import survival_profile as profile
-from braggbook.radiobiology.curve_model import CurveModel
 from braggbook.radiobiology.intervals import (
     Interval,
     Reference,
@@ -36,6 +34,8 @@ from braggbook.radiobiology.intervals import (
     profile_label,
     unbounded_interval,
 )
+from braggbook.radiobiology.survival import profile
+from braggbook.radiobiology.survival.curve_model import CurveModel
 
 Floats = NDArray[np.float64]
 IntervalMethod = Literal["profile", "delta", "fieller"]

@@ -4,7 +4,7 @@ RBE = D_reference / D_test at equal effect. As a bare number it means nothing, h
 cannot be made without saying what the number is of. RBE is never clipped: below 1 is a result.
 
 The functions take numbers or arrays, broadcast them and return an array of the common shape (a NumPy number
-for numbers). Estimates with uncertainty are in :mod:`braggbook.radiobiology.rbe_uncertainty`.
+for numbers). Estimates with uncertainty are in :mod:`braggbook.radiobiology.rbe.uncertainty`.
 
 Sources: R. G. Dale and B. Jones, Int J Radiat Oncol Biol Phys 43 (1999) 639-645 (RBEmax);
 A. Carabe-Fernandez, R. G. Dale and B. Jones, Int J Radiat Biol 83 (2007) 27-39 (RBEmin); the form used here
@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from braggbook.errors import Issue, ScienceError
 from braggbook.radiobiology import linear_quadratic as lq
 from braggbook.radiobiology.intervals import Interval
-from braggbook.radiobiology.let import NOT_STATED, LetKind
+from braggbook.radiobiology.rbe.let import NOT_STATED, LetKind
 
 Floats = NDArray[np.float64]
 

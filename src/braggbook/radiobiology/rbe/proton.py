@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from braggbook.errors import DuplicateName, Issue, ScienceError, unknown_name
-from braggbook.radiobiology.let import LetKind
-from braggbook.radiobiology.rbe import check_arguments, rbe_at_dose
+from braggbook.radiobiology.rbe.definition import check_arguments, rbe_at_dose
+from braggbook.radiobiology.rbe.let import LetKind
 
 Floats = NDArray[np.float64]
 RbeLimits = Callable[[Floats, Floats], tuple[Floats, Floats]]

@@ -15,8 +15,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from braggbook.radiobiology.curve_model import CurveModel
-from braggbook.radiobiology.poisson_slope import best_slope, group_deviance
+from braggbook.radiobiology.survival.curve_model import CurveModel
+from braggbook.radiobiology.survival.poisson_slope import best_slope, group_deviance
 
 Floats = NDArray[np.float64]
 

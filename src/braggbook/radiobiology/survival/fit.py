@@ -21,17 +21,17 @@ from scipy import stats
 
 from braggbook.errors import FitError
 from braggbook.radiobiology import linear_quadratic as lq
-from braggbook.radiobiology.colony_counts import ColonyCounts, read_colony_counts
-from braggbook.radiobiology.count_regression import Regression
-from braggbook.radiobiology.curve_model import (
+from braggbook.radiobiology.intervals import Interval, check_level
+from braggbook.radiobiology.survival.colony_counts import ColonyCounts, read_colony_counts
+from braggbook.radiobiology.survival.count_regression import Regression
+from braggbook.radiobiology.survival.curve_model import (
     CurveModel,
     Method,
     Plating,
     curve_model,
     pooled_plating_efficiency,
 )
-from braggbook.radiobiology.intervals import Interval, check_level
-from braggbook.radiobiology.survival_intervals import CurveIntervals
+from braggbook.radiobiology.survival.intervals import CurveIntervals
 
 Floats = NDArray[np.float64]
 
@@ -47,7 +47,7 @@ class SurvivalFit:
     Attributes:
         parameters: alpha (1/Gy) and beta (1/Gy^2) with their standard errors and covariance. The errors are
             scaled by sqrt(dispersion), also when it is below 1, as R's quasi-Poisson family does.
-        plating: "fitted" or "pooled", see :mod:`braggbook.radiobiology.curve_model`.
+        plating: "fitted" or "pooled", see :mod:`braggbook.radiobiology.survival.curve_model`.
         method: "ml" or "ls".
         dispersion: Pearson chi-squared / df ("ml"), residual variance of ln S ("ls").
         dispersion_limit: Dispersion above which the data are suspicious; None for "ls", which has no rule.
@@ -202,7 +202,7 @@ def fit_survival(
 
     Args:
         counts: One row per plate, columns ``dose_gy``, ``cells_seeded``, ``colonies``, ``replicate`` (see
-            :mod:`braggbook.radiobiology.colony_counts`). Rows without a count are left out with a warning.
+            :mod:`braggbook.radiobiology.survival.colony_counts`). Rows without a count are left out with a warning.
         plating: "fitted": an intercept per replicate; "pooled": plating efficiency held at the replicate's
             pooled zero-dose plates.
         method: "ml": quasi-Poisson maximum likelihood; "ls": least squares on ln S, for comparison.

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from braggbook.radiobiology.count_regression import poisson_regression
-from braggbook.radiobiology.poisson_slope import best_slope, group_deviance
+from braggbook.radiobiology.survival.count_regression import poisson_regression
+from braggbook.radiobiology.survival.poisson_slope import best_slope, group_deviance
 
 DOSE = np.tile([0.0, 1.0, 2.0, 4.0, 6.0], 3)
 GROUPS = (np.repeat(np.arange(3), 5)[:, None] == np.arange(3)).astype(float)

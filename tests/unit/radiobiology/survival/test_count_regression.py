@@ -7,7 +7,7 @@ import pytest
 import statsmodels.api as sm
 
 from braggbook.errors import FitError
-from braggbook.radiobiology.count_regression import (
+from braggbook.radiobiology.survival.count_regression import (
     has_finite_maximum,
     least_squares_regression,
     poisson_regression,

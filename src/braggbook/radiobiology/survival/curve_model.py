@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from braggbook.errors import FitError, Issue, unknown_name
-from braggbook.radiobiology.colony_counts import ColonyCounts
-from braggbook.radiobiology.count_regression import (
+from braggbook.radiobiology.survival.colony_counts import ColonyCounts
+from braggbook.radiobiology.survival.count_regression import (
     Regression,
     has_finite_maximum,
     least_squares_regression,

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from braggbook.radiobiology.intervals import poisson_count_intervals
-from braggbook.radiobiology.survival import SurvivalFit
+from braggbook.radiobiology.survival.fit import SurvivalFit
 
 
 def survival_points(fit: SurvivalFit, *, level: float = 0.95) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from scipy import stats
 
 from braggbook.errors import ScienceError, UnknownName
 from braggbook.radiobiology import fit_survival
-from braggbook.radiobiology import survival_profile as profile
+from braggbook.radiobiology.survival import profile
 
 DOSES = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 6.0])
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from braggbook.errors import ScienceError
 from braggbook.radiobiology import linear_quadratic as lq
-from braggbook.radiobiology import rbe
 from braggbook.radiobiology.intervals import Interval, delta_interval, fieller_interval
 from braggbook.radiobiology.linear_quadratic import LqParameters
+from braggbook.radiobiology.rbe import definition as rbe
 
 Floats = NDArray[np.float64]
 

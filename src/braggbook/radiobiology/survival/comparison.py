@@ -19,9 +19,6 @@ from scipy import optimize, stats
 
 from braggbook.errors import FitError, ScienceError, unknown_name
 from braggbook.radiobiology import linear_quadratic as lq
-from braggbook.radiobiology import survival_profile as profile
-from braggbook.radiobiology.colony_counts import read_colony_counts
-from braggbook.radiobiology.curve_model import Method, Plating, curve_model, join
 from braggbook.radiobiology.intervals import (
     Interval,
     Reference,
@@ -31,8 +28,11 @@ from braggbook.radiobiology.intervals import (
     profile_end,
     profile_label,
 )
-from braggbook.radiobiology.survival import SurvivalFit
-from braggbook.radiobiology.survival_intervals import IntervalMethod, check_survival
+from braggbook.radiobiology.survival import profile
+from braggbook.radiobiology.survival.colony_counts import read_colony_counts
+from braggbook.radiobiology.survival.curve_model import Method, Plating, curve_model, join
+from braggbook.radiobiology.survival.fit import SurvivalFit
+from braggbook.radiobiology.survival.intervals import IntervalMethod, check_survival
 
 Floats = NDArray[np.float64]
 

@@ -1,0 +1,1 @@
+"""Readers and writers of what other programs wrote: Monte Carlo outputs, DNA damage, ion experiments."""
