@@ -10,7 +10,7 @@ wrote). What nearly every experiment needs, survival and RBE, is also here at th
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from braggbook.radiobiology.intervals import Interval
 from braggbook.radiobiology.linear_quadratic import (
@@ -47,9 +47,6 @@ from braggbook.radiobiology.survival import (
     isoeffective_dose_ratio,
     survival_points,
 )
-
-if TYPE_CHECKING:
-    from braggbook.radiobiology import beams, biodosimetry, constants, damage, fractionation, io, outcome
 
 _TOPICS = {"beams", "biodosimetry", "constants", "damage", "fractionation", "io", "outcome"}
 
