@@ -16,6 +16,7 @@ from ..conftest import ROOT, Project, folders
 pytestmark = pytest.mark.full
 
 SLUGS = sorted(path.stem for path in (ROOT / "notebooks").rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
+RECORDED = Path(__file__).with_name("shipped_results.json")
 # slug, result, value, relative tolerance, source
 PUBLISHED = [
     ("clonogenic_survival", "alpha_okf6", 0.5193789753, 1e-6, "CFAssay, OKF6/TERT1, ML, plating fitted"),
@@ -67,6 +68,17 @@ def test_a_published_number(
     answers: dict[str, Any], slug: str, name: str, value: float, rtol: float, source: str
 ) -> None:
     assert answers[slug]["results"][name]["value"] == pytest.approx(value, rel=rtol), source
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_no_shipped_number_moved_unseen(answers: dict[str, Any], slug: str) -> None:
+    """Compares with the recorded numbers; ``scripts/record_results.py`` records them anew."""
+    recorded = json.loads(RECORDED.read_text(encoding="utf-8"))[slug]
+    results = json.loads((Path(answers[slug]["run_dir"]) / "results.json").read_text(encoding="utf-8"))["results"]
+    numbers = {name: result["value"] for name, result in results.items() if result["kind"] == "scalar"}
+    constants = {name: v for result in results.values() for name, v in (result.get("constants") or {}).items()}
+    assert constants == recorded["constants"], "constants of published models changed: see which numbers move"
+    assert numbers == pytest.approx(recorded["numbers"], rel=1e-9, abs=1e-12)
 
 
 def test_proton_models_at_the_reference_point(answers: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from braggbook.cli.face import Face, table, verb
 from braggbook.cli.run import results_table, summary
 from braggbook.datasets.catalogue import Dataset, find_dataset, list_datasets
 from braggbook.errors import BraggbookError, InputError, unknown_name
+from braggbook.formats.result import constants_of
 from braggbook.kernels.catalogue import find_kernel, kernel_folders
 from braggbook.kernels.install import choose_environment
 from braggbook.kernels.lock import lock_findings, needed_here, read_pins
@@ -21,7 +22,7 @@ from braggbook.notebooks.source import Notebook, read_notebook
 from braggbook.runs.folder import find_run, read_record, read_results, run_folders
 from braggbook.settings import Settings
 
-_KINDS = ("notebook", "kernel", "dataset", "run", "settings")
+_KINDS = ("notebook", "kernel", "dataset", "run", "settings", "constants")
 _kind = click.argument("kind", type=click.Choice(_KINDS))
 
 
@@ -148,6 +149,12 @@ def _list_settings(face: Face) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
     return rows, ("setting", "value", "from", "variable")
 
 
+def _list_constants(_face: Face) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    from braggbook.cli import court  # noqa: PLC0415 - as in `show`
+
+    return court.court_rows(), ("constant", "unit", "value", "status")
+
+
 def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
@@ -158,16 +165,33 @@ _LISTS = {
     "dataset": _list_datasets,
     "run": _list_runs,
     "settings": _list_settings,
+    "constants": _list_constants,
 }
 
 
 @click.command("show")
 @_kind
-@click.argument("name")
+@click.argument("name", required=False)
+@click.option(
+    "--suppose",
+    type=float,
+    metavar="VALUE",
+    help="With a constant: run the project's notebooks that use it with this value, and list the results that move.",
+)
 @verb
-def show_command(face: Face, kind: str, name: str) -> None:
-    """Show one KIND by its NAME (a run also by the beginning of its id)."""
-    data, lines = _SHOWS[kind](face, name)
+def show_command(face: Face, kind: str, name: str | None, suppose: float | None) -> None:
+    """Show one KIND by its NAME (a run also by the beginning of its id); constants without a NAME are all shown."""
+    if suppose is not None and (kind != "constants" or name is None):
+        wanted = "braggbook show constants NAME --suppose VALUE"
+        raise InputError("only a constant can be supposed", wanted=wanted, got=f"show {kind}")
+    if kind == "constants":
+        from braggbook.cli import court  # noqa: PLC0415 - only this pays for importing every model
+
+        data, lines = court.show_court() if name is None else court.show_constant(face, name, suppose=suppose)
+    elif name is None:
+        raise InputError(f"which {kind}?", wanted=f"braggbook show {kind} NAME", next_command=f"braggbook list {kind}")
+    else:
+        data, lines = _SHOWS[kind](face, name)
     face.emit(data, *lines)
 
 
@@ -266,6 +290,9 @@ def _show_run(face: Face, name: str) -> tuple[Any, list[Any]]:
     ]
     facts += [("parameter", f"{name} = {value}") for name, value in record.parameters.items()]
     facts += [("dataset", item.reference) for item in record.datasets]
+    if record.constants_version:
+        count = len(constants_of(results))
+        facts.append(("constants", f"{count} read, version {record.constants_version}"))
     facts += [("kernel", f"{record.kernel.slug}, Python {record.python}"), ("folder", str(folder))]
     lines = [
         Text(record.title, style="bold"),

@@ -7,6 +7,7 @@ See docs/formats/result.md.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -48,11 +49,17 @@ class ResultInterval(_Model):
         return self
 
 
-class ScalarResult(_Model):
+class _Declared(_Model):
+    name: Slug
+    constants: dict[str, FiniteFloat] | None = Field(
+        None, description="constants of published models that had been read when it was declared, with their values"
+    )
+
+
+class ScalarResult(_Declared):
     """One number with its unit, standard uncertainty (k = 1) and interval."""
 
     kind: Literal["scalar"] = "scalar"
-    name: Slug
     value: StrictBool | StrictInt | Annotated[FiniteFloat, Strict()]  # the text "yes" is not true
     unit: KnownUnit
     uncertainty: Annotated[FiniteFloat, Field(ge=0)] | None = None
@@ -77,11 +84,10 @@ class TableColumn(_Model):
         return self
 
 
-class TableResult(_Model):
+class TableResult(_Declared):
     """A table by columns, all of one length."""
 
     kind: Literal["table"] = "table"
-    name: Slug
     columns: list[TableColumn]
 
     @model_validator(mode="after")
@@ -104,20 +110,18 @@ class ArrayVariable(_Model):
     data: str | list[str]
 
 
-class DatasetResult(_Model):
+class DatasetResult(_Declared):
     """Labelled arrays, as an :class:`xarray.Dataset` holds them."""
 
     kind: Literal["dataset"] = "dataset"
-    name: Slug
     variables: dict[str, ArrayVariable]
     attrs: dict[str, Any] = {}
 
 
-class FigureResult(_Model):
+class FigureResult(_Declared):
     """A figure: its drawing, and the numbers that are drawn in it (what a repetition is compared by)."""
 
     kind: Literal["figure"] = "figure"
-    name: Slug
     alt: str = ""
     svg: str = ""
     png: str = Field("", description="base64; in a notebook it stands beside this object as image/png")
@@ -133,3 +137,9 @@ class ResultsFile(_Model):
 
     format: Literal["braggbook.results/1"] = "braggbook.results/1"
     results: dict[Slug, Result]
+
+
+def constants_of(results: Mapping[str, Result]) -> dict[str, float]:
+    """Returns the constants of published models that any of the results rests on, with their values, sorted."""
+    found = {name: value for result in results.values() for name, value in (result.constants or {}).items()}
+    return dict(sorted(found.items()))

@@ -120,4 +120,5 @@ class RunRecord(_Model):
     started: str
     ended: str
     results: list[Slug]
+    constants_version: str | None = None  # of the constants court; None when no result rests on a constant of it
     files: dict[InnerPath, FileRecord]  # a notebook may write files of any name

@@ -55,10 +55,14 @@ def read_results(node: Any, extra: Path | None = None) -> tuple[dict[str, Result
         if damage := _damage(result):
             issues.append(Issue("cannot be read", f"{where}: {result.name}", got=damage))
             continue
-        if result.name in found and found[result.name] != result:
+        if result.name in found and _bare(found[result.name]) != _bare(result):
             issues.append(Issue("declared twice, with two values", f"{where}: {result.name}"))
         found[result.name] = result
     return found, issues
+
+
+def _bare(result: Result) -> Result:
+    return result.model_copy(update={"constants": None})
 
 
 def _damage(result: Result) -> str:

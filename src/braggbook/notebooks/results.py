@@ -77,7 +77,7 @@ def encode_result(
         raise ResultError(
             "not a result's name", where=f"bb.result({name!r}, ...)", wanted="lower-case letters, digits, _"
         )
-    payload: dict[str, Any] = {"name": name}
+    payload: dict[str, Any] = {"name": name, "constants": _constants_read()}
     module = type(value).__module__.partition(".")[0]
     if module == "matplotlib":
         from braggbook.notebooks.figures import draw_figure  # noqa: PLC0415 - only a figure needs matplotlib
@@ -103,6 +103,11 @@ def encode_result(
         raise ResultError(
             "a result that cannot be declared", where=f"bb.result({name!r}, ...)", issues=issues
         ) from None
+
+
+def _constants_read() -> dict[str, float] | None:
+    court = sys.modules.get("braggbook.radiobiology.constants")  # who has not imported it has read none
+    return (court.constants_read() or None) if court else None
 
 
 def _scalar(value: Any, unit: str | None, uncertainty: Any, interval: Any, name: str) -> dict[str, Any]:

@@ -41,6 +41,7 @@ _VERSION_DIGITS = 12  # 48 bits tell any two versions of a court of some hundred
 _CONSTANTS: dict[str, Constant] = {}
 _READ: dict[str, float] = {}
 _TAKEN: ContextVar[Mapping[str, str]] = ContextVar("taken", default=MappingProxyType({}))
+_SUPPOSED_EVERYWHERE: dict[str, float] = {}
 _SUPPOSED: ContextVar[Mapping[str, float]] = ContextVar("supposed", default=MappingProxyType({}))
 
 
@@ -96,7 +97,7 @@ class Constant:
         return value
 
     def _supposed_or_read(self) -> float:
-        supposed = _SUPPOSED.get()
+        supposed = {**_SUPPOSED_EVERYWHERE, **_SUPPOSED.get()}
         if self.name in supposed:
             return supposed[self.name]
         by_key = {source.key: value for source, value in self.readings.items()}
@@ -159,8 +160,9 @@ def constant(name: str, *, unit: str, readings: Mapping[Source, float], ruling: 
 def constants() -> Mapping[str, Constant]:
     """Returns every constant of every model by name, sorted (a read-only view)."""
     package = importlib.import_module("braggbook.radiobiology")
-    for module in pkgutil.walk_packages(package.__path__, prefix="braggbook.radiobiology."):
-        if ".io" not in module.name:  # readers of files hold no constants, and their libraries are heavy
+    readers = f"{package.__name__}.io."  # they hold no constants, and their libraries are heavy
+    for module in pkgutil.walk_packages(package.__path__, prefix=f"{package.__name__}."):
+        if not module.name.startswith(readers):
             importlib.import_module(module.name)
     return MappingProxyType(dict(sorted(_CONSTANTS.items())))
 
@@ -171,7 +173,7 @@ def find_constant(name: str) -> Constant:
     Raises:
         UnknownName: There is none; the closest names are given.
     """
-    known = constants()
+    known = _CONSTANTS if name in _CONSTANTS else constants()
     if name not in known:
         raise unknown_name("constant", name, known, next_command="braggbook show constants")
     return known[name]
@@ -217,12 +219,29 @@ def supposing(values: Mapping[str, float]) -> Iterator[None]:
         UnknownName: There is no constant of such a name.
         ScienceError: A value is not finite.
     """
-    for name, value in values.items():
-        find_constant(name)
-        if not math.isfinite(value):
-            raise ScienceError("not a constant's value", where=name, wanted="a finite number", got=repr(value))
-    token = _SUPPOSED.set({**_SUPPOSED.get(), **values})
+    token = _SUPPOSED.set({**_SUPPOSED.get(), **_checked(values)})
     try:
         yield
     finally:
         _SUPPOSED.reset(token)
+
+
+def suppose(values: Mapping[str, float]) -> None:
+    """From now on, in this whole process, each named constant has the given value; an empty mapping ends it.
+
+    Raises:
+        UnknownName: There is no constant of such a name.
+        ScienceError: A value is not finite.
+    """
+    checked = _checked(values)
+    if not checked:
+        _SUPPOSED_EVERYWHERE.clear()
+    _SUPPOSED_EVERYWHERE.update(checked)
+
+
+def _checked(values: Mapping[str, float]) -> dict[str, float]:
+    for name, value in values.items():
+        find_constant(name)
+        if not math.isfinite(value):
+            raise ScienceError("not a constant's value", where=name, wanted="a finite number", got=repr(value))
+    return dict(values)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from braggbook.errors import BraggbookError, InputError, Issue
-from braggbook.formats.result import ScalarResult
+from braggbook.formats.result import ScalarResult, constants_of
 from braggbook.formats.run import RunRecord
 from braggbook.notebooks.source import Notebook, read_notebook
 from braggbook.runs.compare import Comparison, compare_results
@@ -21,7 +21,7 @@ from braggbook.runs.record import ENVIRONMENT, SOURCE_FOLDER
 class Difference:
     """One thing in which two runs differ."""
 
-    part: str  # notebook, parameters, datasets, packages, python, braggbook, seed or results
+    part: str  # notebook, parameters, datasets, packages, python, braggbook, seed, constants or results
     name: str
     first: str
     second: str
@@ -38,7 +38,12 @@ def diff_runs(first: Path, second: Path) -> tuple[list[Difference], list[str]]:
     """
     one, other = read_record(first), read_record(second)
     notebooks = _notebook(first, one), _notebook(second, other)
-    found = [*_identity(one, other), *_packages(first, second), *_results(first, second, notebooks)]
+    found = [
+        *_identity(one, other),
+        *_packages(first, second),
+        *_constants(first, second),
+        *_results(first, second, notebooks),
+    ]
     return found, _changed_lines(*notebooks)
 
 
@@ -69,6 +74,12 @@ def _packages(first: Path, second: Path) -> list[Difference]:
     a, b = (json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))["packages"] for folder in (first, second))
     names = sorted({**a, **b})
     return [Difference("packages", n, _text(a.get(n)), _text(b.get(n))) for n in names if a.get(n) != b.get(n)]
+
+
+def _constants(first: Path, second: Path) -> list[Difference]:
+    a, b = (constants_of(read_results(folder).results) for folder in (first, second))
+    names = sorted({**a, **b})
+    return [Difference("constants", n, _text(a.get(n)), _text(b.get(n))) for n in names if a.get(n) != b.get(n)]
 
 
 def _results(first: Path, second: Path, notebooks: tuple[Notebook, Notebook]) -> list[Difference]:

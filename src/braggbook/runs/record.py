@@ -170,8 +170,17 @@ def _record(plan: RunPlan, execution: Execution, not_copied: dict[str, list[str]
         started=execution.started,
         ended=execution.ended,
         results=sorted(execution.results),
+        constants_version=_constants_version(execution),
         files={},
     )
+
+
+def _constants_version(execution: Execution) -> str | None:
+    if not any(result.constants for result in execution.results.values()):
+        return None
+    from braggbook.radiobiology.constants import constants_version  # noqa: PLC0415 - few runs need SciPy in the runner
+
+    return constants_version()
 
 
 def _manifest(folder: Path) -> dict[str, FileRecord]:

@@ -20,7 +20,7 @@ from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
 from braggbook.files import write_text
-from braggbook.formats.result import MIME, FigureResult, ScalarResult, TableResult
+from braggbook.formats.result import MIME, FigureResult, ScalarResult, TableResult, constants_of
 from braggbook.formats.run import RunRecord
 from braggbook.notebooks.show import as_text, interval_text, number_text, quantity_text, table_html
 from braggbook.notebooks.source import PARAMETERS_TAG, Notebook, split_front
@@ -74,6 +74,7 @@ def write_report(folder: Path, notebook: Notebook, record: RunRecord, execution:
         abstract=Markup(markdown(notebook.front.abstract or "")),
         cells=[Markup(cell) for cell in _cells(execution.node, record)],
         failure=record.failure,
+        constants=constants_of(results),
     )
     write_text(folder / REPORT, page)
 
