@@ -41,7 +41,7 @@ PAGES = [
     for path in page_paths()
     if any(block.language in ("console", "python", "pycon") for block in blocks(path))
 ]
-WITH_DATA = ("explain/", "formats/", "reference/")  # their examples stand in Braggbook's own project
+WITH_DATA = ("explain/", "formats/", "radiobiology/", "reference/")  # their examples stand in Braggbook's own project
 
 
 def read(name: str) -> str:

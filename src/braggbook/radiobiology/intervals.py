@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-from braggbook.errors import ScienceError, unknown_name
+from braggbook.errors import Issue, ScienceError, unknown_name
 
 Floats = NDArray[np.float64]
 Reference = Literal["f", "chi2"]
@@ -27,6 +27,8 @@ Reference = Literal["f", "chi2"]
 _REFERENCES = ("f", "chi2")
 # The search for a profile's end doubles its step; after 40 doublings the end is a trillion first steps away.
 _MAX_DOUBLINGS = 40
+# A covariance may exceed the product of its standard errors by what rounding leaves of a correlation of 1.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Interval:
 
 def check_level(level: float) -> float:
     """Returns a confidence level, or raises ScienceError when it is not between 0 and 1."""
-    if not 0.0 < level < 1.0:
+    if not (_is_number(level) and 0.0 < level < 1.0):
         raise ScienceError("not a confidence level", wanted="a number between 0 and 1", got=repr(level))
     return float(level)
 
@@ -75,14 +77,20 @@ def cutoff(level: float, *, df: float, reference: Reference = "f") -> float:
     """
     check_level(level)
     if reference not in _REFERENCES:
-        raise unknown_name("reference distribution", reference, _REFERENCES)
+        raise unknown_name("reference distribution", str(reference), _REFERENCES)
     return float(stats.f.ppf(level, 1, df) if reference == "f" else stats.chi2.ppf(level, 1))
 
 
 def delta_interval(
     value: float, standard_error: float, *, level: float, df: float = math.inf, reference: Reference = "chi2"
 ) -> Interval:
-    """Returns value -+ quantile * standard error (Wald); the quantile is t(df) for "f", z for "chi2"."""
+    """Returns value -+ quantile * standard error (Wald); the quantile is t(df) for "f", z for "chi2".
+
+    Raises:
+        ScienceError: The value is not finite, or the standard error is not a finite number of 0 or more.
+    """
+    _require_finite(value=value)
+    _require_variances(standard_error=standard_error)
     half = math.sqrt(cutoff(level, df=df, reference=reference)) * float(standard_error)
     value = float(value)
     return Interval(value - half, value + half, level, f"delta, {_deviate(df, reference)}")
@@ -105,8 +113,20 @@ def fieller_interval(
     denominator differs from zero at this level (g = q v_y / y^2 < 1); otherwise it is unbounded, and the
     result says which ratios, if any, are excluded.
 
+    Raises:
+        ScienceError: An estimate is not finite, a variance is negative, or the covariance is larger than the
+            variances allow.
+
     Source: E. C. Fieller, J R Stat Soc B 16 (1954) 175-185.
     """
+    _require_finite(numerator=numerator, denominator=denominator, covariance=covariance)
+    _require_variances(variance_numerator=variance_numerator, variance_denominator=variance_denominator)
+    if covariance**2 > variance_numerator * variance_denominator * (1.0 + _ROUNDING):
+        raise ScienceError(
+            "not a covariance of these two estimates",
+            wanted=f"at most {math.sqrt(variance_numerator * variance_denominator):g} in size",
+            got=f"{covariance:g}",
+        )
     q = cutoff(level, df=df, reference=reference)
     method = f"Fieller, {_deviate(df, reference)}"
     a = float(denominator**2 - q * variance_denominator)
@@ -146,10 +166,23 @@ def poisson_count_intervals(counts: Floats, *, level: float = 0.95) -> tuple[Flo
     Returns:
         Two arrays of the shape of ``counts``. A zero count has the lower limit 0.
 
+    Raises:
+        ScienceError: A count is negative or not a finite number.
+
     Source: F. Garwood, Biometrika 28 (1936) 437-442.
     """
     tail = (1.0 - check_level(level)) / 2.0
     counts = np.asarray(counts, dtype=np.float64)
+    bad = np.argwhere(~(np.isfinite(counts) & (counts >= 0)))
+    if len(bad):
+        raise ScienceError(
+            "not counts",
+            wanted="finite numbers, 0 or more",
+            issues=[
+                Issue("not a count", where=f"element {', '.join(map(str, place))}", got=f"{counts[tuple(place)]:g}")
+                for place in bad
+            ],
+        )
     lower = stats.chi2.ppf(tail, 2.0 * np.where(counts > 0, counts, 1.0)) / 2.0
     upper = stats.chi2.ppf(1.0 - tail, 2.0 * counts + 2.0) / 2.0
     return np.where(counts > 0, lower, 0.0), np.asarray(upper, dtype=np.float64)
@@ -178,6 +211,30 @@ def profile_end(excess: Callable[[float], float], *, start: float, step: float, 
 def profile_label(df: float, reference: Reference) -> str:
     """Returns the method text of a profile interval."""
     return f"profile, F(1, {df:g})" if reference == "f" else "profile, chi2(1)"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool | np.complexfloating)
+
+
+def _require_finite(**values: float) -> None:
+    issues = [
+        Issue("not a finite number", where=name, got=repr(value))
+        for name, value in values.items()
+        if not (_is_number(value) and math.isfinite(value))
+    ]
+    if issues:
+        raise ScienceError("an interval cannot be made of these", issues=issues)
+
+
+def _require_variances(**values: float) -> None:
+    issues = [
+        Issue("not a measure of spread", where=name, wanted="a finite number, 0 or more", got=repr(value))
+        for name, value in values.items()
+        if not (_is_number(value) and math.isfinite(value) and value >= 0)
+    ]
+    if issues:
+        raise ScienceError("an interval cannot be made of these", issues=issues)
 
 
 def _deviate(df: float, reference: Reference) -> str:

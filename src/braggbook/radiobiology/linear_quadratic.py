@@ -24,6 +24,9 @@ Floats = NDArray[np.float64]
 # Below this beta/alpha^2 the second moment of S loses more digits by cancellation (1e-16 / ratio^2) than its
 # series in beta/alpha^2 leaves out (of the order of 100 ratio^2).
 _SMALL_CURVATURE = 1e-5
+# A covariance may exceed the product of its standard errors by what rounding leaves of a correlation of 1.
+_ROUNDING = 1e-9
+_SHOWN = 40  # characters of an argument in a message
 
 
 @dataclass(frozen=True)
@@ -49,16 +52,30 @@ class LqParameters:
         issues = [
             Issue("not a finite number", where=name, got=repr(value))
             for name, value in (("alpha_per_gy", self.alpha_per_gy), ("beta_per_gy2", self.beta_per_gy2))
-            if not math.isfinite(value)
+            if not (is_number(value) and math.isfinite(value))
         ]
         errors = {"alpha_se_per_gy": self.alpha_se_per_gy, "beta_se_per_gy2": self.beta_se_per_gy2}
         issues += [
             Issue("not a standard error", where=name, wanted="a finite number, not negative", got=repr(value))
             for name, value in errors.items()
-            if value is not None and not (math.isfinite(value) and value >= 0)
+            if value is not None and not (is_number(value) and math.isfinite(value) and value >= 0)
         ]
         if len({value is None for value in errors.values()}) > 1:
             issues.append(Issue("one standard error without the other", wanted="both or none"))
+        covariance = self.alpha_beta_covariance
+        if not (is_number(covariance) and math.isfinite(covariance)):
+            issues.append(Issue("not a finite number", where="alpha_beta_covariance", got=repr(covariance)))
+        elif not issues and None not in errors.values():
+            largest = math.prod(value or 0.0 for value in errors.values())
+            if abs(covariance) > largest * (1.0 + _ROUNDING):
+                issues.append(
+                    Issue(
+                        "more covariance than the standard errors allow",
+                        where="alpha_beta_covariance",
+                        wanted=f"at most {largest:g} in size",
+                        got=repr(covariance),
+                    )
+                )
         if issues:
             raise ScienceError("not a linear-quadratic pair", issues=issues)
 
@@ -75,10 +92,12 @@ def surviving_fraction(dose_gy: ArrayLike, *, alpha_per_gy: ArrayLike, beta_per_
     """Returns the surviving fraction S = exp(-alpha D - beta D^2).
 
     Raises:
-        ScienceError: A dose is negative or not a number.
+        ScienceError: A dose is negative or not finite, or alpha or beta is not a finite number.
     """
     dose, alpha, beta = _arrays(dose_gy, alpha_per_gy, beta_per_gy2)
-    _require(dose >= 0, "a dose is not usable", wanted="doses of 0 Gy or more", values=dose)
+    checked_doses(dose)
+    for name, values in (("alpha", alpha), ("beta", beta)):
+        _require(np.isfinite(values), f"{name} is not usable", wanted="a finite number", values=values)
     return np.asarray(np.exp(-(alpha + beta * dose) * dose))[()]
 
 
@@ -88,7 +107,7 @@ def dose_at_survival(level: ArrayLike, *, alpha_per_gy: ArrayLike, beta_per_gy2:
     Raises:
         ScienceError: A level is not above 0 and at most 1, or the curve never comes down to it.
     """
-    s = np.asarray(level, dtype=np.float64)
+    (s,) = _arrays(level)
     _require((s > 0) & (s <= 1), "a survival level is not usable", wanted="above 0 and at most 1", values=s)
     return dose_at_effect(-np.log(s), alpha_per_gy=alpha_per_gy, beta_per_gy2=beta_per_gy2)
 
@@ -174,8 +193,28 @@ def mean_inactivation_dose_gradient(parameters: LqParameters) -> Floats:
     return -np.array([first, (mean - alpha * first) / (2.0 * beta)])
 
 
+def checked_doses(dose_gy: ArrayLike) -> Floats:
+    """Returns doses in Gy as an array of their shape, or raises ScienceError when one is negative or not finite."""
+    (dose,) = _arrays(dose_gy)
+    good = np.isfinite(dose) & (dose >= 0)
+    _require(good, "a dose is not usable", wanted="finite doses of 0 Gy or more", values=dose)
+    return dose
+
+
+def is_number(value: object) -> bool:
+    """Tells whether a value is one real number (NaN and infinity included), and no truth value."""
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool | np.complexfloating)
+
+
 def _arrays(*values: ArrayLike) -> tuple[Floats, ...]:
-    return tuple(np.broadcast_arrays(*(np.asarray(value, dtype=np.float64) for value in values)))
+    try:
+        return tuple(np.broadcast_arrays(*(np.asarray(value, dtype=np.float64) for value in values)))
+    except (TypeError, ValueError) as error:
+        raise ScienceError(
+            "not numbers that go together",
+            wanted="numbers, or arrays of numbers whose shapes broadcast",
+            got="; ".join(repr(value)[:_SHOWN] for value in values),
+        ) from error
 
 
 def _require(good: NDArray[np.bool_], what: str, *, wanted: str, values: Floats) -> None:

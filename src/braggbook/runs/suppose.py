@@ -15,6 +15,7 @@ from braggbook.formats.result import constants_of
 from braggbook.notebooks.catalogue import find_notebook, notebook_paths
 from braggbook.notebooks.source import Notebook
 from braggbook.progress import Progress
+from braggbook.radiobiology.constants import supposing
 from braggbook.runs.compare import Comparison, compare_results
 from braggbook.runs.execute import execute
 from braggbook.runs.folder import read_results, staging
@@ -47,13 +48,18 @@ def consequences(
 
     The runs as they are answer from their folders when they are there. The supposed ones are not recorded: a number
     that rests on a supposition is nobody's result.
+
+    Raises:
+        UnknownName: There is no constant of such a name.
+        ScienceError: A value is not finite.
     """
     found = []
-    for slug in notebook_paths(settings.project):
-        try:
-            found.append(_consequence(slug, values, settings=settings, progress=progress))
-        except BraggbookError as error:
-            found.append(Consequence(slug, uses=True, problem=error.what))
+    with supposing(values):  # refuses what cannot be supposed, before any notebook runs
+        for slug in notebook_paths(settings.project):
+            try:
+                found.append(_consequence(slug, values, settings=settings, progress=progress))
+            except BraggbookError as error:
+                found.append(Consequence(slug, uses=True, problem=error.what))
     return found
 
 

@@ -102,6 +102,12 @@ def test_rbe_sources_are_all_used() -> None:
     assert {source["id"] for source in card(RBE)["sources"]} == {row["source"] for row in RBE_ROWS}
 
 
+def test_rbe_rows_carry_the_doi_of_their_source() -> None:
+    dois = {source["id"]: source.get("doi", "") for source in card(RBE)["sources"]}
+    assert all(row["doi"] == dois[row["source"]] for row in RBE_ROWS)
+    assert sum(bool(row["doi"]) for row in RBE_ROWS) == 47
+
+
 # --- colony counts ---------------------------------------------------------------------------------------------------
 
 
@@ -193,6 +199,7 @@ def test_let_is_a_value_or_a_range_and_its_kind_is_not_claimed_without_it(row: d
     assert value is None or (lower is None and upper is None)
     assert lower is None or upper is None or lower < upper
     assert value is not None or lower is not None or row["let_kind"] == "not stated"
+    assert row["let_particles"]
 
 
 @rbe_row

@@ -85,7 +85,7 @@ def test_any_source_can_be_chosen_also_against_a_ruling() -> None:
 
 def test_a_source_or_constant_that_is_not_there_is_named() -> None:
     record = enter(paper=1.0)
-    with pytest.raises(UnknownName, match="source of test_model.slope"), taking({"test_model.slope": "papr"}):
+    with pytest.raises(UnknownName, match=r"source of test_model\.slope"), taking({"test_model.slope": "papr"}):
         _ = record.value
     with pytest.raises(UnknownName, match="constant") as caught, taking({"test_model.slop": "paper"}):
         pass

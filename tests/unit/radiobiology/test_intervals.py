@@ -67,3 +67,35 @@ def test_profile_end_is_infinite_when_nothing_is_excluded() -> None:
     assert profile_end(lambda _: -1.0, start=0.0, step=-1.0) == -math.inf
     assert profile_end(lambda x: x - 50.0, start=0.0, step=1.0, furthest=10.0) == math.inf
     assert profile_end(lambda x: x - 50.0, start=0.0, step=1.0) == pytest.approx(50.0)
+
+
+@pytest.mark.parametrize("level", ["0.95", None, True, 0.5j])
+def test_a_level_is_a_number(level: object) -> None:
+    with pytest.raises(ScienceError, match="not a confidence level"):
+        cutoff(level, df=10)  # type: ignore[arg-type]
+
+
+def test_intervals_refuse_what_is_no_estimate() -> None:
+    with pytest.raises(ScienceError, match="value: not a finite number"):
+        delta_interval(math.nan, 0.1, level=0.95)
+    with pytest.raises(ScienceError, match="standard_error: not a measure of spread"):
+        delta_interval(1.0, -0.1, level=0.95)
+    with pytest.raises(ScienceError, match="denominator") as caught:
+        fieller_interval(math.nan, math.inf, variance_numerator=0.1, variance_denominator=0.1, level=0.95)
+    assert len(caught.value.issues) == 2
+    with pytest.raises(ScienceError, match="variance_denominator"):
+        fieller_interval(1.0, 2.0, variance_numerator=0.1, variance_denominator=-0.1, level=0.95)
+    with pytest.raises(ScienceError, match=r"at most 0\.06 in size"):
+        fieller_interval(3.0, 2.0, variance_numerator=0.04, variance_denominator=0.09, covariance=0.07, level=0.95)
+
+
+def test_fieller_of_correlated_estimates_holds_its_level() -> None:
+    """Both ends solve (x - r y)^2 = q (v_x - 2 r c + r^2 v_y)."""
+    x, y, vx, vy, c = 3.0, 2.0, 0.04, 0.09, -0.05
+    for r in fieller_interval(x, y, variance_numerator=vx, variance_denominator=vy, covariance=c, level=0.95):
+        assert (x - r * y) ** 2 == pytest.approx(1.959963984540054**2 * (vx - 2 * r * c + r * r * vy), rel=1e-9)
+
+
+def test_counts_below_zero_have_no_limits() -> None:
+    with pytest.raises(ScienceError, match="element 1: not a count; got -1"):
+        poisson_count_intervals(np.array([3.0, -1.0, math.nan]))

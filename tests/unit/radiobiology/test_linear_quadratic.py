@@ -130,3 +130,44 @@ def test_a_pair_names_all_that_is_wrong_with_it() -> None:
     assert "alpha_per_gy" in text
     assert "alpha_se_per_gy" in text
     assert "without the other" in text
+
+
+@pytest.mark.parametrize("value", ["two", [1, [2, 3]], {"a": 1}])
+def test_what_is_no_number_is_named(value: object) -> None:
+    with pytest.raises(ScienceError, match="not numbers that go together"):
+        lq.surviving_fraction(value, alpha_per_gy=0.3, beta_per_gy2=0.03)  # type: ignore[arg-type]
+
+
+def test_shapes_that_do_not_go_together_are_named() -> None:
+    with pytest.raises(ScienceError, match="not numbers that go together"):
+        lq.surviving_fraction([1.0, 2.0], alpha_per_gy=[0.1, 0.2, 0.3], beta_per_gy2=0.0)
+
+
+@pytest.mark.parametrize(("alpha", "beta"), [(math.nan, 0.1), (0.1, math.inf)])
+def test_coefficients_are_finite(alpha: float, beta: float) -> None:
+    with pytest.raises(ScienceError, match="is not usable"):
+        lq.surviving_fraction(2.0, alpha_per_gy=alpha, beta_per_gy2=beta)
+
+
+@pytest.mark.parametrize("dose", [-1.0, math.nan, math.inf])
+def test_doses_are_finite_and_not_negative(dose: float) -> None:
+    with pytest.raises(ScienceError, match="a dose is not usable"):
+        lq.checked_doses([0.0, dose])
+
+
+@pytest.mark.parametrize(
+    ("fields", "what"),
+    [
+        ({"alpha_per_gy": "0.3"}, "alpha_per_gy: not a finite number"),
+        ({"beta_per_gy2": None}, "beta_per_gy2: not a finite number"),
+        ({"alpha_se_per_gy": "0.1", "beta_se_per_gy2": 0.1}, "alpha_se_per_gy: not a standard error"),
+        ({"alpha_beta_covariance": math.nan}, "alpha_beta_covariance: not a finite number"),
+        (
+            {"alpha_se_per_gy": 0.1, "beta_se_per_gy2": 0.01, "alpha_beta_covariance": -0.002},
+            "more covariance than the standard errors allow",
+        ),
+    ],
+)
+def test_a_pair_that_cannot_be_is_named(fields: dict[str, object], what: str) -> None:
+    with pytest.raises(ScienceError, match=what):
+        lq.LqParameters(**{"alpha_per_gy": 0.3, "beta_per_gy2": 0.03, **fields})  # type: ignore[arg-type]

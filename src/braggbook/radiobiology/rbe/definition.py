@@ -4,7 +4,8 @@ RBE = D_reference / D_test at equal effect. As a bare number it means nothing, h
 cannot be made without saying what the number is of. RBE is never clipped: below 1 is a result.
 
 The functions take numbers or arrays, broadcast them and return an array of the common shape (a NumPy number
-for numbers). Estimates with uncertainty are in :mod:`braggbook.radiobiology.rbe.uncertainty`.
+for numbers). Estimates with uncertainty are in :mod:`braggbook.radiobiology.rbe.uncertainty` (from published
+coefficients) and :mod:`braggbook.radiobiology.rbe.from_fits` (from plates).
 
 Sources: R. G. Dale and B. Jones, Int J Radiat Oncol Biol Phys 43 (1999) 639-645 (RBEmax);
 A. Carabe-Fernandez, R. G. Dale and B. Jones, Int J Radiat Biol 83 (2007) 27-39 (RBEmin); the form used here
@@ -22,9 +23,13 @@ from numpy.typing import ArrayLike, NDArray
 from braggbook.errors import Issue, ScienceError
 from braggbook.radiobiology import linear_quadratic as lq
 from braggbook.radiobiology.intervals import Interval
-from braggbook.radiobiology.rbe.let import NOT_STATED, LetKind
+from braggbook.radiobiology.rbe.arguments import read_numbers
+from braggbook.radiobiology.rbe.let import NOT_STATED, LetKind, let_warnings
 
 Floats = NDArray[np.float64]
+
+# Above this a single dose of a test radiation is more likely in cGy: no survival curve goes that far.
+_LARGEST_USUAL_DOSE_GY = 50.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +41,11 @@ class Rbe:
         endpoint: What was observed, for example "clonogenic survival of V79 cells".
         effect_level: At which effect, for example 0.1 (surviving fraction), or "not stated".
         reference_radiation: For example "250 kVp x rays", "60Co gamma rays", or "not stated".
-        dose_gy: Dose of the test radiation in Gy, or "not stated".
-        let_kind: Kind of the LET that goes with it; ``LetKind("not stated")`` when not known.
+        dose_gy: Dose of the test radiation in Gy, 0 for RBEmax (the limit of low dose), or "not stated".
+        let_kind: Kind of the LET that goes with it: average, particles and medium.
         let_kev_um: That LET in keV/um, if there is one.
         interval: Confidence interval of the value, if there is one.
+        particle: Nuclide of the test radiation, for example "1H", "12C".
     """
 
     value: float
@@ -50,32 +56,44 @@ class Rbe:
     let_kind: LetKind | None = None
     let_kev_um: float | None = None
     interval: Interval | None = None
+    particle: str = NOT_STATED
 
     def __post_init__(self) -> None:
         """Raises ScienceError that names every part which is missing or not usable."""
         issues = []
         if not _is_positive(self.value):
             issues.append(Issue("not an RBE", where="value", wanted="a number above 0", got=repr(self.value)))
-        for name in ("endpoint", "effect_level", "reference_radiation", "dose_gy"):
-            if not str(getattr(self, name)).strip():
-                issues.append(Issue("missing", where=name, wanted=f"a value, or {NOT_STATED!r}"))
-        issues += _number_issues("effect_level", self.effect_level, wanted="above 0, or words")
-        if isinstance(self.dose_gy, str) and self.dose_gy.strip() not in ("", NOT_STATED):
-            issues.append(
-                Issue(
-                    "not a dose",
-                    where="dose_gy",
-                    wanted=f"a number in Gy, or {NOT_STATED!r}",
-                    got=repr(self.dose_gy),
-                )
-            )
-        issues += _number_issues("dose_gy", self.dose_gy, wanted="above 0 Gy")
-        if self.let_kind is None:
-            issues.append(Issue("missing", where="let_kind", wanted=f"a LetKind, or LetKind({NOT_STATED!r})"))
-        if self.let_kev_um is not None:
-            issues += _number_issues("let_kev_um", self.let_kev_um, wanted="above 0 keV/um")
+        for name in ("endpoint", "reference_radiation", "particle"):
+            issues += _text_issues(name, getattr(self, name))
+        if not str(self.effect_level).strip():
+            issues.append(Issue("missing", where="effect_level", wanted=f"a value, or {NOT_STATED!r}"))
+        elif not (isinstance(self.effect_level, str) or _is_positive(self.effect_level)):
+            wanted = "a number above 0, or words"
+            issues.append(Issue("not usable", where="effect_level", wanted=wanted, got=repr(self.effect_level)))
+        issues += _dose_issues(self.dose_gy)
+        if not isinstance(self.let_kind, LetKind):
+            what, got = ("missing", "") if self.let_kind is None else ("not a LetKind", repr(self.let_kind))
+            wanted = f"a LetKind, or LetKind({NOT_STATED!r})"
+            issues.append(Issue(what, where="let_kind", wanted=wanted, got=got))
+        if self.let_kev_um is not None and not _is_positive(self.let_kev_um):
+            wanted = "a number above 0 keV/um"
+            issues.append(Issue("not usable", where="let_kev_um", wanted=wanted, got=repr(self.let_kev_um)))
         if issues:
-            raise ScienceError("an RBE must say what it is of", issues=issues)
+            raise ScienceError("an RBE must say what it is of", issues=sorted(issues, key=_order))
+
+    @property
+    def unstated(self) -> tuple[str, ...]:
+        """Which of the five parts are "not stated", in whole or (of the LET kind) in part."""
+        words = ("endpoint", "effect_level", "reference_radiation", "dose_gy")
+        found = [name for name in words if getattr(self, name) == NOT_STATED]
+        parts = self.let_kind.unstated if self.let_kind else ()
+        return (*found, *(f"let_kind.{name}" for name in parts))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is implausible about the numbers: a dose in cGy, an LET in MeV/cm."""
+        found = () if self.let_kev_um is None else let_warnings(self.let_kev_um, particle=self.particle)
+        return (*found, *(() if isinstance(self.dose_gy, str) else dose_warnings(self.dose_gy)))
 
 
 def rbe_at_dose(dose_gy: ArrayLike, *, alpha_beta_gy: ArrayLike, rbe_max: ArrayLike, rbe_min: ArrayLike) -> Floats:
@@ -93,13 +111,11 @@ def rbe_at_dose(dose_gy: ArrayLike, *, alpha_beta_gy: ArrayLike, rbe_max: ArrayL
     Raises:
         ScienceError: An argument is outside these ranges or not a number; all of them are named.
     """
-    check_arguments(
+    given = read_numbers(
         zero_or_more={"dose_gy": dose_gy, "rbe_max": rbe_max, "rbe_min": rbe_min},
         above_zero={"alpha_beta_gy": alpha_beta_gy},
     )
-    dose, ratio, largest, smallest = (
-        np.asarray(value, dtype=np.float64) for value in (dose_gy, alpha_beta_gy, rbe_max, rbe_min)
-    )
+    dose, ratio, largest, smallest = (given[name] for name in ("dose_gy", "alpha_beta_gy", "rbe_max", "rbe_min"))
     root = np.sqrt(ratio**2 + 4.0 * dose * ratio * largest + 4.0 * (dose * smallest) ** 2)
     return np.asarray(2.0 * (ratio * largest + dose * smallest**2) / (root + ratio))[()]
 
@@ -118,9 +134,7 @@ def rbe_at_survival(
         ScienceError: A level is not between 0 and 1 (both excluded: at 1 both doses are 0), or a curve never
             comes down to it.
     """
-    level = np.asarray(survival, dtype=np.float64)
-    if not np.all((level > 0) & (level < 1)):
-        raise ScienceError("a survival level is not usable", wanted="between 0 and 1", got=str(level))
+    level = read_numbers(fractions={"survival": survival})["survival"]
     reference = lq.dose_at_survival(level, alpha_per_gy=alpha_reference_per_gy, beta_per_gy2=beta_reference_per_gy2)
     return np.asarray(reference / lq.dose_at_survival(level, alpha_per_gy=alpha_per_gy, beta_per_gy2=beta_per_gy2))[()]
 
@@ -131,11 +145,11 @@ def rbe_max(*, alpha_per_gy: ArrayLike, alpha_reference_per_gy: ArrayLike) -> Fl
     Raises:
         ScienceError: A coefficient is not a number, alpha is negative or alpha_reference is not above 0.
     """
-    check_arguments(
+    given = read_numbers(
         zero_or_more={"alpha_per_gy": alpha_per_gy},
         above_zero={"alpha_reference_per_gy": alpha_reference_per_gy},
     )
-    return np.asarray(np.asarray(alpha_per_gy) / np.asarray(alpha_reference_per_gy), dtype=np.float64)[()]
+    return np.asarray(given["alpha_per_gy"] / given["alpha_reference_per_gy"])[()]
 
 
 def rbe_min(*, beta_per_gy2: ArrayLike, beta_reference_per_gy2: ArrayLike) -> Floats:
@@ -144,37 +158,49 @@ def rbe_min(*, beta_per_gy2: ArrayLike, beta_reference_per_gy2: ArrayLike) -> Fl
     Raises:
         ScienceError: A coefficient is not a number, beta is negative or beta_reference is not above 0.
     """
-    check_arguments(
+    given = read_numbers(
         zero_or_more={"beta_per_gy2": beta_per_gy2},
         above_zero={"beta_reference_per_gy2": beta_reference_per_gy2},
     )
-    ratio = np.asarray(beta_per_gy2) / np.asarray(beta_reference_per_gy2)
-    return np.asarray(np.sqrt(ratio), dtype=np.float64)[()]
+    return np.asarray(np.sqrt(given["beta_per_gy2"] / given["beta_reference_per_gy2"]))[()]
 
 
-def check_arguments(
-    *, zero_or_more: dict[str, ArrayLike] | None = None, above_zero: dict[str, ArrayLike] | None = None
-) -> None:
-    """Raises ScienceError that names every argument outside its range, with its first offending number."""
-    issues = []
-    for arguments, strict in ((zero_or_more or {}, False), (above_zero or {}, True)):
-        for name, value in arguments.items():
-            array = np.atleast_1d(np.asarray(value, dtype=np.float64))
-            good = np.isfinite(array) & ((array > 0) if strict else (array >= 0))
-            if not np.all(good):
-                wanted = "finite numbers above 0" if strict else "finite numbers, 0 or more"
-                count = int(np.sum(~good))
-                got = f"{array[~good][0]:g}" + (f" and {count - 1} more" if count > 1 else "")
-                issues.append(Issue("not usable", where=name, wanted=wanted, got=got))
-    if issues:
-        raise ScienceError("the arguments are not usable", issues=issues)
+def dose_warnings(dose_gy: ArrayLike) -> tuple[str, ...]:
+    """Returns what is implausible about doses of a test radiation in Gy."""
+    dose = np.atleast_1d(np.asarray(dose_gy, dtype=np.float64)).ravel()
+    rows = np.flatnonzero(dose > _LARGEST_USUAL_DOSE_GY)
+    if not len(rows):
+        return ()
+    more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+    place = f"dose {dose[rows[0]]:g} Gy" + (f" (row {rows[0] + 1}){more}" if dose.size > 1 else "")
+    return (f"{place} is above {_LARGEST_USUAL_DOSE_GY:g} Gy, where no survival is measured: is it in cGy?",)
+
+
+_PARTS = ("value", "endpoint", "effect_level", "reference_radiation", "dose_gy", "let_kind", "let_kev_um", "particle")
+
+
+def _order(issue: Issue) -> int:
+    return _PARTS.index(issue.where)
+
+
+def _text_issues(name: str, value: object) -> list[Issue]:
+    if not isinstance(value, str):
+        return [Issue("not a text", where=name, wanted=f"words, or {NOT_STATED!r}", got=repr(value))]
+    return [] if value.strip() else [Issue("missing", where=name, wanted=f"a value, or {NOT_STATED!r}")]
+
+
+def _dose_issues(value: object) -> list[Issue]:
+    wanted = f"a number of Gy, 0 for the limit of low dose, or {NOT_STATED!r}"
+    if isinstance(value, str) and not value.strip():
+        return [Issue("missing", where="dose_gy", wanted=f"a value, or {NOT_STATED!r}")]
+    if value == NOT_STATED or _is_positive(value) or (_is_number(value) and value == 0):
+        return []
+    return [Issue("not a dose", where="dose_gy", wanted=wanted, got=repr(value))]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool | np.complexfloating)
 
 
 def _is_positive(value: object) -> bool:
-    return isinstance(value, int | float | np.number) and math.isfinite(float(value)) and float(value) > 0
-
-
-def _number_issues(name: str, value: object, *, wanted: str) -> list[Issue]:
-    if isinstance(value, str) or _is_positive(value):
-        return []
-    return [Issue("not usable", where=name, wanted=f"a number {wanted}", got=repr(value))]
+    return _is_number(value) and math.isfinite(float(value)) and float(value) > 0  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 The two pairs (test and reference radiation) are independent of each other; alpha and beta of one pair are
 independent unless their covariance is given. The degrees of freedom behind published standard errors are
 seldom known, so that the normal deviate is used. From plates, use
-:func:`~braggbook.radiobiology.survival_comparison.isoeffective_dose_ratio`, which knows them.
+:func:`~braggbook.radiobiology.rbe.from_fits.rbe_from_fits`, which knows them.
 """
 
 from __future__ import annotations

@@ -2,16 +2,18 @@
 
 Columns of the table (any others are ignored, but see ``cell_line``):
 
-- ``dose_gy``: absorbed dose, 0 or more;
+- ``dose_gy``: absorbed dose, 0 or more; a dose above 50 Gy is flagged, because it is usually one in cGy;
 - ``cells_seeded``: cells put on the plate, above 0 (a dilution may make it fractional);
-- ``colonies``: colonies counted, a whole number from 0 to ``cells_seeded``; empty, NaN or "TNTC" (too
-  numerous to count) when there is no count;
+- ``colonies``: colonies counted, a whole number from 0 to ``cells_seeded``; empty or NaN when there is no
+  count, "TNTC" when the plate was too numerous to count. Both kinds of row are left out, each with a warning
+  of its own: TNTC is not missing by chance, and a plate of fewer cells at that dose is what it asks for;
 - ``replicate``: label of the independent experiment that the plate belongs to;
 - ``cell_line``, when it is there, must name one line only: one curve is fitted at a time.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -24,7 +26,19 @@ from braggbook.errors import Issue, ScienceError, closest
 Floats = NDArray[np.float64]
 
 COLUMNS = ("dose_gy", "cells_seeded", "colonies", "replicate")
-_NO_COUNT = {"", "TNTC", "NA", "N/A", "NAN"}
+_NO_COUNT = {"", "-", "NA", "N/A", "NAN", "NONE"}
+_TOO_MANY = {"TNTC", "TMTC"}  # too numerous, too many to count
+# Single doses of clonogenic assays end near 30 Gy; 0.5 Gy written in cGy is 50.
+SUSPICIOUS_DOSE_GY = 50.0
+# What other programs and people call the columns, letters and digits only, so that a message can say which is meant.
+_OTHER_NAMES = {
+    "dose_gy": {"dose", "doses", "d", "gy", "dosegray", "gray", "radiationdose", "totaldose"},
+    "cells_seeded": {"ncells", "cells", "seeded", "seededcells", "cellsplated", "nseeded", "cellnumber"},
+    "colonies": {"ncolonies", "colony", "colonycount", "colonycounts", "count", "counts", "coloniescounted"},
+    "replicate": {"exp", "experiment", "rep", "replicates", "repeat", "biologicalreplicate", "run"},
+}
+_SHOWN = 60  # characters of a cell in a message
+_GY_FACTORS = {"cgy": "0.01", "rad": "0.01", "rads": "0.01", "mgy": "0.001", "kgy": "1000"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +52,8 @@ class ColonyCounts:
         colonies: Colonies counted (whole numbers).
         replicate: Index of the plate's replicate in ``replicates``.
         replicates: Labels, in the order in which they first appear.
-        dropped: Rows without a count, which are left out.
+        dropped: Rows without a count, which are left out; those of ``too_many`` are among them.
+        too_many: Rows that were too numerous to count.
     """
 
     row: NDArray[np.int64]
@@ -48,6 +63,27 @@ class ColonyCounts:
     replicate: NDArray[np.int64]
     replicates: tuple[str, ...]
     dropped: tuple[int, ...]
+    too_many: tuple[int, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must know of the table itself, one sentence each."""
+        found = []
+        missing = [row for row in self.dropped if row not in self.too_many]
+        if missing:
+            found.append(f"{len(missing)} row(s) without a count are left out (row {_listed(missing)})")
+        if self.too_many:
+            found.append(
+                f"{len(self.too_many)} plate(s) too numerous to count are left out (row {_listed(self.too_many)}); "
+                "they are not missing by chance: where no plate of fewer cells stands for them, survival is too low"
+            )
+        high = self.row[self.dose_gy > SUSPICIOUS_DOSE_GY]
+        if len(high):
+            found.append(
+                f"dose above {SUSPICIOUS_DOSE_GY:g} Gy in row {_listed(high)} (largest {self.dose_gy.max():g}): "
+                "is it in cGy? 1 Gy = 100 cGy"
+            )
+        return tuple(found)
 
 
 def read_colony_counts(counts: pd.DataFrame) -> ColonyCounts:
@@ -64,27 +100,37 @@ def read_colony_counts(counts: pd.DataFrame) -> ColonyCounts:
     dose = _numbers(counts["dose_gy"])
     cells = _numbers(counts["cells_seeded"])
     colonies = _numbers(counts["colonies"])
-    missing = np.array([_is_missing(value) for value in counts["colonies"]], dtype=np.bool_)
-    labels = [None if _is_missing(value) else str(value) for value in counts["replicate"]]
+    too_many = np.array([_text(value) in _TOO_MANY for value in counts["colonies"]], dtype=np.bool_)
+    missing = too_many | np.array([_is_missing(value) for value in counts["colonies"]], dtype=np.bool_)
+    labels = [None if _is_missing(value) else str(value).strip() for value in counts["replicate"]]
     unnamed = np.array([label is None for label in labels], dtype=np.bool_)
     over = ~missing & (cells > 0) & np.isfinite(colonies) & (colonies > cells)
     issues = [
         *_bad_rows(~(np.isfinite(dose) & (dose >= 0)), counts["dose_gy"], wanted="a number, 0 or more"),
         *_bad_rows(~(np.isfinite(cells) & (cells > 0)), counts["cells_seeded"], wanted="a number above 0"),
-        *_bad_rows(~missing & ~_is_count(colonies), counts["colonies"], wanted="a whole number, 0 or more"),
+        *_bad_rows(
+            ~missing & ~_is_count(colonies), counts["colonies"], wanted='a whole number, 0 or more, empty or "TNTC"'
+        ),
         *_bad_rows(over, counts["colonies"], wanted="at most as many colonies as cells seeded"),
         *_bad_rows(unnamed, counts["replicate"], wanted="a label"),
     ]
     if not np.any(colonies[~missing] > 0):
-        issues.append(Issue("no plate has a colony", where="column colonies"))
+        issues.append(Issue("no plate has a colony", where="column colonies", wanted="at least one"))
     if issues:
         raise ScienceError("the table of counts is not usable", issues=issues)
-    return _plates(dose, cells, colonies=colonies, labels=labels, keep=~missing)
+    return _plates(dose, cells, colonies=colonies, labels=labels, missing=missing, too_many=too_many)
 
 
 def _plates(
-    dose: Floats, cells: Floats, *, colonies: Floats, labels: Iterable[str | None], keep: NDArray[np.bool_]
+    dose: Floats,
+    cells: Floats,
+    *,
+    colonies: Floats,
+    labels: Iterable[str | None],
+    missing: NDArray[np.bool_],
+    too_many: NDArray[np.bool_],
 ) -> ColonyCounts:
+    keep = ~missing
     kept = [label for label, used in zip(labels, keep, strict=True) if used and label is not None]
     replicates = tuple(dict.fromkeys(kept))
     place = {label: index for index, label in enumerate(replicates)}
@@ -96,17 +142,15 @@ def _plates(
         colonies=colonies[keep],
         replicate=np.array([place[label] for label in kept], dtype=np.int64),
         replicates=replicates,
-        dropped=tuple(int(row) for row in rows[~keep]),
+        dropped=tuple(int(row) for row in rows[missing]),
+        too_many=tuple(int(row) for row in rows[too_many]),
     )
 
 
 def _column_issues(counts: pd.DataFrame) -> list[Issue]:
     names = [str(name) for name in counts.columns]
-    issues = [
-        Issue(f"no column {name!r}", wanted=closest(name, set(names) - set(COLUMNS)))
-        for name in COLUMNS
-        if name not in names
-    ]
+    others = [name for name in names if name not in COLUMNS]
+    issues = [Issue(f"no column {name!r}", wanted=_column_hint(name, others)) for name in COLUMNS if name not in names]
     issues += [Issue(f"column {name!r} is there twice") for name in COLUMNS if names.count(name) > 1]
     if not issues and counts.empty:
         issues.append(Issue("the table has no rows"))
@@ -124,28 +168,70 @@ def _column_issues(counts: pd.DataFrame) -> list[Issue]:
     return issues
 
 
+def _column_hint(wanted: str, names: list[str]) -> str:
+    """Returns which of the table's columns may be meant; for doses also what its name says of the unit."""
+    for name in names:
+        words = re.findall(r"[a-z0-9]+", name.lower())
+        unit = next((word for word in words if word in _GY_FACTORS), None)
+        if wanted == "dose_gy" and unit is not None:
+            return f"doses in Gy: multiply {name!r} by {_GY_FACTORS[unit]} and name it 'dose_gy'"
+        joined = "".join(words)
+        if joined == wanted.replace("_", "") or joined in _OTHER_NAMES[wanted]:
+            if wanted == "dose_gy" and "gy" not in words:
+                return f"doses with their unit: {name!r} does not state one; name it 'dose_gy' if it is in Gy"
+            return f"did you mean {name}? name it {wanted!r}"
+    return closest(wanted, names)
+
+
 def _bad_rows(bad: NDArray[np.bool_], values: pd.Series, *, wanted: str) -> list[Issue]:
     return [
         Issue(
             f"{values.name} is not usable",
             where=f"row {index + 1}",
             wanted=wanted,
-            got=repr(values.iloc[index]),
+            got=_shown(values.iloc[index]),
         )
         for index in np.flatnonzero(bad)
     ]
 
 
 def _numbers(values: pd.Series) -> Floats:
-    return np.asarray(pd.to_numeric(values, errors="coerce"), dtype=np.float64)
+    """Returns a column as numbers, shape (rows,); NaN for whatever is not a real number."""
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_complex_dtype(values):
+        return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
+    return np.array([_number(value) for value in values], dtype=np.float64)
+
+
+def _number(value: object) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+def _shown(value: object) -> str:
+    return repr(value.item() if isinstance(value, np.generic) else value)[:_SHOWN]
+
+
+def _text(value: object) -> str:
+    return value.strip().upper() if isinstance(value, str) else ""
 
 
 def _is_missing(value: object) -> bool:
     if isinstance(value, str):
-        return value.strip().upper() in _NO_COUNT
-    return bool(pd.isna(value))  # type: ignore[call-overload]
+        return _text(value) in _NO_COUNT
+    return (
+        value is None
+        or value is pd.NA
+        or value is pd.NaT
+        or (isinstance(value, float | np.floating) and bool(np.isnan(value)))
+    )
 
 
 def _is_count(values: Floats) -> NDArray[np.bool_]:
     with np.errstate(invalid="ignore"):
         return np.asarray(np.isfinite(values) & (values >= 0) & (values == np.floor(values)))
+
+
+def _listed(rows: Iterable[int]) -> str:
+    return ", ".join(str(row) for row in rows)

@@ -29,13 +29,21 @@ from braggbook.radiobiology.intervals import (
     profile_label,
 )
 from braggbook.radiobiology.survival import profile
+from braggbook.radiobiology.survival.bootstrap import LimitMethod
 from braggbook.radiobiology.survival.colony_counts import read_colony_counts
 from braggbook.radiobiology.survival.curve_model import Method, Plating, curve_model, join
 from braggbook.radiobiology.survival.fit import SurvivalFit
 from braggbook.radiobiology.survival.intervals import IntervalMethod, check_survival
+from braggbook.radiobiology.survival.quantities import dose_quantity
+from braggbook.radiobiology.survival.ratio_resampling import RatioBootstrap, combine_bootstraps, ratio_influence_table
+from braggbook.radiobiology.survival.weighted_fits import leave_one_out
 
 Floats = NDArray[np.float64]
 
+_INTERVAL_METHODS: tuple[IntervalMethod, ...] = ("profile", "delta", "fieller")
+
+# Whole counts that are not fitted exactly scatter far more than this; below it stands rounding.
+_NO_SCATTER = 1e-9
 # Accuracy in ln dose of the inner search, which finds the dose of one curve when the ratio is held; the
 # profile is flat there, so that its own error is of the order of this squared.
 _INNER_ACCURACY = 1e-9
@@ -86,7 +94,7 @@ def compare_survival(
     first = np.arange(len(both.dose_gy)) < len(a.dose_gy)
     common = both.regress(linear, quadratic)
     separate = both.regress(*(np.where(own, x, 0.0) for own in (first, ~first) for x in (linear, quadratic)))
-    if not separate.dispersion > 0:
+    if not separate.dispersion > _NO_SCATTER:
         raise FitError("the curves cannot be compared", wanted="plates that scatter", got="a perfect fit")
     df = common.df - separate.df
     difference = common.deviance - separate.deviance
@@ -158,7 +166,62 @@ class IsoeffectiveDoseRatio:
             )
         if method == "delta":
             return delta_interval(self.value, self.standard_error, level=self.level, df=self.df, reference=reference)
-        raise unknown_name("interval method for this quantity", method, ("profile", "fieller", "delta"))
+        raise unknown_name("interval method for this quantity", str(method), _INTERVAL_METHODS)
+
+    def bootstrap(self, *, draws: int | None = None, seed: int = 0) -> RatioBootstrap:
+        """Draws whole replicates of both curves, each for itself.
+
+        Args:
+            draws: How many random draws; None for all different ones where these are few enough.
+            seed: Seed of the random draws.
+
+        Raises:
+            ScienceError: A curve has one replicate only, or ``draws`` or ``seed`` is not usable.
+        """
+        first, second = (fit.bootstrap(draws=draws, seed=seed) for fit in (self.numerator, self.denominator))
+        return combine_bootstraps(first, second, dose=dose_quantity(self.survival), level=self.level)
+
+    def influence(self) -> pd.DataFrame:
+        """Returns the ratio without each replicate of either curve in turn.
+
+        Columns: curve ("numerator", "denominator"), replicate, ratio, shift (change in standard errors),
+        changes_the_answer.
+
+        Raises:
+            ScienceError: A curve has one replicate only.
+        """
+        fits, dose = (self.numerator, self.denominator), dose_quantity(self.survival)
+        without = [leave_one_out(fit.model, estimate=(fit.alpha_per_gy, fit.beta_per_gy2)) for fit in fits]
+        first, second = (dose.function(each[:, 0], each[:, 1]) for each in without)
+        return ratio_influence_table(
+            (self.numerator_dose_gy, self.denominator_dose_gy),
+            (first, second),
+            standard_error=self.standard_error,
+            labels=(fits[0].counts.replicates, fits[1].counts.replicates),
+        )
+
+    def intervals(self, *, reference: Reference = "f", draws: int | None = None, seed: int = 0) -> pd.DataFrame:
+        """Returns every interval of the ratio, a row each: profile, delta, Fieller, bootstrap percentile and BCa.
+
+        Columns: kind, lower, upper, bounded, method, note. The bootstrap is left out, with the reason as its
+        note, when a curve has one replicate only.
+        """
+        found: dict[str, Interval | str] = {
+            kind: self.interval_by(kind, reference=reference) for kind in _INTERVAL_METHODS
+        }
+        kinds: tuple[LimitMethod, ...] = ("percentile", "bca")
+        try:
+            resampled = self.bootstrap(draws=draws, seed=seed)
+            found |= {f"bootstrap {kind}": resampled.interval(method=kind) for kind in kinds}
+        except ScienceError as problem:
+            found |= {f"bootstrap {kind}": problem.what for kind in kinds}
+        rows = [
+            (kind, math.nan, math.nan, False, "", each)
+            if isinstance(each, str)
+            else (kind, each.lower, each.upper, each.bounded, each.method, each.note)
+            for kind, each in found.items()
+        ]
+        return pd.DataFrame(rows, columns=["kind", "lower", "upper", "bounded", "method", "note"])
 
     def _profile(self, reference: Reference) -> Interval:
         excess = self._excess(reference)
@@ -212,6 +275,9 @@ def isoeffective_dose_ratio(
             were not made in one way (plating, method, level), so that they have no common dispersion.
     """
     check_survival(survival)
+    for name, fit in (("numerator", numerator), ("denominator", denominator)):
+        if not isinstance(fit, SurvivalFit):
+            raise ScienceError(f"not a fit: {name}", wanted="what fit_survival returns", got=type(fit).__name__)
     for name in ("plating", "method", "level"):
         values = getattr(numerator, name), getattr(denominator, name)
         if values[0] != values[1]:

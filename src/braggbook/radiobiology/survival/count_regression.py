@@ -25,6 +25,9 @@ Floats = NDArray[np.float64]
 
 # R's glm.control(epsilon): relative change of the deviance at which the iteration stops.
 _DEVIANCE_CHANGE = 1e-8
+# The deviance is a sum of terms as large as the counts: below this share of them a change is rounding. Only
+# counts above a million or so feel it, which R's rule would never let settle on a perfect fit.
+_ROUNDING = 8 * float(np.finfo(np.float64).eps)
 # R allows 25 steps; sparse counts far from their model may need more before the quadratic convergence begins.
 _MAX_STEPS = 100
 _MAX_HALVINGS = 40
@@ -82,6 +85,7 @@ def poisson_regression(design: Floats, counts: Floats, *, offset: Floats) -> Reg
     weights = counts + 0.1  # R's starting means
     predictor = np.log(weights)
     mean, deviance = weights, _poisson_deviance(counts, weights)
+    rounding = _ROUNDING * float(counts.sum())
     previous: Floats | None = None
     for _ in range(_MAX_STEPS):
         weights = mean
@@ -94,7 +98,7 @@ def poisson_regression(design: Floats, counts: Floats, *, offset: Floats) -> Reg
                     break
                 coefficients = 0.5 * (coefficients + previous)
                 predictor, mean, new = _evaluate(design, coefficients, counts=counts, offset=offset)
-        if abs(new - deviance) < _DEVIANCE_CHANGE * (abs(new) + 0.1):
+        if abs(new - deviance) < max(_DEVIANCE_CHANGE * (abs(new) + 0.1), rounding):
             df = len(counts) - design.shape[1]
             chi2 = float(np.sum(weights * ((counts - mean) / mean) ** 2))
             residuals = (counts - mean) / np.sqrt(mean)
@@ -108,15 +112,21 @@ def poisson_regression(design: Floats, counts: Floats, *, offset: Floats) -> Reg
     )
 
 
-def least_squares_regression(design: Floats, response: Floats, *, offset: Floats) -> Regression:
+def least_squares_regression(
+    design: Floats, response: Floats, *, offset: Floats, weights: Floats | None = None
+) -> Regression:
     """Fits response = offset + design @ coefficients by least squares; arguments as for the Poisson fit.
+
+    With ``weights``, shape (n,), the residuals are those times the root of the weight, and the deviance is the
+    weighted sum of squares.
 
     Raises:
         FitError: A column depends on the others.
     """
-    coefficients, inverse = _weighted_least_squares(design, response - offset, root_weights=np.ones_like(response))
+    root = np.ones_like(response) if weights is None else np.sqrt(weights)
+    coefficients, inverse = _weighted_least_squares(design, response - offset, root_weights=root)
     fitted = offset + design @ coefficients
-    residuals = response - fitted
+    residuals = root * (response - fitted)
     df = len(response) - design.shape[1]
     rss = float(residuals @ residuals)
     return Regression(coefficients, inverse, fitted, residuals, rss, rss / df if df > 0 else float("nan"), df)

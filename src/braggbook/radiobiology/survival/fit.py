@@ -21,7 +21,9 @@ from scipy import stats
 
 from braggbook.errors import FitError
 from braggbook.radiobiology import linear_quadratic as lq
-from braggbook.radiobiology.intervals import Interval, check_level
+from braggbook.radiobiology.intervals import Interval, Reference, check_level
+from braggbook.radiobiology.survival.bootstrap import SurvivalBootstrap, bootstrap_curve
+from braggbook.radiobiology.survival.bounded import BoundedSurvivalFit, refit_bounded
 from braggbook.radiobiology.survival.colony_counts import ColonyCounts, read_colony_counts
 from braggbook.radiobiology.survival.count_regression import Regression
 from braggbook.radiobiology.survival.curve_model import (
@@ -31,13 +33,23 @@ from braggbook.radiobiology.survival.curve_model import (
     curve_model,
     pooled_plating_efficiency,
 )
+from braggbook.radiobiology.survival.derived import derived_table, standard_errors
+from braggbook.radiobiology.survival.influence import (
+    SurvivalInfluence,
+    influence_of_replicates,
+    replicate_fit_table,
+    residual_table,
+)
 from braggbook.radiobiology.survival.intervals import CurveIntervals
+from braggbook.radiobiology.survival.judgement import (
+    DISPERSION_LIMITS,
+    dispersion_rule,
+    dispersion_warnings,
+    plate_warnings,
+    sign_warnings,
+)
 
 Floats = NDArray[np.float64]
-
-# The vignette of CFAssay calls a dispersion above these suspicious: 9 is three Poisson standard deviations,
-# squared; a fixed plating efficiency passes its own error on to every plate of the replicate, hence 12.
-DISPERSION_LIMITS = {"fitted": 9.0, "pooled": 12.0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +60,11 @@ class SurvivalFit:
         parameters: alpha (1/Gy) and beta (1/Gy^2) with their standard errors and covariance. The errors are
             scaled by sqrt(dispersion), also when it is below 1, as R's quasi-Poisson family does.
         plating: "fitted" or "pooled", see :mod:`braggbook.radiobiology.survival.curve_model`.
-        method: "ml" or "ls".
-        dispersion: Pearson chi-squared / df ("ml"), residual variance of ln S ("ls").
-        dispersion_limit: Dispersion above which the data are suspicious; None for "ls", which has no rule.
+        method: "ml", "ls" or "franken".
+        dispersion: Pearson chi-squared / df ("ml"), residual variance of ln S (others).
+        dispersion_limit: Dispersion above which the data are suspicious; None but for "ml".
         df: Residual degrees of freedom.
-        deviance: Deviance ("ml"), residual sum of squares of ln S ("ls").
+        deviance: Deviance ("ml"), residual sum of squares of ln S (others).
         level: Confidence level of the intervals.
         replicates: Table with a row per replicate: replicate, plates, log_plating_efficiency,
             standard_error (NaN when pooled, where it is not estimated), observed_plating_efficiency (pooled
@@ -115,10 +127,7 @@ class SurvivalFit:
         """What the dispersion is held against, in words."""
         if self.dispersion_limit is None:
             return "residual variance of ln S; no rule"
-        return (
-            f"suspicious above {self.dispersion_limit:g} (CFAssay, plating efficiency {self.plating}); 1 is "
-            "pure counting error; standard errors scale with its square root, also below 1"
-        )
+        return dispersion_rule(self.plating)
 
     @property
     def alpha_beta_gy(self) -> float:
@@ -177,6 +186,79 @@ class SurvivalFit:
         """Returns the profile interval of survival at a dose, cut off by F(1, df)."""
         return self.intervals.survival(dose_gy)
 
+    @property
+    def alpha_beta_se_gy(self) -> float:
+        """Delta-method standard error of alpha/beta in Gy; ScienceError when beta is exactly 0."""
+        return self.intervals.alpha_beta_se()
+
+    @property
+    def mean_inactivation_dose_se_gy(self) -> float:
+        """Delta-method standard error of the mean inactivation dose in Gy."""
+        return self.intervals.mean_inactivation_dose_se()
+
+    def dose_se_gy(self, survival: float) -> float:
+        """Returns the delta-method standard error of the dose in Gy at a survival level."""
+        return self.intervals.dose_se(survival)
+
+    def survival_se(self, dose_gy: float) -> float:
+        """Returns the delta-method standard error of survival at a dose in Gy."""
+        return self.intervals.survival_se(dose_gy)
+
+    def bootstrap(self, *, draws: int | None = None, seed: int = 0) -> SurvivalBootstrap:
+        """Draws whole replicates with replacement, see :mod:`braggbook.radiobiology.survival.bootstrap`.
+
+        Args:
+            draws: How many random draws; None for all different ones where these are at most 10,000 (up to eight
+                replicates), and else 10,000 random ones.
+            seed: Seed of the random draws.
+
+        Raises:
+            ScienceError: There is one replicate only, or ``draws`` or ``seed`` is not usable.
+        """
+        return bootstrap_curve(
+            self.model, (self.alpha_per_gy, self.beta_per_gy2), draws=draws, seed=seed, level=self.level
+        )
+
+    def derived(self, *, reference: Reference = "f", draws: int | None = None, seed: int = 0) -> pd.DataFrame:
+        """Returns alpha, beta, alpha/beta, SF2, D10, D37 and mean inactivation dose with every interval.
+
+        The kinds stand side by side, a row each: profile, delta, Fieller for the ratio, bootstrap percentile and
+        BCa; see :func:`~braggbook.radiobiology.survival.derived.derived_table` for the columns, and
+        :meth:`bootstrap` for ``draws`` and ``seed``.
+        """
+        several = len(self.counts.replicates) > 1
+        resampled = self.bootstrap(draws=draws, seed=seed) if several else "one replicate cannot be resampled"
+        return derived_table(self.intervals, resampled, reference=reference)
+
+    def residuals(self) -> pd.DataFrame:
+        """Returns Pearson, deviance and standardised residuals and leverage of every plate.
+
+        See :func:`~braggbook.radiobiology.survival.influence.residual_table` for the columns.
+        """
+        return residual_table(self.counts, self.model, dispersion=self.dispersion)
+
+    def replicate_fit(self) -> pd.DataFrame:
+        """Returns how well each replicate fits, and whether one is suspicious.
+
+        See :func:`~braggbook.radiobiology.survival.influence.replicate_fit_table` for the columns.
+        """
+        return replicate_fit_table(self.counts, self.model)
+
+    def influence(self) -> SurvivalInfluence:
+        """Leaves out each replicate in turn and tells which one changes the answer.
+
+        Raises:
+            ScienceError: There is one replicate only.
+        """
+        errors = standard_errors(self.intervals)
+        return influence_of_replicates(self.model, self.parameters, labels=self.counts.replicates, errors=errors)
+
+    def bounded(self) -> BoundedSurvivalFit:
+        """Returns the best curve with alpha >= 0 and beta >= 0 beside this one, with what the bounds cost."""
+        return refit_bounded(
+            self.model, self.parameters, deviance=self.deviance, dispersion=self.dispersion, df=self.df
+        )
+
     def coefficients(self) -> pd.DataFrame:
         """Returns a table of alpha and beta: parameter, unit, estimate, standard_error, t, p (by t(df))."""
         estimates = np.array([self.alpha_per_gy, self.beta_per_gy2])
@@ -205,7 +287,8 @@ def fit_survival(
             :mod:`braggbook.radiobiology.survival.colony_counts`). Rows without a count are left out with a warning.
         plating: "fitted": an intercept per replicate; "pooled": plating efficiency held at the replicate's
             pooled zero-dose plates.
-        method: "ml": quasi-Poisson maximum likelihood; "ls": least squares on ln S, for comparison.
+        method: "ml": quasi-Poisson maximum likelihood; "ls": least squares on ln S, for comparison;
+            "franken": the same with weights C n / (n - C), pooled plating only.
         level: Confidence level of the intervals.
 
     Raises:
@@ -239,7 +322,11 @@ def fit_survival(
         level=level,
         replicates=_replicate_table(plates, model, found=found),
         plates=_plate_table(plates, model, found=found),
-        warnings=_warnings(plates, parameters, dispersion=found.dispersion, limit=limit),
+        warnings=(
+            *plate_warnings(plates),
+            *sign_warnings({"alpha": parameters.alpha_per_gy, "beta": parameters.beta_per_gy2}),
+            *(() if limit is None else dispersion_warnings(found.dispersion, plating=plating)),
+        ),
         counts=plates,
         model=model,
     )
@@ -278,35 +365,3 @@ def _plate_table(counts: ColonyCounts, model: CurveModel, *, found: Regression) 
             "pearson_residual": found.residuals,
         }
     )
-
-
-def _warnings(
-    counts: ColonyCounts, parameters: lq.LqParameters, *, dispersion: float, limit: float | None
-) -> tuple[str, ...]:
-    found: list[str] = []
-    if counts.dropped:
-        rows = ", ".join(map(str, counts.dropped))
-        found.append(
-            f"{len(counts.dropped)} row(s) without a count are left out (row {rows}); plates that were too "
-            "numerous to count are not missing by chance"
-        )
-    if len(counts.replicates) == 1:
-        found.append("one replicate only: the intervals do not hold the variation between experiments")
-    without = [
-        label
-        for label, efficiency in zip(counts.replicates, pooled_plating_efficiency(counts), strict=True)
-        if math.isnan(efficiency)
-    ]
-    if without:
-        found.append(f"no zero-dose plate in replicate {', '.join(without)}: plating efficiency is extrapolated")
-    for name, value in (("alpha", parameters.alpha_per_gy), ("beta", parameters.beta_per_gy2)):
-        if value < 0:
-            found.append(f"{name} is negative ({value:.4g}); it is reported as estimated, not clipped")
-    if limit is not None and dispersion > limit:
-        found.append(f"dispersion {dispersion:.4g} is above {limit:g}: the plates scatter suspiciously")
-    if limit is not None and dispersion < 1:
-        found.append(
-            f"dispersion {dispersion:.4g} is below 1: the plates scatter less than counting error allows, "
-            "and the standard errors are scaled down with it, as R's quasi-Poisson does"
-        )
-    return tuple(found)

@@ -22,7 +22,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from braggbook.errors import ScienceError, unknown_name
+from braggbook.errors import FitError, ScienceError, unknown_name
 from braggbook.radiobiology import linear_quadratic as lq
 from braggbook.radiobiology.intervals import (
     Interval,
@@ -45,6 +45,8 @@ _HALF_TURN = math.pi
 _ANGLES = 180
 # A dose interval that reaches a million times the estimate has no upper end (natural logarithm).
 _FURTHEST = math.log(1e6)
+# Whole counts that are not fitted exactly scatter far more than this; below it stands rounding.
+_NO_SCATTER = 1e-9
 # Survival at a lower effect -ln S than this is more than a number can hold.
 _LOWEST_EFFECT = -700.0
 
@@ -108,11 +110,8 @@ class CurveIntervals:
                 df=self.df,
                 reference=reference,
             )
-        if p.beta_per_gy2 == 0:
-            raise ScienceError("alpha/beta is infinite", wanted='a beta other than 0, or method="profile"')
-        ratio = p.alpha_per_gy / p.beta_per_gy2
-        error = self.standard_error(np.array([1.0, -ratio]) / p.beta_per_gy2)
-        return delta_interval(ratio, error, level=level, df=self.df, reference=reference)
+        error = self.alpha_beta_se()
+        return delta_interval(p.alpha_per_gy / p.beta_per_gy2, error, level=level, df=self.df, reference=reference)
 
     def dose(
         self,
@@ -129,8 +128,7 @@ class CurveIntervals:
         """
         _check(method, ("profile", "delta"))
         level = self._level(level)
-        dose = self._dose(check_survival(survival))
-        error = self.standard_error(lq.dose_gradient(dose, self.parameters))
+        dose, error = self._dose(check_survival(survival)), self.dose_se(survival)
         if method == "delta":
             return delta_interval(dose, error, level=level, df=self.df, reference=reference)
         excess = self._excess(
@@ -159,8 +157,8 @@ class CurveIntervals:
         """Returns the interval of survival at a dose ("profile" or "delta", both made on ln S)."""
         _check(method, ("profile", "delta"))
         level = self._level(level)
-        if not (math.isfinite(dose_gy) and dose_gy > 0):
-            raise ScienceError("no interval of survival here", wanted="a dose above 0 Gy", got=f"{dose_gy:g} Gy")
+        if not (lq.is_number(dose_gy) and math.isfinite(dose_gy) and dose_gy > 0):
+            raise ScienceError("no interval of survival here", wanted="a dose above 0 Gy", got=repr(dose_gy))
         effect = dose_gy * (self.parameters.alpha_per_gy + self.parameters.beta_per_gy2 * dose_gy)
         error = self.standard_error(np.array([dose_gy, dose_gy**2]))
         if method == "delta":
@@ -177,16 +175,61 @@ class CurveIntervals:
     def mean_inactivation_dose(
         self, *, method: IntervalMethod = "delta", reference: Reference = "f", level: float | None = None
     ) -> Interval:
-        """Returns the interval of the mean inactivation dose in Gy ("delta" only).
+        """Returns the interval of the mean inactivation dose in Gy ("delta" or "profile").
+
+        When a negative beta is possible at this level, the profile interval has no upper end and says so.
 
         Raises:
             ScienceError: The fitted curve has no finite mean inactivation dose.
+            FitError: The profile does not settle.
         """
-        _check(method, ("delta",))
-        p = self.parameters
+        _check(method, ("profile", "delta"))
+        p, level = self.parameters, self._level(level)
         mean = float(lq.mean_inactivation_dose(alpha_per_gy=p.alpha_per_gy, beta_per_gy2=p.beta_per_gy2))
-        error = self.standard_error(lq.mean_inactivation_dose_gradient(p))
-        return delta_interval(mean, error, level=self._level(level), df=self.df, reference=reference)
+        error = self.mean_inactivation_dose_se()
+        if method == "delta":
+            return delta_interval(mean, error, level=level, df=self.df, reference=reference)
+        deviance = partial(profile.deviance_with_mean_inactivation_dose, self.model)
+        excess = self._excess(lambda log_mean: deviance(math.exp(log_mean)), reference=reference, level=level)
+        step = max(error / mean, 1e-6) * math.sqrt(cutoff(level, df=self.df, reference=reference))
+        label, start = profile_label(self.df, reference), math.log(mean)
+        if excess(start) >= 0:
+            if self.dispersion < _NO_SCATTER:  # a perfect fit leaves no width
+                return Interval(mean, mean, level, label)
+            raise FitError("the profile of the mean inactivation dose has no end", wanted='method="delta"')
+        low, high = (math.exp(profile_end(excess, start=start, step=x * step, furthest=_FURTHEST)) for x in (-1, 1))
+        limit = self.deviance + self.dispersion * cutoff(level, df=self.df, reference=reference)
+        if profile.deviance_with_beta(self.model, 0.0) < limit:
+            note = "a beta below 0, for which it is infinite, is possible at this level"
+            return Interval(low, math.inf, level, label, bounded=False, note=note)
+        return Interval(low, high, level, label, bounded=math.isfinite(high))
+
+    def alpha_beta_se(self) -> float:
+        """Returns the delta-method standard error of alpha/beta in Gy.
+
+        Raises:
+            ScienceError: beta is exactly 0.
+        """
+        p = self.parameters
+        if p.beta_per_gy2 == 0:
+            raise ScienceError("alpha/beta is infinite", wanted='a beta other than 0, or method="profile"')
+        ratio = p.alpha_per_gy / p.beta_per_gy2
+        return self.standard_error(np.array([1.0, -ratio]) / p.beta_per_gy2)
+
+    def dose_se(self, survival: float) -> float:
+        """Returns the delta-method standard error of the dose in Gy at a survival level."""
+        return self.standard_error(lq.dose_gradient(self._dose(check_survival(survival)), self.parameters))
+
+    def survival_se(self, dose_gy: float) -> float:
+        """Returns the delta-method standard error of survival at a dose in Gy."""
+        dose = float(lq.checked_doses(dose_gy))
+        p = self.parameters
+        effect = (p.alpha_per_gy + p.beta_per_gy2 * dose) * dose
+        return math.exp(-effect) * self.standard_error(np.array([dose, dose**2]))
+
+    def mean_inactivation_dose_se(self) -> float:
+        """Returns the delta-method standard error of the mean inactivation dose in Gy."""
+        return self.standard_error(lq.mean_inactivation_dose_gradient(self.parameters))
 
     @property
     def covariance(self) -> Floats:
@@ -277,7 +320,7 @@ class CurveIntervals:
 
 def check_survival(survival: float) -> float:
     """Returns a survival level, or raises ScienceError when it is not between 0 and 1 (both excluded)."""
-    if not 0.0 < survival < 1.0:
+    if not (lq.is_number(survival) and 0.0 < survival < 1.0):
         raise ScienceError("not a survival level", wanted="a number between 0 and 1", got=repr(survival))
     return float(survival)
 
@@ -299,4 +342,4 @@ def _angle_end(excess: Callable[[float], float], start: float, *, steps: Floats)
 
 def _check(method: str, known: tuple[str, ...]) -> None:
     if method not in known:
-        raise unknown_name("interval method for this quantity", method, known)
+        raise unknown_name("interval method for this quantity", str(method), known)

@@ -51,7 +51,7 @@ def best_slope(covariate: Floats, counts: Floats, *, groups: Floats, offset: Flo
     scale = float(np.abs(covariate).max())
     slope, lower, upper, limit = 0.0, -math.inf, math.inf, _FIRST_LIMIT / scale
     for count in range(_MAX_STEPS):
-        mean = np.exp(_log_means(offset + slope * covariate, counts, groups=groups))
+        mean = np.exp(log_means(offset + slope * covariate, counts, groups=groups))
         gradient = float((counts - mean) @ covariate)
         if gradient == 0:
             break
@@ -77,11 +77,12 @@ def best_slope(covariate: Floats, counts: Floats, *, groups: Floats, offset: Flo
 
 def group_deviance(counts: Floats, *, groups: Floats, offset: Floats) -> float:
     """Returns the Poisson deviance of ln E[counts] = offset + c_group at the best intercepts."""
-    log_mean = _log_means(offset, counts, groups=groups)
+    log_mean = log_means(offset, counts, groups=groups)
     return float(2.0 * np.sum(special.xlogy(counts, counts) - counts * log_mean - (counts - np.exp(log_mean))))
 
 
-def _log_means(predictor: Floats, counts: Floats, *, groups: Floats) -> Floats:
+def log_means(predictor: Floats, counts: Floats, *, groups: Floats) -> Floats:
+    """Returns ln E[counts], shape (n,), at the intercepts that fit best, which have a closed form."""
     if groups.shape[1] == 0:
         return np.minimum(predictor, _LARGEST_PREDICTOR)
     highest = np.where(groups > 0, predictor[:, None], -np.inf).max(axis=0)

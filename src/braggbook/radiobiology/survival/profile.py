@@ -14,11 +14,18 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import optimize, special
 
 from braggbook.radiobiology.survival.curve_model import CurveModel
 from braggbook.radiobiology.survival.poisson_slope import best_slope, group_deviance
 
 Floats = NDArray[np.float64]
+
+# arsinh of alpha / (2 sqrt(beta)): from a pure shoulder that first rises to beta = 0 in all but name.
+_SHAPES = (-2.2, 17.0)
+_SHAPE_POINTS = 32
+# The deviance is flat to the square of this.
+_SHAPE_ACCURACY = 1e-7
 
 
 def deviance_with_alpha(model: CurveModel, alpha_per_gy: float) -> float:
@@ -62,6 +69,27 @@ def deviance_with_dose(model: CurveModel, dose_gy: float, *, survival: float) ->
         return deviance
     alpha = 2.0 * effect / dose_gy
     return _deviance(model, offset=-alpha * dose - turning * dose**2)
+
+
+def deviance_with_mean_inactivation_dose(model: CurveModel, mean_gy: float) -> float:
+    """Returns the deviance of the best curve with beta > 0 that has this mean inactivation dose.
+
+    With u = alpha / (2 sqrt(beta)) the mean is sqrt(pi) erfcx(u) / (2 sqrt(beta)), so that u alone gives both
+    coefficients. It is looked for on a grid first, because the curves of one mean are no convex set.
+    """
+
+    def deviance(scaled: float) -> float:
+        u = math.sinh(scaled)
+        root = 0.5 * math.sqrt(math.pi) * float(special.erfcx(u)) / mean_gy
+        return _deviance(model, offset=-(2.0 * u + root * model.dose_gy) * root * model.dose_gy)
+
+    grid = np.linspace(*_SHAPES, _SHAPE_POINTS)
+    found = [deviance(scaled) for scaled in grid]
+    place = int(np.clip(np.argmin(found), 1, len(grid) - 2))
+    best = optimize.minimize_scalar(
+        deviance, bounds=(grid[place - 1], grid[place + 1]), method="bounded", options={"xatol": _SHAPE_ACCURACY}
+    )
+    return min(float(best.fun), found[int(np.argmin(found))])
 
 
 def _best(model: CurveModel, covariate: Floats, *, offset: Floats) -> tuple[float, float]:

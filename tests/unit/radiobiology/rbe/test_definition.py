@@ -99,7 +99,7 @@ def test_all_bad_arguments_are_named() -> None:
     with pytest.raises(ScienceError) as caught:
         rbe_at_dose([-1.0, 2.0, math.nan], alpha_beta_gy=0.0, rbe_max=math.inf, rbe_min=1.0)
     text = str(caught.value)
-    assert "dose_gy: not usable" in text
+    assert "dose_gy, row 1: not usable" in text
     assert "-1 and 1 more" in text
     assert "rbe_max" in text
     assert "alpha_beta_gy" in text
@@ -154,6 +154,9 @@ def test_a_bare_rbe_cannot_be_made() -> None:
         ("dose_gy", -1.0),
         ("dose_gy", "two"),
         ("let_kind", None),
+        ("let_kind", "dose-averaged"),
+        ("particle", ""),
+        ("endpoint", 3),
         ("let_kev_um", 0.0),
     ],
 )
@@ -161,6 +164,30 @@ def test_each_part_of_an_rbe_is_checked(part: str, value: object) -> None:
     with pytest.raises(ScienceError) as caught:
         Rbe(**{**COMPLETE, part: value})
     assert [issue.where for issue in caught.value.issues] == [part]
+
+
+@pytest.mark.parametrize("bad", [None, True, "1.2", math.inf, [1.2], 1j])
+def test_a_value_is_a_number(bad: object) -> None:
+    with pytest.raises(ScienceError, match="value: not an RBE"):
+        Rbe(**{**COMPLETE, "value": bad})
+
+
+def test_the_limit_of_low_dose_is_a_dose() -> None:
+    assert Rbe(**{**COMPLETE, "dose_gy": 0.0}).dose_gy == 0
+
+
+def test_what_is_not_stated_is_named() -> None:
+    assert Rbe(**COMPLETE).unstated == ()
+    vague = Rbe(**{**COMPLETE, "dose_gy": "not stated", "let_kind": LetKind("dose-averaged", "not stated", "water")})
+    assert vague.unstated == ("dose_gy", "let_kind.particles")
+
+
+def test_implausible_numbers_are_warnings() -> None:
+    found = Rbe(**{**COMPLETE, "dose_gy": 400.0}, let_kev_um=120.0, particle="1H").warnings
+    assert len(found) == 2
+    assert found[0].startswith("LET 120 keV/um is above 100 keV/um")
+    assert found[1] == "dose 400 Gy is above 50 Gy, where no survival is measured: is it in cGy?"
+    assert Rbe(**COMPLETE, let_kev_um=5.0, particle="1H").warnings == ()
 
 
 def test_an_rbe_below_one_is_a_result() -> None:

@@ -56,11 +56,49 @@ def test_all_issues_come_at_once(cal33: pd.DataFrame) -> None:
 
 
 def test_missing_columns_come_with_the_closest(cal33: pd.DataFrame) -> None:
-    issues = _issues(cal33.rename(columns={"colonies": "colonys", "dose_gy": "dose"}))
-    assert len(issues) == 2
-    assert "'dose_gy'" in issues[0]
-    assert "did you mean dose?" in issues[0]
-    assert "did you mean colonys?" in issues[1]
+    issues = _issues(cal33.rename(columns={"colonies": "colonys", "cells_seeded": "ncells", "replicate": "Exp"}))
+    assert issues == [
+        "no column 'cells_seeded'; did you mean ncells? name it 'cells_seeded'",
+        "no column 'colonies'; did you mean colonys?",
+        "no column 'replicate'; did you mean Exp? name it 'replicate'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("dose_cgy", "multiply 'dose_cgy' by 0.01 and name it 'dose_gy'"),
+        ("Dose (cGy)", "multiply 'Dose (cGy)' by 0.01 and name it 'dose_gy'"),
+        ("dose_mGy", "multiply 'dose_mGy' by 0.001"),
+        ("rad", "multiply 'rad' by 0.01"),
+        ("dose", "'dose' does not state one; name it 'dose_gy' if it is in Gy"),
+        ("Dose", "'Dose' does not state one"),
+        ("Dose (Gy)", "did you mean Dose (Gy)? name it 'dose_gy'"),
+        ("DOSE_GY", "did you mean DOSE_GY? name it 'dose_gy'"),
+    ],
+)
+def test_a_dose_column_of_another_name_or_unit(cal33: pd.DataFrame, name: str, hint: str) -> None:
+    issues = _issues(cal33.rename(columns={"dose_gy": name}))
+    assert len(issues) == 1
+    assert issues[0].startswith("no column 'dose_gy'")
+    assert hint in issues[0]
+
+
+@pytest.mark.parametrize("value", [[1, 2], {"a": 1}, 1 + 2j, pd.Timestamp("2020-01-01")])
+def test_things_that_are_no_counts_are_named(cal33: pd.DataFrame, value: object) -> None:
+    table = cal33.astype(object)
+    table.at[1, "colonies"] = value
+    assert [issue.split(":")[0] for issue in _issues(table)] == ["row 2"]
+
+
+def test_counts_may_be_text_or_nullable(cal33: pd.DataFrame) -> None:
+    expected = fit_survival(cal33).alpha_per_gy
+    as_text = cal33.assign(colonies=cal33["colonies"].astype(str), dose_gy=cal33["dose_gy"].map("{:.1f}".format))
+    assert fit_survival(as_text).alpha_per_gy == expected
+    nullable = cal33.astype({"colonies": "Int64"})
+    assert fit_survival(nullable).alpha_per_gy == expected
+    nullable.loc[3, "colonies"] = pd.NA
+    assert fit_survival(nullable).counts.dropped == (4,)
 
 
 def test_a_column_that_is_there_twice_is_an_issue(cal33: pd.DataFrame) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -9,7 +10,7 @@ from braggbook.errors import FitError, ScienceError, UnknownName
 from braggbook.radiobiology import compare_survival, fit_survival, isoeffective_dose_ratio
 
 
-# R-05, relative tolerance 1e-4.
+# CFAssay (Braselmann et al. 2015) run in R, relative tolerance 1e-4.
 @pytest.mark.parametrize(
     ("method", "plating", "f", "p"),
     [
@@ -51,7 +52,7 @@ def test_a_bad_table_is_named(cal33: pd.DataFrame) -> None:
         compare_survival(cal33, cal33[cal33["dose_gy"] == 0])
 
 
-# limits within 2e-4 relative.
+# From CFAssay's fits by independent code: limits within 2e-4 relative.
 @pytest.mark.parametrize(
     ("survival", "value", "fieller", "chi2"),
     [
@@ -109,3 +110,68 @@ def test_fits_must_be_made_in_one_way(cal33: pd.DataFrame, okf6: pd.DataFrame) -
         isoeffective_dose_ratio(fit_survival(cal33), fit_survival(okf6), survival=1.0)
     with pytest.raises(UnknownName):
         isoeffective_dose_ratio(fit_survival(cal33), fit_survival(okf6)).interval_by("bootstrap")
+
+
+def test_every_interval_of_the_ratio_stands_in_one_table(cal33: pd.DataFrame, okf6: pd.DataFrame) -> None:
+    ratio = isoeffective_dose_ratio(fit_survival(cal33), fit_survival(okf6))
+    table = ratio.intervals(reference="chi2").set_index("kind")
+    assert list(table.index) == ["profile", "delta", "fieller", "bootstrap percentile", "bootstrap bca"]
+    assert tuple(table.loc["fieller", ["lower", "upper"]]) == pytest.approx((1.096874, 1.338401), rel=2e-6)
+    assert table["bounded"].all()
+    assert table.loc["bootstrap bca", "method"] == "bootstrap bca, all 225225 draws of 4 and 8 replicates"
+
+
+def test_bootstrap_of_the_ratio(cal33: pd.DataFrame, okf6: pd.DataFrame) -> None:
+    ratio = isoeffective_dose_ratio(fit_survival(cal33), fit_survival(okf6))
+    exact = ratio.bootstrap()
+    assert (exact.exact, exact.seed, exact.distinct_draws, exact.failures) == (True, None, 35 * 6435, 0)
+    assert exact.probability.sum() == pytest.approx(1.0)
+    assert exact.estimate == pytest.approx(ratio.value)
+    assert exact.warnings[0].startswith("numerator: 4 replicates allow only 35 distinct draws")
+    drawn = ratio.bootstrap(draws=20000, seed=5)
+    assert (drawn.exact, drawn.seed) == (False, 5)
+    for method in ("percentile", "bca"):
+        assert tuple(drawn.interval(method=method)) == pytest.approx(tuple(exact.interval(method=method)), rel=0.01)
+    again = ratio.bootstrap(draws=20000, seed=5)
+    assert tuple(again.interval()) == tuple(drawn.interval())
+    assert ratio.value in exact.interval()
+
+
+def test_a_level_that_a_curve_never_reaches_has_no_ratio(cal33: pd.DataFrame) -> None:
+    dose, cells = cal33["dose_gy"], cal33["cells_seeded"]
+    rising = cal33.assign(colonies=np.round(0.1 * cells * np.exp(0.05 * dose + 0.01 * dose**2)))
+    with pytest.raises(ScienceError, match="never comes down"):
+        isoeffective_dose_ratio(fit_survival(cal33), fit_survival(rising))
+
+
+def test_influence_on_the_ratio(cal33: pd.DataFrame, okf6: pd.DataFrame) -> None:
+    whole = isoeffective_dose_ratio(fit_survival(cal33), fit_survival(okf6))
+    table = whole.influence()
+    assert list(table["curve"]) == ["numerator"] * 4 + ["denominator"] * 8
+    without = isoeffective_dose_ratio(fit_survival(cal33), fit_survival(okf6[okf6["replicate"] != "e5"])).value
+    row = table[(table["curve"] == "denominator") & (table["replicate"] == "e5")].iloc[0]
+    assert row["ratio"] == pytest.approx(without, rel=1e-8)
+    assert row["shift"] == pytest.approx((without - whole.value) / whole.standard_error, rel=1e-6)
+    assert not table["changes_the_answer"].any()
+
+
+def test_one_replicate_has_no_bootstrap_and_no_influence(cal33: pd.DataFrame, okf6: pd.DataFrame) -> None:
+    one = fit_survival(cal33[cal33["replicate"] == "e2"])
+    ratio = isoeffective_dose_ratio(one, fit_survival(okf6))
+    with pytest.raises(ScienceError, match="at least 2 replicates"):
+        ratio.influence()
+    table = ratio.intervals().set_index("kind")
+    assert table.loc["bootstrap bca", "note"] == "one replicate cannot be resampled"
+    assert bool(table.loc["profile", "bounded"])
+
+
+def test_a_perfect_fit_cannot_be_tested() -> None:
+    doses = np.array([0.0, 1.0, 2.0, 3.0])
+    table = pd.DataFrame({"replicate": "a", "dose_gy": doses, "cells_seeded": 4.0**doses * 1000, "colonies": 64})
+    with pytest.raises(FitError, match="plates that scatter"):
+        compare_survival(table, table)
+
+
+def test_only_fits_have_a_ratio(cal33: pd.DataFrame) -> None:
+    with pytest.raises(ScienceError, match="not a fit: denominator"):
+        isoeffective_dose_ratio(fit_survival(cal33), cal33)  # type: ignore[arg-type]

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from braggbook.errors import ScienceError, UnknownName
+from braggbook.errors import FitError, ScienceError, UnknownName
 from braggbook.radiobiology import fit_survival
+from braggbook.radiobiology import linear_quadratic as lq
 
-# CFAssay in R, see shared notes R-01, R-02: relative tolerance 1e-6, dispersion 1e-4.
+# CFAssay (Braselmann et al. 2015) run in R: relative tolerance 1e-6, dispersion 1e-4.
 CFASSAY_FITTED = {
     "okf6": {
         "alpha": 0.5193789753,
@@ -63,7 +66,7 @@ def test_fitted_plating_equals_cfassay(line: tuple[str, pd.DataFrame]) -> None:
     assert fit.warnings == ()
 
 
-# R-03.
+# CFAssay with PEmethod "fix".
 @pytest.mark.parametrize(
     ("name", "alpha", "beta", "dispersion"),
     [
@@ -90,7 +93,7 @@ def test_pooling_sums_a_replicates_zero_dose_plates(cal33: pd.DataFrame) -> None
     assert fit.log_plating_efficiencies["e1"] == pytest.approx(math.log((182 + 90) / (900 + 600)))
 
 
-# R-07: relative tolerance 1e-5, standard errors 1e-3.
+# Derived from CFAssay's coefficients and covariance: relative tolerance 1e-5, standard errors 1e-3.
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
@@ -101,15 +104,45 @@ def test_pooling_sums_a_replicates_zero_dose_plates(cal33: pd.DataFrame) -> None
 def test_derived_quantities(request: pytest.FixtureRequest, name: str, expected: tuple[float, ...]) -> None:
     alpha_beta, alpha_beta_se, sf2, d10, d10_se, d37, mean = expected
     fit = fit_survival(request.getfixturevalue(name))
-    z = 1.959963984540054
     assert fit.alpha_beta_gy == pytest.approx(alpha_beta, rel=1e-5)
     assert fit.survival_at(2.0) == pytest.approx(sf2, rel=1e-5)
     assert fit.dose_at([0.1, math.exp(-1)]) == pytest.approx([d10, d37], rel=1e-5)
     assert fit.mean_inactivation_dose_gy == pytest.approx(mean, rel=1e-5)
-    ratio = fit.intervals.alpha_beta(method="delta", reference="chi2")
-    assert (ratio.upper - ratio.lower) / (2 * z) == pytest.approx(alpha_beta_se, rel=1e-3)
-    dose = fit.intervals.dose(0.1, method="delta", reference="chi2")
-    assert (dose.upper - dose.lower) / (2 * z) == pytest.approx(d10_se, rel=1e-3)
+    assert fit.alpha_beta_se_gy == pytest.approx(alpha_beta_se, rel=1e-5)
+    assert fit.dose_se_gy(0.1) == pytest.approx(d10_se, rel=1e-5)
+    z = 1.959963984540054
+    for found, error in (
+        (fit.intervals.alpha_beta(method="delta", reference="chi2"), alpha_beta_se),
+        (fit.intervals.dose(0.1, method="delta", reference="chi2"), d10_se),
+    ):
+        assert (found.upper - found.lower) / (2 * z) == pytest.approx(error, rel=1e-5)
+
+
+def test_standard_errors_are_the_delta_method(cal33: pd.DataFrame) -> None:
+    fit = fit_survival(cal33)
+    step = 1e-6
+
+    def numeric(function: Callable[[float, float], float]) -> float:
+        a, b = fit.alpha_per_gy, fit.beta_per_gy2
+        gradient = np.array(
+            [
+                (function(a + step, b) - function(a - step, b)) / (2 * step),
+                (function(a, b + step) - function(a, b - step)) / (2 * step),
+            ]
+        )
+        return math.sqrt(gradient @ fit.covariance @ gradient)
+
+    def dose(a: float, b: float) -> float:
+        return float(lq.dose_at_survival(0.37, alpha_per_gy=a, beta_per_gy2=b))
+
+    def mean(a: float, b: float) -> float:
+        return float(lq.mean_inactivation_dose(alpha_per_gy=a, beta_per_gy2=b))
+
+    assert fit.survival_se(2.0) == pytest.approx(numeric(lambda a, b: math.exp(-2 * a - 4 * b)), rel=1e-6)
+    assert fit.survival_se(0.0) == 0.0
+    assert fit.dose_se_gy(0.37) == pytest.approx(numeric(dose), rel=1e-6)
+    assert fit.mean_inactivation_dose_se_gy == pytest.approx(numeric(mean), rel=1e-6)
+    assert fit.alpha_beta_se_gy == pytest.approx(numeric(lambda a, b: a / b), rel=1e-6)
 
 
 def test_tables(okf6: pd.DataFrame) -> None:
@@ -194,17 +227,62 @@ def test_rows_without_a_count_are_dropped_with_a_warning(cal33: pd.DataFrame) ->
     table.loc[[0, 7], "colonies"] = [math.nan, "TNTC"]
     fit = fit_survival(table)
     assert fit.df == 16
-    assert any("2 row(s) without a count" in text and "row 1, 8" in text for text in fit.warnings)
+    assert fit.warnings[0] == "1 row(s) without a count are left out (row 1)"
+    assert fit.warnings[1].startswith("1 plate(s) too numerous to count are left out (row 8); they are not missing by")
+    assert (fit.counts.dropped, fit.counts.too_many) == ((1, 8), (8,))
     assert any("extrapolated" in text and "e1" in text for text in fit.warnings)
 
 
-@pytest.mark.parametrize(("option", "value"), [("plating", "fited"), ("method", "franken")])
+def test_a_plate_of_fewer_cells_stands_for_one_that_was_too_numerous(cal33: pd.DataFrame) -> None:
+    """Several seeding densities at one dose are legal: the count that can be had is used."""
+    table = cal33.astype({"colonies": object})
+    table.loc[0, "colonies"] = "tntc"
+    extra = pd.DataFrame({"replicate": ["e1"], "dose_gy": [0.0], "cells_seeded": [90], "colonies": [18]})
+    fit = fit_survival(pd.concat([table, extra]))
+    assert fit.df == 18
+    assert not any("extrapolated" in text for text in fit.warnings)
+    assert fit.log_plating_efficiencies["e1"] == pytest.approx(-1.66, abs=0.1)
+
+
+def test_doses_that_look_like_cgy_are_flagged(cal33: pd.DataFrame) -> None:
+    in_cgy = fit_survival(cal33.assign(dose_gy=cal33["dose_gy"] * 100))
+    assert any("is it in cGy?" in text and "row 2, 3, 4, 5, 6, 8" in text for text in in_cgy.warnings)
+    one = cal33.copy()
+    one.loc[2, "dose_gy"] = 200
+    assert any("dose above 50 Gy in row 3 (largest 200)" in text for text in fit_survival(one).warnings)
+
+
+def test_missing_doses_and_unbalanced_replicates_are_legal(cal33: pd.DataFrame) -> None:
+    """The weights of the likelihood follow the plates that are there; statsmodels is the oracle."""
+    table = cal33.drop(index=[1, 2, 8, 15, 16, 17, 23])
+    fit = fit_survival(table)
+    dose = table["dose_gy"].to_numpy(dtype=float)
+    design = np.column_stack([pd.get_dummies(table["replicate"]).to_numpy(dtype=float), -dose, -(dose**2)])
+    oracle = sm.GLM(
+        table["colonies"].to_numpy(dtype=float),
+        design,
+        family=sm.families.Poisson(),
+        offset=np.log(table["cells_seeded"].to_numpy(dtype=float)),
+    ).fit(scale="X2", tol=1e-14)
+    assert (fit.alpha_per_gy, fit.beta_per_gy2) == pytest.approx(tuple(oracle.params[-2:]), rel=1e-7)
+    assert fit.alpha_se_per_gy == pytest.approx(oracle.bse[-2], rel=1e-4)
+    assert fit.df == oracle.df_resid
+
+
+@pytest.mark.parametrize("option", ["plating", "method"])
+@pytest.mark.parametrize("value", [None, 3, ["ml"]])
+def test_options_of_another_kind_are_named(cal33: pd.DataFrame, option: str, value: object) -> None:
+    with pytest.raises(UnknownName):
+        fit_survival(cal33, **{option: value})
+
+
+@pytest.mark.parametrize(("option", "value"), [("plating", "fited"), ("method", "frankn")])
 def test_unknown_options_name_the_known_ones(cal33: pd.DataFrame, option: str, value: str) -> None:
     with pytest.raises(UnknownName):
         fit_survival(cal33, **{option: value})
 
 
-@pytest.mark.parametrize("level", [0.0, 1.0, 95, math.nan])
+@pytest.mark.parametrize("level", [0.0, 1.0, 95, math.nan, "0.95", None, True])
 def test_a_level_is_a_fraction(cal33: pd.DataFrame, level: float) -> None:
     with pytest.raises(ScienceError, match="confidence level"):
         fit_survival(cal33, level=level)
@@ -227,3 +305,48 @@ def _simulated(*, seed: int, alpha: float = 0.3, beta: float = 0.03, exact: bool
         for label, pe in (("a", 0.5), ("b", 0.4), ("c", 0.6))
     ]
     return pd.concat(rows, ignore_index=True)
+
+
+def test_franken_weights_match_weighted_least_squares(cal33: pd.DataFrame) -> None:
+    """ln S of the irradiated plates, with an offset of the pooled plating efficiency; statsmodels is the oracle."""
+    fit = fit_survival(cal33, plating="pooled", method="franken")
+    zero = cal33[cal33["dose_gy"] == 0].groupby("replicate")[["colonies", "cells_seeded"]].sum()
+    plates = cal33[cal33["dose_gy"] > 0]
+    efficiency = (zero["colonies"] / zero["cells_seeded"]).loc[plates["replicate"]].to_numpy()
+    colonies, cells = (plates[name].to_numpy(dtype=float) for name in ("colonies", "cells_seeded"))
+    dose = plates["dose_gy"].to_numpy(dtype=float)
+    weights, design = colonies * cells / (cells - colonies), -np.column_stack([dose, dose**2])
+    oracle = sm.WLS(np.log(colonies / cells / efficiency), design, weights=weights).fit()
+    assert [fit.alpha_per_gy, fit.beta_per_gy2] == pytest.approx(oracle.params, rel=1e-9)
+    assert fit.covariance == pytest.approx(oracle.cov_params(), rel=1e-9)
+    assert fit.dispersion == pytest.approx(oracle.scale, rel=1e-9)
+    assert (fit.method, fit.dispersion_limit) == ("franken", None)
+    root = np.sqrt(weights)[:, None] * design
+    leverage = np.diag(root @ np.linalg.inv(root.T @ root) @ root.T)
+    assert fit.residuals()["leverage"].to_numpy() == pytest.approx(leverage, rel=1e-9)
+    without = cal33[cal33["replicate"] != cal33["replicate"].iloc[0]]
+    left_out = fit_survival(without, plating="pooled", method="franken")
+    assert fit.influence().table["alpha_per_gy"].iloc[0] == pytest.approx(left_out.alpha_per_gy, rel=1e-9)
+
+
+def test_franken_weights_need_a_given_plating_efficiency_and_failures(cal33: pd.DataFrame) -> None:
+    with pytest.raises(FitError, match="Franken's weights are for a given plating efficiency"):
+        fit_survival(cal33, method="franken")
+    full = cal33.astype({"colonies": float})
+    row = full.index[full["dose_gy"] > 0][0]
+    full.loc[row, "colonies"] = full.loc[row, "cells_seeded"]
+    with pytest.raises(FitError, match=f"row {row + 1}: every cell made a colony, which has no finite weight"):
+        fit_survival(full, plating="pooled", method="franken")
+
+
+def test_plating_that_is_not_proportional_is_flagged() -> None:
+    """Cooperating cells: colonies rise with the 1.8th power of the cells seeded, at every dose."""
+    cells = np.array([200.0, 400.0, 800.0, 1600.0])
+    rows = [
+        {"dose_gy": dose, "cells_seeded": n * grow, "colonies": c, "replicate": label}
+        for label in ("e1", "e2", "e3")
+        for dose, grow in ((0.0, 1.0), (2.0, 2.0), (4.0, 4.0))
+        for n, c in zip(cells, np.round(10 * (cells / 200.0) ** 1.8), strict=True)
+    ]
+    warnings = fit_survival(pd.DataFrame(rows)).warnings
+    assert any("not proportional" in text and "b = 1.8" in text for text in warnings), warnings

@@ -7,11 +7,13 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 from braggbook.errors import ScienceError, UnknownName
-from braggbook.radiobiology import fit_survival
+from braggbook.radiobiology import SurvivalFit, fit_survival
+from braggbook.radiobiology import linear_quadratic as lq
 from braggbook.radiobiology.survival import profile
+from braggbook.radiobiology.survival.poisson_slope import group_deviance
 
 DOSES = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 6.0])
 
@@ -121,11 +123,48 @@ def test_survival_far_from_every_dose_is_unbounded() -> None:
     assert found.note
 
 
-def test_mean_inactivation_dose_has_a_delta_interval(cal33: pd.DataFrame) -> None:
+def test_mean_inactivation_dose_by_delta_and_profile(cal33: pd.DataFrame) -> None:
     fit = fit_survival(cal33)
     assert fit.mean_inactivation_dose_gy in fit.mean_inactivation_dose_interval
+    found = fit.intervals.mean_inactivation_dose(method="profile")
+    limit = fit.deviance + fit.dispersion * stats.f.ppf(0.95, 1, fit.df)
+    for end in found:
+        assert profile.deviance_with_mean_inactivation_dose(fit.model, end) == pytest.approx(limit, rel=1e-7)
+    # The profile of a mean is the range of the means of all curves that fit well enough: look at a ring of them.
+    alpha, beta = _region(fit, limit)
+    means = lq.mean_inactivation_dose(alpha_per_gy=alpha, beta_per_gy2=beta)
+    assert (means.min(), means.max()) == pytest.approx(tuple(found), rel=1e-3)
     with pytest.raises(UnknownName):
-        fit.intervals.mean_inactivation_dose(method="profile")
+        fit.intervals.mean_inactivation_dose(method="fieller")
+
+
+def _region(fit: SurvivalFit, limit: float) -> tuple[np.ndarray, np.ndarray]:
+    """Returns points on the edge of the region {deviance <= limit} in every direction."""
+    root = np.linalg.cholesky(fit.covariance)
+    edge = []
+    for angle in np.linspace(0, 2 * math.pi, 240, endpoint=False):
+        direction = root @ [math.cos(angle), math.sin(angle)]
+
+        def excess(length: float, direction: np.ndarray = direction) -> float:
+            alpha, beta = np.array([fit.alpha_per_gy, fit.beta_per_gy2]) + length * direction
+            offset = fit.model.offset - alpha * fit.model.dose_gy - beta * fit.model.dose_gy**2
+            return group_deviance(fit.model.response, groups=fit.model.intercepts, offset=offset) - limit
+
+        length = optimize.brentq(excess, 0, 10)
+        edge.append([fit.alpha_per_gy, fit.beta_per_gy2] + length * direction)
+    return np.array(edge)[:, 0], np.array(edge)[:, 1]
+
+
+def test_a_possible_negative_beta_leaves_the_mean_dose_without_upper_limit(okf6: pd.DataFrame) -> None:
+    fit = fit_survival(okf6, plating="pooled")  # beta / its error is 1.9
+    found = fit.intervals.mean_inactivation_dose(method="profile")
+    assert not found.bounded
+    assert found.upper == math.inf
+    assert "beta below 0" in found.note
+    assert 0 < found.lower < fit.mean_inactivation_dose_gy
+    bent_up = fit_survival(_counts(np.random.default_rng(4), alpha=0.7, beta=-0.04, cells=2e6))
+    with pytest.raises(ScienceError, match="infinite"):
+        bent_up.intervals.mean_inactivation_dose(method="profile")
 
 
 def test_a_perfect_fit_has_no_width() -> None:
@@ -144,7 +183,7 @@ def test_methods_that_do_not_apply_are_named(cal33: pd.DataFrame, method: str) -
         fit_survival(cal33).intervals.alpha(method=method)
 
 
-@pytest.mark.parametrize("survival", [0.0, 1.0, -1.0, math.nan])
+@pytest.mark.parametrize("survival", [0.0, 1.0, -1.0, math.nan, "0.1", None])
 def test_survival_levels_are_between_zero_and_one(cal33: pd.DataFrame, survival: float) -> None:
     with pytest.raises(ScienceError, match="survival level"):
         fit_survival(cal33).dose_interval(survival)
