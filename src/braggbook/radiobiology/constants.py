@@ -33,6 +33,20 @@ from typing import Literal
 from braggbook.errors import DuplicateName, Issue, ScienceError, unknown_name
 from braggbook.units import parse_unit
 
+__all__ = [
+    "Constant",
+    "Source",
+    "Status",
+    "constant",
+    "constants",
+    "constants_read",
+    "constants_version",
+    "find_constant",
+    "suppose",
+    "supposing",
+    "taking",
+]
+
 Status = Literal["agreed", "single source", "ruled", "disputed"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+")

@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 from braggbook.radiobiology.arguments import ABOVE_ZERO, ABOVE_ZERO_OR_INFINITE, NOT_NEGATIVE, Floats, Rule, checked
 from braggbook.radiobiology.constants import Source, constant
 
+__all__ = ["oxygen_dose_factor", "oxygen_enhancement"]
+
 _COMMON = Source(
     "common use",
     "rounded value in common use with the form of T. Alper and P. Howard-Flanders, Nature 178 (1956) 978-979, "

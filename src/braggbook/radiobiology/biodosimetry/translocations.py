@@ -41,6 +41,7 @@ _AUTOSOMES_MB = (
 DNA_CONTENT_MB: Mapping[str, float] = MappingProxyType(
     {**{str(number): size for number, size in enumerate(_AUTOSOMES_MB, start=1)}, "X": 164.0, "Y": 59.0}
 )
+"""DNA content of each human chromosome in Mb, by name."""
 
 
 def genome_share(chromosomes: Sequence[int | str], *, sex: Sex) -> float:

@@ -15,6 +15,7 @@ Faulty plates are an error, as everywhere. A curve that its plates do not determ
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -77,7 +78,7 @@ class SurvivalBatch:
         plates: The checked plates.
     """
 
-    status: NDArray[np.str_]
+    status: NDArray[Any]
     alpha_per_gy: Floats
     beta_per_gy2: Floats
     alpha_se_per_gy: Floats
@@ -87,7 +88,7 @@ class SurvivalBatch:
     beta_interval_per_gy2: Floats
     log_plating_efficiency: Floats
     log_plating_efficiency_se: Floats
-    replicates: NDArray[np.object_]
+    replicates: NDArray[Any]
     dispersion: Floats
     dispersion_limit: float
     df: NDArray[np.int64]
