@@ -97,6 +97,13 @@ class Project:
         return self.call("run", slug, "--json", *options, **more)
 
 
+@pytest.fixture(autouse=True)
+def _no_constants_read() -> None:
+    """A notebook begins with no constant read; what an earlier test read in this process is not its own."""
+    if court := sys.modules.get("braggbook.radiobiology.constants"):
+        court._READ.clear()
+
+
 @pytest.fixture(scope="session")
 def kernel_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with a kernel and nothing else; copied rather than made for each test."""

@@ -118,13 +118,19 @@ class Unit:
     dimension: tuple[int, ...]
 
 
-@lru_cache(maxsize=512)
 def parse_unit(text: str) -> Unit:
     """Reads a unit.
 
     Raises:
         UnitError: The spelling is not understood; the message names the part and the closest known symbols.
     """
+    if not isinstance(text, str):
+        raise UnitError("not a unit", wanted="a text, for example Gy, 1/Gy, keV/um, 1", got=repr(text))
+    return _parsed(text)
+
+
+@lru_cache(maxsize=512)
+def _parsed(text: str) -> Unit:
     rest = text.translate(_SPELLINGS).strip()
     scale, dimension, sign, position = 1.0, list(_dimension()), 1, 0
     while position < len(rest):

@@ -94,6 +94,13 @@ def test_what_is_no_constant(models: Project, words: tuple[str, ...], text: str)
     assert "Traceback" not in answer.err
 
 
+def test_a_model_s_name_shows_its_constants(models: Project) -> None:
+    answer = models.call("show", "constants", "mcnamara", "--json")
+    names = [row["constant"] for row in answer.json["constants"]]
+    assert len(names) == 4
+    assert all(name.startswith("mcnamara.") for name in names)
+
+
 def test_importing_every_model_reads_no_constant() -> None:
     code = "from braggbook.radiobiology import constants as c; c.constants(); print(c.constants_read())"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "{}"

@@ -15,7 +15,9 @@ from ..conftest import ROOT
 
 EXPORT = ["export", "--quiet", "--no-emit-project", "--no-annotate", "--no-header", "--all-groups", "--all-extras"]
 HOSTS = r"pypi\.org|pythonhosted\.org|registry\.npmjs|deb\.debian\.org"  # of indexes and downloads
-PLACES = r"/home/\w|/Users/\w|/root/\w"  # of one machine; tests invent such places to find them again
+PLACES = (
+    r"(?<!\w)/(?:home|Users|root)/\w"  # of one machine, not of a web address; tests invent such places to find them
+)
 
 
 @pytest.mark.full

@@ -167,3 +167,9 @@ def test_there_and_back_is_no_change(pair: tuple[str, str], third: str, power: i
 def test_any_text_is_a_unit_or_a_unit_error(text: str) -> None:
     unit = _read(text)  # any other error would come through
     assert unit is None or conversion_factor(text, text) == 1.0
+
+
+@pytest.mark.parametrize("other", [None, 1.0, ["Gy"], b"Gy"])
+def test_what_is_no_text_is_no_unit(other: object) -> None:
+    with pytest.raises(UnitError, match="not a unit; wanted a text, for example Gy"):
+        parse_unit(other)  # type: ignore[arg-type]

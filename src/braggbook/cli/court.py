@@ -19,9 +19,9 @@ def court_rows() -> list[dict[str, Any]]:
     return [_as_json(record) for record in found]
 
 
-def show_court() -> tuple[Any, list[Any]]:
-    """Returns the whole court as data and as a table."""
-    rows = court_rows()
+def show_court(model: str = "") -> tuple[Any, list[Any]]:
+    """Returns the whole court, or the constants of one model, as data and as a table."""
+    rows = [row for row in court_rows() if not model or row["constant"].startswith(f"{model}.")]
     shown = [(r["constant"], r["unit"], _values(r), r["status"]) for r in rows]
     counts = ", ".join(f"{sum(r['status'] == status for r in rows)} {status}" for status in _ORDER)
     lines = [
@@ -34,7 +34,9 @@ def show_court() -> tuple[Any, list[Any]]:
 
 
 def show_constant(face: Face, name: str, *, suppose: float | None = None) -> tuple[Any, list[Any]]:
-    """Returns one record as data and as text, and what would move if it had the value ``suppose``."""
+    """Returns one record (or a model's) as data and as text, and what would move if it had the value ``suppose``."""
+    if suppose is None and any(known.startswith(f"{name}.") for known in constants()):
+        return show_court(name)
     record = find_constant(name)
     data = _as_json(record)
     rows = [(r["value"], r["source"], r["citation"]) for r in data["readings"]]

@@ -28,7 +28,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypeVar
 
 from braggbook.errors import DuplicateName, Issue, ScienceError, unknown_name
 from braggbook.units import parse_unit
@@ -47,6 +47,7 @@ __all__ = [
     "taking",
 ]
 
+_T = TypeVar("_T")
 Status = Literal["agreed", "single source", "ruled", "disputed"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+")
@@ -187,9 +188,9 @@ def find_constant(name: str) -> Constant:
     Raises:
         UnknownName: There is none; the closest names are given.
     """
-    known = _CONSTANTS if name in _CONSTANTS else constants()
-    if name not in known:
-        raise unknown_name("constant", name, known, next_command="braggbook show constants")
+    known = _CONSTANTS if isinstance(name, str) and name in _CONSTANTS else constants()
+    if not isinstance(name, str) or name not in known:
+        raise unknown_name("constant", str(name), known, next_command="braggbook show constants")
     return known[name]
 
 
@@ -214,8 +215,9 @@ def taking(sources: Mapping[str, str] | None) -> Iterator[None]:
 
     Raises:
         UnknownName: There is no constant of such a name.
+        ScienceError: ``sources`` is no mapping of a constant's name to a source's key.
     """
-    chosen = dict(sources or {})
+    chosen = dict(_mapping({} if sources is None else sources, "a choice of sources", '{"model.constant": "source"}'))
     for name in chosen:
         find_constant(name)
     token = _TAKEN.set({**_TAKEN.get(), **chosen})
@@ -253,9 +255,15 @@ def suppose(values: Mapping[str, float]) -> None:
     _SUPPOSED_EVERYWHERE.update(checked)
 
 
+def _mapping(given: Mapping[str, _T], what: str, wanted: str) -> Mapping[str, _T]:
+    if not (isinstance(given, Mapping) and all(isinstance(name, str) for name in given)):
+        raise ScienceError(f"not {what}", wanted=wanted, got=repr(given)[:60])
+    return given
+
+
 def _checked(values: Mapping[str, float]) -> dict[str, float]:
-    for name, value in values.items():
+    for name, value in _mapping(values, "values to suppose", '{"model.constant": number}').items():
         find_constant(name)
-        if not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise ScienceError("not a constant's value", where=name, wanted="a finite number", got=repr(value))
     return dict(values)

@@ -29,6 +29,7 @@ _REFERENCES = ("f", "chi2")
 _MAX_DOUBLINGS = 40
 # A covariance may exceed the product of its standard errors by what rounding leaves of a correlation of 1.
 _ROUNDING = 1e-9
+_SHOWN = 60  # characters of an argument in a message
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,14 @@ def cutoff(level: float, *, df: float, reference: Reference = "f") -> float:
     """Returns the quantile that a squared standardised deviation is compared with.
 
     Raises:
-        ScienceError: ``level`` is not between 0 and 1.
+        ScienceError: ``level`` is not between 0 and 1, or ``df`` is not above 0.
         UnknownName: ``reference`` is neither "f" nor "chi2".
     """
     check_level(level)
-    if reference not in _REFERENCES:
+    if not isinstance(reference, str) or reference not in _REFERENCES:
         raise unknown_name("reference distribution", str(reference), _REFERENCES)
+    if not (_is_number(df) and df > 0):
+        raise ScienceError("not degrees of freedom", where="df", wanted="a number above 0", got=repr(df))
     return float(stats.f.ppf(level, 1, df) if reference == "f" else stats.chi2.ppf(level, 1))
 
 
@@ -121,7 +124,7 @@ def fieller_interval(
     """
     _require_finite(numerator=numerator, denominator=denominator, covariance=covariance)
     _require_variances(variance_numerator=variance_numerator, variance_denominator=variance_denominator)
-    if covariance**2 > variance_numerator * variance_denominator * (1.0 + _ROUNDING):
+    if float(covariance) * float(covariance) > variance_numerator * variance_denominator * (1.0 + _ROUNDING):
         raise ScienceError(
             "not a covariance of these two estimates",
             wanted=f"at most {math.sqrt(variance_numerator * variance_denominator):g} in size",
@@ -129,10 +132,13 @@ def fieller_interval(
         )
     q = cutoff(level, df=df, reference=reference)
     method = f"Fieller, {_deviate(df, reference)}"
-    a = float(denominator**2 - q * variance_denominator)
-    b = float(numerator * denominator - q * covariance)
-    c = float(numerator**2 - q * variance_numerator)
+    x, y = float(numerator), float(denominator)  # products of floats that are too large are infinite, no error
+    a = y * y - q * float(variance_denominator)
+    b = x * y - q * float(covariance)
+    c = x * x - q * float(variance_numerator)
     discriminant = b * b - a * c
+    if not math.isfinite(discriminant):
+        raise ScienceError("these estimates are too large to divide", wanted="usual units", got=f"{x:g} / {y:g}")
     if a > 0:
         root = math.sqrt(max(discriminant, 0.0))
         return Interval((b - root) / a, (b + root) / a, level, method)
@@ -172,7 +178,10 @@ def poisson_count_intervals(counts: Floats, *, level: float = 0.95) -> tuple[Flo
     Source: F. Garwood, Biometrika 28 (1936) 437-442.
     """
     tail = (1.0 - check_level(level)) / 2.0
-    counts = np.asarray(counts, dtype=np.float64)
+    given = np.asarray(counts)
+    if given.dtype.kind not in "iuf":
+        raise ScienceError("not counts", wanted="finite numbers, 0 or more", got=repr(counts)[:_SHOWN])
+    counts = given.astype(np.float64)
     bad = np.argwhere(~(np.isfinite(counts) & (counts >= 0)))
     if len(bad):
         raise ScienceError(
@@ -193,7 +202,8 @@ def profile_end(excess: Callable[[float], float], *, start: float, step: float, 
 
     Args:
         excess: Profile deviance minus its limit: negative inside the interval, positive outside.
-        start: The estimate, where ``excess`` is negative.
+        start: The estimate, where ``excess`` is negative. Where it is not, because a perfect fit leaves no width but
+            rounding, the end is the estimate itself.
         step: First step; its sign is the side that is searched. Each further step is twice the last.
         furthest: Distance from the estimate beyond which the end counts as infinite.
     """
@@ -203,6 +213,8 @@ def profile_end(excess: Callable[[float], float], *, start: float, step: float, 
         if abs(outside - start) > furthest:
             break
         if excess(outside) > 0:
+            if inside == start and not excess(start) < 0:
+                return float(start)
             return float(optimize.brentq(excess, inside, outside, xtol=1e-13, rtol=1e-11))
         inside, step = outside, 2.0 * step
     return math.copysign(math.inf, step)

@@ -18,15 +18,20 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from braggbook.errors import Issue, ScienceError
+from braggbook.radiobiology.arguments import FINITE, as_numbers
 
 Floats = NDArray[np.float64]
 
 # Below this beta/alpha^2 the second moment of S loses more digits by cancellation (1e-16 / ratio^2) than its
 # series in beta/alpha^2 leaves out (of the order of 100 ratio^2).
 _SMALL_CURVATURE = 1e-5
+# Below this x the closed form of G loses digits by cancellation; these terms of its series leave out less than 1e-19.
+_SERIES_BELOW, _SERIES_TERMS = 0.5, 16
 # A covariance may exceed the product of its standard errors by what rounding leaves of a correlation of 1.
 _ROUNDING = 1e-9
 _SHOWN = 40  # characters of an argument in a message
+# Survival at a lower effect -ln S than this is more than a number can hold.
+_LOWEST_EFFECT = -700.0
 
 
 @dataclass(frozen=True)
@@ -92,13 +97,17 @@ def surviving_fraction(dose_gy: ArrayLike, *, alpha_per_gy: ArrayLike, beta_per_
     """Returns the surviving fraction S = exp(-alpha D - beta D^2).
 
     Raises:
-        ScienceError: A dose is negative or not finite, or alpha or beta is not a finite number.
+        ScienceError: A dose is negative or not finite, alpha or beta is not a finite number, or survival is more
+            than a number can hold (a curve that rises, far beyond its doses).
     """
     dose, alpha, beta = _arrays(dose_gy, alpha_per_gy, beta_per_gy2)
     checked_doses(dose)
-    for name, values in (("alpha", alpha), ("beta", beta)):
-        _require(np.isfinite(values), f"{name} is not usable", wanted="a finite number", values=values)
-    return np.asarray(np.exp(-(alpha + beta * dose) * dose))[()]
+    _require_coefficients(alpha, beta)
+    with np.errstate(over="ignore", invalid="ignore"):
+        effect = np.asarray((alpha + beta * dose) * dose)
+    wanted = "a dose at which the curve has not risen beyond all bounds"
+    _require(effect > _LOWEST_EFFECT, "survival is more than a number can hold", wanted=wanted, values=dose)
+    return np.asarray(np.exp(-effect))[()]
 
 
 def dose_at_survival(level: ArrayLike, *, alpha_per_gy: ArrayLike, beta_per_gy2: ArrayLike) -> Floats:
@@ -120,21 +129,23 @@ def dose_at_effect(effect: ArrayLike, *, alpha_per_gy: ArrayLike, beta_per_gy2: 
     the smaller of the two roots when beta is negative.
 
     Raises:
-        ScienceError: An effect is negative or not a number, or no dose has it.
+        ScienceError: An effect is negative or not a number, alpha or beta is not a finite number, or no dose has the
+            effect.
     """
     effect, alpha, beta = _arrays(effect, alpha_per_gy, beta_per_gy2)
     _require(np.isfinite(effect) & (effect >= 0), "an effect is not usable", wanted="0 or more", values=effect)
-    discriminant = alpha**2 + 4.0 * beta * effect
-    reached = (effect == 0) | ((discriminant >= 0) & ((alpha > 0) | (beta > 0)))
+    _require_coefficients(alpha, beta)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        discriminant = alpha**2 + 4.0 * beta * effect
+        root = np.sqrt(np.maximum(discriminant, 0.0))
+        dose = np.where(alpha > 0, 2.0 * effect / (alpha + root), (root - alpha) / (2.0 * beta))
+    falls = (discriminant >= 0) & ((alpha > 0) | (beta > 0))
     _require(
-        reached,
+        (effect == 0) | (falls & np.isfinite(dose)),
         "the curve never comes down to a survival level",
         wanted="a level that it reaches",
         values=np.asarray(np.exp(-effect)),
     )
-    root = np.sqrt(np.maximum(discriminant, 0.0))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        dose = np.where(alpha > 0, 2.0 * effect / (alpha + root), (root - alpha) / (2.0 * beta))
     return np.asarray(np.where(effect == 0, 0.0, dose))[()]
 
 
@@ -147,7 +158,7 @@ def alpha_beta_ratio(alpha_per_gy: ArrayLike, beta_per_gy2: ArrayLike) -> Floats
     alpha, beta = _arrays(alpha_per_gy, beta_per_gy2)
     known = np.isfinite(alpha) & np.isfinite(beta) & ~((alpha == 0) & (beta == 0))
     _require(known, "alpha/beta has no value", wanted="finite, not both zero", values=alpha)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         return np.asarray(alpha / beta)[()]
 
 
@@ -206,15 +217,39 @@ def is_number(value: object) -> bool:
     return isinstance(value, int | float | np.number) and not isinstance(value, bool | np.complexfloating)
 
 
+def protraction_at_constant_rate(x: Floats) -> Floats:
+    """Returns G = 2 (e^-x - 1 + x) / x^2, which lowers beta: duration over mean lifetime x, 0 to infinity; 1 at 0.
+
+    Source: D. E. Lea and D. G. Catcheside, J Genet 44 (1942) 216-245.
+    """
+    small, large = np.minimum(x, _SERIES_BELOW), np.maximum(x, _SERIES_BELOW)
+    series, term = np.zeros_like(small), np.ones_like(small)
+    for k in range(_SERIES_TERMS):  # sum of 2 (-x)^k / (k + 2)!
+        series = series + 2.0 * term / math.factorial(k + 2)
+        term = -term * small
+    closed = 2.0 * (1.0 + np.expm1(-large) / large) / large
+    return np.asarray(np.where(x < _SERIES_BELOW, series, closed))
+
+
+def _require_coefficients(alpha: Floats, beta: Floats) -> None:
+    for name, values in (("alpha", alpha), ("beta", beta)):
+        _require(FINITE.holds(values), f"{name} is not usable", wanted=FINITE.wanted, values=values)
+
+
 def _arrays(*values: ArrayLike) -> tuple[Floats, ...]:
+    arrays = [as_numbers(value) for value in values]
+    numbers = [array for array in arrays if array is not None]
     try:
-        return tuple(np.broadcast_arrays(*(np.asarray(value, dtype=np.float64) for value in values)))
-    except (TypeError, ValueError) as error:
+        found = np.broadcast_arrays(*numbers)
+    except ValueError:
+        found = ()
+    if len(numbers) < len(arrays) or not found:
         raise ScienceError(
             "not numbers that go together",
             wanted="numbers, or arrays of numbers whose shapes broadcast",
             got="; ".join(repr(value)[:_SHOWN] for value in values),
-        ) from error
+        )
+    return tuple(found)
 
 
 def _require(good: NDArray[np.bool_], what: str, *, wanted: str, values: Floats) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -156,3 +157,18 @@ def test_every_record_of_the_project_has_a_citation_and_none_is_read_at_import()
         assert find_constant(record.name) is record
         assert all(len(source.citation) > 10 for source in record.readings), record.name
         assert not (record.status == "single source" and record.ruling), record.name
+
+
+@pytest.mark.parametrize("given", ["review", 3, [("a", "b")], {1: "review"}])
+def test_a_choice_is_a_mapping_of_names(given: Any) -> None:
+    with pytest.raises(ScienceError, match="not a choice of sources"), taking(given):
+        pass
+
+
+def test_a_supposed_value_is_a_number() -> None:
+    with pytest.raises(ScienceError, match="finite number"), supposing({"peeler.rbe_min_slope": "x"}):  # type: ignore[dict-item]
+        pass
+    with pytest.raises(ScienceError, match="not values to suppose"):
+        suppose(3)  # type: ignore[arg-type]
+    with pytest.raises(UnknownName):
+        find_constant(3)  # type: ignore[arg-type]

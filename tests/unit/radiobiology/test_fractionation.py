@@ -213,6 +213,7 @@ def test_a_profile_is_the_double_integral() -> None:
     assert found == pytest.approx(_double_integral(rate, edges, TWO_POOLS), rel=1e-7)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("half_life", [0.5, 3.9, 4.0, 4.1, 60.0, 1420.0])
 def test_a_decaying_source_is_the_double_integral(half_life: float) -> None:
     repair = Repair((0.4, 4.0), (0.3, 0.7))  # 4 h: the divided difference at equal rates
@@ -452,7 +453,7 @@ def test_fractions_that_overlap_in_time() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"times_h": [0.0, 6.0, 6.0]}, "times_h, row 3: not after the one above; got 6 h"),
+        ({"times_h": [0.0, 6.0, 6.0]}, "times_h, row 3: not above the row before; got 6 after 6"),
         ({"times_h": [0.0, 6.0]}, "wanted 3 times, and one duration or 3, got 2 times"),
         ({"times_h": None}, "half a description of repair"),
         ({"repair": None}, "half a description of repair"),
@@ -478,7 +479,7 @@ def test_bad_times(arguments: dict[str, object], message: str) -> None:
 @pytest.mark.parametrize(
     ("times", "weights", "message"),
     [
-        (0.0, (1.0,), "half_times_h: not usable; wanted numbers above 0, got 0.0"),
+        (0.0, (1.0,), "half_times_h: not usable; wanted finite numbers above 0, got 0.0"),
         ((0.5, 4.0), (1.0,), "pools do not match; wanted a weight for each half-time, got 2 half-times and 1 weights"),
         ((0.5, 4.0), (0.5, 0.4), "weights: weights do not sum to 1; got 0.9"),
         ("1.5 h", (1.0,), "half_times_h"),
@@ -504,7 +505,7 @@ def test_bad_days() -> None:
     ("rates", "edges", "message"),
     [
         ([1.0, 2.0], [0.0, 1.0], "wanted 3 edges for 2 rates, got 2"),
-        ([1.0, 2.0], [0.0, 2.0, 1.0], "edges_h, row 3: not after the one above"),
+        ([1.0, 2.0], [0.0, 2.0, 1.0], "edges_h, row 3: not above the row before; got 1 after 2"),
         ([0.0, 0.0], [0.0, 1.0, 2.0], "no dose"),
         ([1.0, -2.0], [0.0, 1.0, 2.0], "rates_gy_h, row 2"),
     ],

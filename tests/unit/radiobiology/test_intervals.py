@@ -99,3 +99,28 @@ def test_fieller_of_correlated_estimates_holds_its_level() -> None:
 def test_counts_below_zero_have_no_limits() -> None:
     with pytest.raises(ScienceError, match="element 1: not a count; got -1"):
         poisson_count_intervals(np.array([3.0, -1.0, math.nan]))
+
+
+def test_profile_end_of_a_perfect_fit_is_the_estimate() -> None:
+    def excess(value: float) -> float:
+        return 1e-12 + (value - 0.3) ** 2  # rounding leaves the estimate itself above the limit
+
+    assert profile_end(excess, start=0.3, step=1e-9) == 0.3
+    assert profile_end(excess, start=0.3, step=-1e-9) == 0.3
+
+
+@pytest.mark.parametrize("df", [0.0, -1.0, math.nan, "5"])
+def test_degrees_of_freedom_are_above_zero(df: object) -> None:
+    with pytest.raises(ScienceError, match="not degrees of freedom"):
+        cutoff(0.95, df=df)  # type: ignore[arg-type]
+
+
+def test_estimates_too_large_to_divide_are_named() -> None:
+    with pytest.raises(ScienceError, match="too large to divide"):
+        fieller_interval(1e300, 2.0, variance_numerator=1.0, variance_denominator=1.0, level=0.95)
+
+
+@pytest.mark.parametrize("counts", ["5", ["a"], True, None])
+def test_text_is_no_count(counts: object) -> None:
+    with pytest.raises(ScienceError, match="not counts; wanted finite numbers, 0 or more"):
+        poisson_count_intervals(counts)  # type: ignore[arg-type]

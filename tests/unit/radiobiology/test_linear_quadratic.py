@@ -171,3 +171,29 @@ def test_doses_are_finite_and_not_negative(dose: float) -> None:
 def test_a_pair_that_cannot_be_is_named(fields: dict[str, object], what: str) -> None:
     with pytest.raises(ScienceError, match=what):
         lq.LqParameters(**{"alpha_per_gy": 0.3, "beta_per_gy2": 0.03, **fields})  # type: ignore[arg-type]
+
+
+def test_survival_beyond_all_bounds_is_an_error() -> None:
+    assert lq.surviving_fraction(3.0, alpha_per_gy=-200.0, beta_per_gy2=0.0) == pytest.approx(math.exp(600.0))
+    with pytest.raises(ScienceError, match=r"more than a number can hold; wanted .*, got 4") as caught:
+        lq.surviving_fraction([1.0, 4.0], alpha_per_gy=-200.0, beta_per_gy2=0.0)
+    assert [issue.where for issue in caught.value.issues] == ["element 1"]
+
+
+@pytest.mark.parametrize("value", ["2", True, None, b"2", [1.0, None], 1j])
+def test_text_and_truth_values_are_no_numbers(value: object) -> None:
+    with pytest.raises(ScienceError, match="not numbers that go together"):
+        lq.surviving_fraction(value, alpha_per_gy=0.3, beta_per_gy2=0.03)  # type: ignore[arg-type]
+    with pytest.raises(ScienceError, match="not numbers that go together"):
+        lq.dose_at_survival(0.1, alpha_per_gy=value, beta_per_gy2=0.03)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("alpha", "beta"), [(math.inf, 0.1), (-math.inf, 0.1), (math.nan, 0.1), (1e300, 0.1)])
+def test_a_dose_needs_finite_coefficients(alpha: float, beta: float) -> None:
+    with pytest.raises(ScienceError, match="alpha is not usable"):
+        lq.dose_at_survival(0.1, alpha_per_gy=alpha, beta_per_gy2=beta)
+
+
+def test_a_dose_that_no_number_can_hold_is_an_error() -> None:
+    with pytest.raises(ScienceError, match="never comes down"):
+        lq.dose_at_survival(0.1, alpha_per_gy=5e-324, beta_per_gy2=0.0)

@@ -406,6 +406,7 @@ def test_few_events_and_flat_data_say_so() -> None:
     assert not flat.m_interval.bounded
 
 
+@pytest.mark.full
 def test_lkb_recovers_what_made_the_data() -> None:
     rng = np.random.default_rng(11)
     dvhs = [oc.differential_dvh(np.linspace(0, 60, 13), volume=rng.dirichlet(np.full(13, 0.3))) for _ in range(250)]
@@ -423,6 +424,7 @@ def test_lkb_recovers_what_made_the_data() -> None:
     assert inner.n is None
 
 
+@pytest.mark.full
 def test_lkb_profile_of_n_is_the_likelihood() -> None:
     rng = np.random.default_rng(2)
     dvhs = [oc.differential_dvh(np.linspace(0, 60, 7), volume=rng.dirichlet(np.full(7, 0.3))) for _ in range(120)]
@@ -498,3 +500,25 @@ def test_bad_histograms_of_patients() -> None:
         oc.fit_lkb([], events=[])
     with pytest.raises(ScienceError, match="confidence level"):
         oc.fit_lkb([FOUR], events=[0], level=1.5)
+
+
+@pytest.mark.parametrize("s", [1e-12, 1e-6, 1.0, 50.0, 1e3, 1e6])
+def test_relative_seriality_keeps_its_digits_at_every_seriality(s: float) -> None:
+    expected = float(oc.poisson_response(45.0, d50_gy=50.0, gamma=2.0))
+    found = oc.relative_seriality_ntcp(uniform(45.0), d50_gy=50.0, gamma=2.0, seriality=s)
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("s", [1e3, 1e6])
+def test_very_serial_organs_fail_with_their_hottest_part(s: float) -> None:
+    hottest = float(oc.poisson_response(40.0, d50_gy=50.0, gamma=2.0))
+    found = oc.relative_seriality_ntcp(FOUR, d50_gy=50.0, gamma=2.0, seriality=s)
+    assert found == pytest.approx(hottest * 0.25 ** (1 / s), rel=1e-9)
+
+
+def test_histograms_that_may_be_misread_say_so() -> None:
+    falling = oc.differential_dvh([0.0, 10.0, 20.0, 30.0], volume=[100, 80, 30, 0], normalise=True)
+    assert falling.warnings == ("the volumes never rise with dose: is it a cumulative histogram?",)
+    late = oc.cumulative_dvh([10.0, 20.0, 30.0], volume=[80.0, 30.0, 0.0], normalise=True)
+    assert late.warnings == ("it begins at 10 Gy: the volume there is taken for the whole, none of it below",)
+    assert oc.cumulative_dvh([0.0, 20.0, 30.0], volume=[80.0, 30.0, 0.0], normalise=True).warnings == ()

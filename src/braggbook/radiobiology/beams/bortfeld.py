@@ -21,14 +21,15 @@ from typing import Any
 
 import numpy as np
 
-from braggbook.radiobiology.beams.checks import Floats, one_number, real_numbers
+from braggbook.radiobiology.arguments import ABOVE_ZERO, FRACTION, Floats, Rule, checked, checked_scalars, within
 from braggbook.radiobiology.beams.parabolic_cylinder import damped_cylinder
 from braggbook.radiobiology.constants import Source, constant, taking
 
 _GY_PER_MEV_G = 1.602176634e-10  # exact: the electron volt in joule, per gram
 _MM_PER_CM = 10.0
 _DEEPEST = 10_000.0  # mm; three times the range of 1 GeV
-_LARGEST_ENERGY = 1000.0  # MeV; far beyond what the model was made for, and a wrong unit is still caught
+# far beyond what the model was made for, and a wrong unit is still caught
+_ENERGY = Rule("a number of MeV above 0, at most 1000", lambda x: (x > 0) & (x <= 1000.0))
 
 BORTFELD = Source("bortfeld", "T. Bortfeld, Med Phys 24 (1997) 2024-2033, doi:10.1118/1.598116")
 LIBAMTRACK = Source(
@@ -104,8 +105,9 @@ def proton_beam(*, energy_mev: float, energy_spread_mev: float, sources: Mapping
     Raises:
         ScienceError: The energy is not above 0, or the spread is negative or not below the energy.
     """
-    energy = one_number(energy_mev, name="energy_mev", above=0.0, at_most=_LARGEST_ENERGY)
-    spread = one_number(energy_spread_mev, name="energy_spread_mev", at_least=0.0, at_most=energy / 2.0)
+    (energy,) = checked_scalars({"energy_mev": (energy_mev, _ENERGY)})
+    half = within(0, energy / 2.0, of="MeV, half the energy")
+    (spread,) = checked_scalars({"energy_spread_mev": (energy_spread_mev, half)})
     with taking(sources):
         alpha, p = RANGE_COEFFICIENT.value, RANGE_EXPONENT.value
         range_cm = alpha * energy**p
@@ -141,15 +143,16 @@ def bortfeld_dose(
     Raises:
         ScienceError: A depth is negative or not a number, or another argument is out of its range.
     """
-    depth_cm = real_numbers(depth_mm, name="depth_mm", at_least=0.0, at_most=_DEEPEST) / _MM_PER_CM
-    fluence = one_number(fluence_per_cm2, name="fluence_per_cm2", above=0.0)
-    tail = one_number(tail_fraction, name="tail_fraction", at_least=0.0, at_most=1.0)
+    (depth,) = checked({"depth_mm": (depth_mm, within(0, _DEEPEST, of="mm"))})
+    fluence, tail = checked_scalars(
+        {"fluence_per_cm2": (fluence_per_cm2, ABOVE_ZERO), "tail_fraction": (tail_fraction, FRACTION)}
+    )
     beam = proton_beam(energy_mev=energy_mev, energy_spread_mev=energy_spread_mev, sources=sources)
     with taking(sources):
         beta, gamma = FLUENCE_REDUCTION.value, LOCAL_FRACTION.value
     alpha, p = beam.range_coefficient, beam.range_exponent
     range_cm, sigma_cm = beam.range_mm / _MM_PER_CM, beam.sigma_mm / _MM_PER_CM
-    x = (depth_cm - range_cm) / sigma_cm
+    x = (depth / _MM_PER_CM - range_cm) / sigma_cm
     peak = damped_cylinder(1.0 / p, x) / sigma_cm
     plateau = (beta / p + gamma * beta + tail / range_cm) * damped_cylinder(1.0 / p + 1.0, x)
     scale = sigma_cm ** (1.0 / p) * math.gamma(1.0 / p) / math.sqrt(2.0 * math.pi)

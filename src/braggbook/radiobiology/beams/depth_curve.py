@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from braggbook.errors import Issue, ScienceError, closest
-from braggbook.radiobiology.beams.checks import Floats, increasing, listed, real_numbers, same_length
+from braggbook.radiobiology.arguments import FINITE, NOT_NEGATIVE, Floats, checked_table, increasing
 from braggbook.units import parse_unit
 
 NOT_STATED = "not stated"
@@ -71,16 +71,14 @@ class DepthCurve:
         if issues:
             raise ScienceError(f"a curve that does not say what it is: {self.code}", issues=issues)
         parse_unit(self.units)
-        columns = {name: real_numbers(getattr(self, name), name=self._named(name)) for name in ("depth_mm", "value")}
+        rules = {"depth_mm": FINITE, "value": FINITE}
         if self.uncertainty is not None:
-            columns["uncertainty"] = real_numbers(self.uncertainty, name=self._named("uncertainty"), at_least=0.0)
-        same_length(columns, at_least=_FEWEST)
-        increasing(columns["depth_mm"], name=self._named("depth_mm"))
-        for name, values in columns.items():
+            rules["uncertainty"] = NOT_NEGATIVE
+        given = {f"{name} of {self.code}": (getattr(self, name), rule) for name, rule in rules.items()}
+        columns = checked_table(given, at_least=_FEWEST)
+        increasing(columns[0], name=f"depth_mm of {self.code}")
+        for name, values in zip(rules, columns, strict=True):
             object.__setattr__(self, name, values)
-
-    def _named(self, column: str) -> str:
-        return f"{column} of {self.code}"
 
     @property
     def edges_mm(self) -> Floats:
@@ -153,6 +151,11 @@ def resampling_matrix(curve: DepthCurve, edges_mm: Floats) -> Floats:
     own = curve.edges_mm
     shared = np.minimum(edges_mm[1:, None], own[None, 1:]) - np.maximum(edges_mm[:-1, None], own[None, :-1])
     return np.asarray(np.maximum(shared, 0.0) / np.diff(edges_mm)[:, None])
+
+
+def listed(names: Iterable[str]) -> str:
+    """Returns names in one line, as messages have them."""
+    return ", ".join(names) or "none"
 
 
 def differing(curves: Iterable[DepthCurve], names: Iterable[str]) -> Mapping[str, str]:

@@ -18,9 +18,19 @@ from typing import Any
 import numpy as np
 
 from braggbook.errors import FitError, ScienceError
-from braggbook.radiobiology.beams.checks import Floats, increasing, one_number, real_numbers, same_length
+from braggbook.radiobiology.arguments import (
+    BETWEEN_ZERO_AND_ONE,
+    FINITE,
+    NOT_NEGATIVE,
+    Floats,
+    Rule,
+    checked_scalars,
+    checked_table,
+    increasing,
+)
 
 _FEWEST = 3  # a parabola
+_LEVEL = Rule("a fraction above 0 and below 1 (not a percentage)", BETWEEN_ZERO_AND_ONE.holds)
 _PARTLY = 0.5  # dose does not double from one bin to the next at an entrance
 _COARSE = 2.0  # samples between the distal 80 % and 20 %; fewer, and straight lines lose the depth
 
@@ -108,10 +118,7 @@ def distal_depth(depth_mm: Any, dose: Any, *, level: float = 0.8) -> float:
         ScienceError: The columns are not a curve, or the level is not a fraction.
         FitError: The curve does not come down that far within its depths.
     """
-    fraction = one_number(level, name="level", above=0.0)
-    if fraction >= 1.0:
-        hint = " (a percentage?)" if fraction > 1.0 else ""
-        raise ScienceError("level is not usable", wanted="a fraction between 0 and 1", got=f"{fraction:g}{hint}")
+    (fraction,) = checked_scalars({"level": (level, _LEVEL)})
     depth, values = _curve(depth_mm, dose)
     return _last_crossing(depth, values, height=fraction * _peak(depth, values)[1], level=fraction)
 
@@ -120,9 +127,7 @@ _LOWER_LEVELS = (0.5, 0.2, 0.1)
 
 
 def _curve(depth_mm: Any, dose: Any) -> tuple[Floats, Floats]:
-    depth = real_numbers(depth_mm, name="depth_mm")
-    values = real_numbers(dose, name="dose", at_least=0.0)
-    same_length({"depth_mm": depth, "dose": values}, at_least=_FEWEST)
+    depth, values = checked_table({"depth_mm": (depth_mm, FINITE), "dose": (dose, NOT_NEGATIVE)}, at_least=_FEWEST)
     increasing(depth, name="depth_mm")
     if not np.any(values > 0):
         raise ScienceError("no dose anywhere", wanted="a curve with a peak")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import optimize
 
-from braggbook.radiobiology.beams.checks import Floats
+from braggbook.radiobiology.arguments import Floats
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 

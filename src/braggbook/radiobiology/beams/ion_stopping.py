@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import interpolate
 
 from braggbook.errors import Issue, ScienceError, unknown_name
-from braggbook.radiobiology.arguments import as_numbers
+from braggbook.radiobiology.arguments import ABOVE_ZERO, checked, checked_scalars, within
 from braggbook.radiobiology.constants import Source, constant
 
 Floats = NDArray[np.float64]
@@ -91,7 +91,7 @@ def relative_velocity(energy_mev_u: ArrayLike) -> Floats:
     Raises:
         ScienceError: An energy is not a finite number above 0.
     """
-    energy = _checked(energy_mev_u, "energy_mev_u", unit="MeV/u")
+    (energy,) = checked({"energy_mev_u": (energy_mev_u, ABOVE_ZERO)})
     tau = energy / ATOMIC_MASS_UNIT_MEV
     return np.asarray(np.sqrt(tau * (tau + 2.0)) / (1.0 + tau))[()]
 
@@ -121,10 +121,11 @@ def ion_stopping_power(ion: str | int, energy_mev_u: ArrayLike, *, source: str =
         ScienceError: An energy is not a finite number above 0, or outside the table; each is named.
     """
     z = atomic_number(ion)
-    if source not in SOURCES:
-        raise unknown_name("source of ion stopping powers", source, SOURCES)
-    energy = _checked(energy_mev_u, "energy_mev_u", unit="MeV/u")
-    _require_inside(energy)
+    if not isinstance(source, str) or source not in SOURCES:
+        raise unknown_name("source of ion stopping powers", str(source), SOURCES)
+    nodes = ion_energies_mev_u()
+    in_table = within(nodes[0], nodes[-1], of="MeV/u, the range of the table")
+    (energy,) = checked({"energy_mev_u": (energy_mev_u, in_table)})
     if source == "mstar":
         return np.asarray(np.exp(_log_let(z)(np.log(energy))), dtype=np.float64)[()]
     proton = np.exp(_log_let(1)(np.log(energy)))
@@ -141,11 +142,9 @@ def energies_at_let(ion: str | int, let_kev_um: float) -> Floats:
         ScienceError: The LET is not a finite number above 0, or the ion nowhere has it between 0.1 and 1000 MeV/u.
     """
     z = atomic_number(ion)
-    let = _checked(let_kev_um, "let_kev_um", unit="keV/um")
-    if let.ndim:
-        raise ScienceError("one LET at a time: each may have several energies", where="let_kev_um", got=f"{let.size}")
-    _require_let_in_table(z, float(let))
-    roots = np.sort(_log_let(z).solve(np.log(float(let)), extrapolate=False))
+    (let,) = checked_scalars({"let_kev_um": (let_kev_um, ABOVE_ZERO)})  # one: each may have several energies
+    _require_let_in_table(z, let)
+    roots = np.sort(_log_let(z).solve(np.log(let), extrapolate=False))
     found = np.exp(roots[np.isfinite(roots)])
     distinct = np.concatenate([[True], np.diff(found) > 1e-9 * found[:-1]])  # a node belongs to the two pieces it joins
     return np.asarray(found[distinct], dtype=np.float64)
@@ -162,7 +161,8 @@ def let_kev_um_from_mev_cm(let_mev_cm: ArrayLike) -> Floats:
     Raises:
         ScienceError: A LET is not a finite number above 0.
     """
-    return np.asarray(KEV_UM_PER_MEV_CM * _checked(let_mev_cm, "let_mev_cm", unit="MeV/cm"))[()]
+    (let,) = checked({"let_mev_cm": (let_mev_cm, ABOVE_ZERO)})
+    return np.asarray(KEV_UM_PER_MEV_CM * let)[()]
 
 
 def check_let(ion: str | int, energy_mev_u: ArrayLike, *, let_kev_um: ArrayLike) -> Floats:
@@ -176,8 +176,7 @@ def check_let(ion: str | int, energy_mev_u: ArrayLike, *, let_kev_um: ArrayLike)
         ScienceError: A LET is not a finite number above 0, or not that of the ion; each is named.
     """
     z = atomic_number(ion)
-    energy = _checked(energy_mev_u, "energy_mev_u", unit="MeV/u")
-    energy, let = np.broadcast_arrays(energy, _checked(let_kev_um, "let_kev_um", unit="keV/um"))
+    energy, let = checked({"energy_mev_u": (energy_mev_u, ABOVE_ZERO), "let_kev_um": (let_kev_um, ABOVE_ZERO)})
     nodes = ion_energies_mev_u()
     expected = np.exp(_log_let(z)(np.log(np.clip(energy, nodes[0], nodes[-1]))))
     ratio = let / expected
@@ -215,25 +214,6 @@ def _log_let(z: int) -> interpolate.PchipInterpolator:
     return interpolate.PchipInterpolator(np.log(table.index.to_numpy()), np.log(table.to_numpy()), extrapolate=False)
 
 
-def _checked(values: ArrayLike, name: str, *, unit: str) -> Floats:
-    """Returns numbers as an array, or raises ScienceError that names each one not finite and above 0."""
-    array = as_numbers(values)
-    if array is None:
-        raise ScienceError("not numbers", where=name, wanted=f"numbers in {unit}", got=repr(values))
-    if not array.size:
-        raise ScienceError("no numbers", where=name, wanted=f"one or more, in {unit}")
-    good = np.isfinite(array) & (array > 0)
-    _refuse(array, good, name=name, wanted=f"a finite number above 0, in {unit}")
-    return array
-
-
-def _require_inside(energy: Floats) -> None:
-    nodes = ion_energies_mev_u()
-    low, high = float(nodes[0]), float(nodes[-1])
-    good = (energy >= low) & (energy <= high)
-    _refuse(energy, good, name="energy_mev_u", wanted=f"{low:g} to {high:g} MeV/u, the range of the table")
-
-
 def _require_let_in_table(z: int, let: float) -> None:
     column = _table()[ION_SYMBOLS[z - 1]].to_numpy()
     low, high = float(column.min()), float(column.max())
@@ -245,15 +225,3 @@ def _require_let_in_table(z: int, let: float) -> None:
             wanted=f"{low:g} to {high:g} keV/um",
             got=f"{let:g} keV/um{hint}",
         )
-
-
-def _refuse(values: Floats, good: NDArray[np.bool_], *, name: str, wanted: str) -> None:
-    if np.all(good):
-        return
-    if not values.ndim:
-        raise ScienceError("not usable", where=name, wanted=wanted, got=f"{float(values):g}")
-    issues = [
-        Issue("not usable", where=f"{name}, element {', '.join(map(str, index + 1))}", wanted=wanted, got=f"{value:g}")
-        for index, value in zip(np.argwhere(~good), values[~good], strict=True)
-    ]
-    raise ScienceError(f"{name} is not usable", issues=issues)

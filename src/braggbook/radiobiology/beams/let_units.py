@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from braggbook.errors import ScienceError, UnitError
-from braggbook.radiobiology.beams.checks import Floats, one_number, real_numbers
+from braggbook.radiobiology.arguments import ABOVE_ZERO, FINITE, NOT_NEGATIVE, Floats, checked, checked_scalars
 from braggbook.units import conversion_factor, parse_unit, same_dimension
 
 LET_UNIT = "keV/um"
@@ -34,7 +34,7 @@ def let_in_kev_um(values: Any, *, unit: str, density_g_cm3: float | None = None)
         ScienceError: A value is negative or not a number; a density is missing, or given where it has no meaning.
         UnitError: The unit is neither of the two kinds.
     """
-    numbers = real_numbers(values, name=f"LET in {unit}", at_least=0.0)
+    (numbers,) = checked({f"LET in {unit}": (values, NOT_NEGATIVE)})
     if same_dimension(unit, LET_UNIT):
         if density_g_cm3 is not None:
             raise ScienceError(
@@ -47,7 +47,7 @@ def let_in_kev_um(values: Any, *, unit: str, density_g_cm3: float | None = None)
         raise ScienceError(
             "a mass stopping power has no LET without a density", where=unit, wanted="density_g_cm3= of the medium"
         )
-    density = one_number(density_g_cm3, name="density_g_cm3", above=0.0)
+    (density,) = checked_scalars({"density_g_cm3": (density_g_cm3, ABOVE_ZERO)})
     return np.asarray(numbers * conversion_factor(unit, _MASS_UNIT) * density * _KEV_UM_AT_UNIT_DENSITY)[()]
 
 
@@ -58,7 +58,7 @@ def proton_let_warnings(let_kev_um: Any, *, what: str) -> tuple[str, ...]:
         let_kev_um: LET in keV/um, any shape; 0 (no proton there) is passed over.
         what: What they are, for the text.
     """
-    numbers = real_numbers(let_kev_um, name=what)
+    (numbers,) = checked({what: (let_kev_um, FINITE)})
     scored = numbers[numbers > 0]
     found = []
     if np.any(scored > _LARGEST_PROTON_LET):

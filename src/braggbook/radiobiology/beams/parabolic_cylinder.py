@@ -16,7 +16,7 @@ import math
 import numpy as np
 from scipy import special
 
-from braggbook.radiobiology.beams.checks import Floats
+from braggbook.radiobiology.arguments import Floats
 
 # From here upstream eight terms of the asymptotic series are exact to the last digit.
 _FAR = -20.0

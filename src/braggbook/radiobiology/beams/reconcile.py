@@ -23,8 +23,23 @@ import numpy as np
 import pandas as pd
 
 from braggbook.errors import Issue, ScienceError, UnitError, unknown_name
-from braggbook.radiobiology.beams.checks import Floats, increasing, listed, one_number, real_numbers
-from braggbook.radiobiology.beams.depth_curve import KIND, NOT_APPLICABLE, DepthCurve, differing, resampling_matrix
+from braggbook.radiobiology.arguments import (
+    ABOVE_ZERO,
+    FINITE,
+    Floats,
+    Rule,
+    checked,
+    checked_scalars,
+    increasing,
+)
+from braggbook.radiobiology.beams.depth_curve import (
+    KIND,
+    NOT_APPLICABLE,
+    DepthCurve,
+    differing,
+    listed,
+    resampling_matrix,
+)
 from braggbook.radiobiology.beams.difference import Difference, distance, explain
 from braggbook.radiobiology.beams.let_units import dose_factor, proton_let_warnings
 
@@ -34,6 +49,9 @@ _NORMAL_MAD = 1.482602218505602  # standard deviation over median absolute devia
 _FEWEST_TO_JUDGE = 3
 _SHALLOW = 0.1  # of the largest consensus: below it a density is tail, and its logarithm noise
 _MOST_BINS = 20_000
+_MM_PER_CM = 10.0
+_TENTH_WITHIN = 0.1  # logarithm; bins at the ends may differ
+_ONE_OR_MORE = Rule("a finite number, 1 or more", lambda x: (x >= 1) & np.isfinite(x))
 _ALLOWED = tuple(name for name in KIND if name != "quantity")
 
 
@@ -67,8 +85,9 @@ class Reconciliation:
             column per code.
         uncertainties: Table with a row per depth: depth_mm and a column per code that states its uncertainty.
         codes: Table with a row per code: code, offset_mm (by how much it was moved), distance (median to the
-            others), rest_distance, ratio, bias (median of value / consensus of the others), noise (root mean square
-            of its relative uncertainty, NaN when it states none), outlier.
+            others), rest_distance, ratio (of the two; NaN with two codes, and where both are 0), bias (median of
+            value / consensus of the others), noise (root mean square of its relative uncertainty, NaN when it states
+            none), outlier.
         outliers: Who stands apart and why, the furthest first.
         warnings: What a reader must know, one sentence each.
     """
@@ -125,8 +144,7 @@ def reconcile(
         UnitError: Their units measure different quantities.
         UnknownName: A word in ``allow`` or ``normalise`` is not known.
     """
-    limit = one_number(tolerance, name="tolerance", above=0.0)
-    factor = one_number(ratio, name="ratio", at_least=1.0)
+    limit, factor = checked_scalars({"tolerance": (tolerance, ABOVE_ZERO), "ratio": (ratio, _ONE_OR_MORE)})
     given = _of_one_kind(curves, allow=allow, framed=anchors_mm is None)
     offsets = _offsets(given, anchors_mm)
     same_unit = _in_one_unit(given, normalise)
@@ -196,9 +214,9 @@ def _offsets(curves: list[DepthCurve], anchors_mm: Mapping[str, float] | None) -
         raise ScienceError(
             "codes without an anchor", wanted=f"one per code: {listed(names)}", got=f"no {listed(missing)}"
         )
-    anchors = {name: one_number(anchors_mm[name], name=f"anchor of {name}") for name in names}
-    target = float(np.median(list(anchors.values())))
-    return {name: target - anchor for name, anchor in anchors.items()}
+    anchors = checked_scalars({f"anchor of {name}": (anchors_mm[name], FINITE) for name in names})
+    target = float(np.median(anchors))
+    return {name: target - anchor for name, anchor in zip(names, anchors, strict=True)}
 
 
 def _in_one_unit(curves: list[DepthCurve], normalise: str) -> list[DepthCurve]:
@@ -225,7 +243,7 @@ def _common_edges(curves: list[DepthCurve], step_mm: float | None) -> Floats:
     lower = max(float(curve.edges_mm[0]) for curve in curves)
     upper = min(float(curve.edges_mm[-1]) for curve in curves)
     widest = max(float(np.median(np.diff(curve.depth_mm))) for curve in curves)
-    step = widest if step_mm is None else one_number(step_mm, name="step_mm", above=0.0)
+    (step,) = checked_scalars({"step_mm": (widest if step_mm is None else step_mm, ABOVE_ZERO)})
     count = round((upper - lower) / step - 0.5 + 1e-6)  # whole bins only; the last digit of an edge may be off
     if not 2 <= count <= _MOST_BINS:
         reach = listed([f"{c.code} {c.depth_mm[0]:g} to {c.depth_mm[-1]:g}" for c in curves])
@@ -241,7 +259,7 @@ def _compared(
     depth: Floats, consensus: Floats, curve: DepthCurve, region_mm: tuple[float, float] | None
 ) -> np.ndarray[Any, np.dtype[np.bool_]]:
     if region_mm is not None:
-        ends = real_numbers(region_mm, name="region_mm")
+        (ends,) = checked({"region_mm": (region_mm, FINITE)})
         if ends.shape != (2,):
             raise ScienceError("not a region", wanted="(from, to) in mm", got=repr(region_mm))
         increasing(ends, name="region_mm")
@@ -269,7 +287,8 @@ def _outliers(
     left, found = list(range(len(curves))), []
     while len(left) >= _FEWEST_TO_JUDGE:
         scores = _scores(values[left][:, compared])
-        at = int(np.argmax([own / max(rest, tolerance / ratio) for own, rest in scores]))
+        # others that are infinitely far from each other (one of two has no value above 0) are no measure
+        at = int(np.argmax([own / max(rest, tolerance / ratio) if np.isfinite(rest) else 0.0 for own, rest in scores]))
         own, rest = scores[at]
         if own <= tolerance or own <= ratio * rest:
             break
@@ -323,7 +342,7 @@ def _code_table(
                 "offset_mm": offsets[name],
                 "distance": own,
                 "rest_distance": rest,
-                "ratio": own / rest if rest > 0 else np.inf,
+                "ratio": _times(own, rest),
                 "bias": float(np.median(mine[scored] / others[scored])) if np.any(scored) else np.nan,
                 "noise": noise,
                 "outlier": name in flagged,
@@ -350,10 +369,31 @@ def _warnings(
             )
         if curve.quantity == "LET" and "proton" in curve.particles and curve.units == "keV/um":
             found += proton_let_warnings(row[compared], what=curve.code)
+    found += _tenths(curves)
     without = [curve.code for curve in curves if curve.uncertainty is None]
     if without:
         found.append(f"no uncertainty stated by {listed(without)}")
     return tuple(found)
+
+
+def _times(own: float, rest: float) -> float:
+    """Returns how many times further a code is than the others; NaN where there are no others, or all are as far."""
+    if np.isnan(rest) or own == rest == 0 or np.isinf(rest):
+        return float("nan")
+    return own / rest if rest > 0 else float("inf")
+
+
+def _tenths(curves: list[DepthCurve]) -> list[str]:
+    """Returns what is suspicious about depths: those of one code span a tenth of what those of the others span."""
+    spans = [float(np.ptp(curve.depth_mm)) for curve in curves]
+    found = []
+    for at, (curve, span) in enumerate(zip(curves, spans, strict=True)):
+        others = float(np.median(spans[:at] + spans[at + 1 :]))
+        if abs(np.log(others / span / _MM_PER_CM)) < _TENTH_WITHIN:
+            found.append(
+                f"{curve.code}: its depths span {span:g} mm, those of the others {others:g} mm; are they in cm?"
+            )
+    return found
 
 
 def _described(curve: DepthCurve, allow: Collection[str]) -> str:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from braggbook.radiobiology.beams.checks import Floats, one_number, real_numbers
+from braggbook.radiobiology.arguments import ABOVE_ZERO, Floats, checked, checked_scalars, within
 
 _TABLE = "pstar_water.csv"
 _ROUNDING = 1e-12
@@ -93,7 +93,7 @@ def proton_let(energy_mev: Any, *, density_g_cm3: float = 1.0) -> Floats:
     Raises:
         ScienceError: An energy is outside the table, or the density is not above 0.
     """
-    density = one_number(density_g_cm3, name="density_g_cm3", above=0.0)
+    (density,) = checked_scalars({"density_g_cm3": (density_g_cm3, ABOVE_ZERO)})
     return np.asarray(proton_stopping_power(energy_mev) * density * _KEV_UM_PER_MEV_CM)[()]
 
 
@@ -101,6 +101,7 @@ def _look_up(values: Any, given: str, wanted: str, *, name: str) -> Floats:
     table = _table()
     known = table[given].to_numpy()
     # the inverse of the inverse may differ in the last digit from the first or last row
-    numbers = real_numbers(values, name=name, at_least=known[0] * (1 - _ROUNDING), at_most=known[-1] * (1 + _ROUNDING))
+    table_range = within(known[0] * (1 - _ROUNDING), known[-1] * (1 + _ROUNDING), of="(the table's)")
+    (numbers,) = checked({name: (values, table_range)})
     found = np.exp(np.interp(np.log(numbers), np.log(known), np.log(table[wanted].to_numpy())))
     return np.asarray(found)[()]

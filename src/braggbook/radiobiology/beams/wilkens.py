@@ -23,8 +23,8 @@ from typing import Any, Literal
 import numpy as np
 
 from braggbook.errors import unknown_name
+from braggbook.radiobiology.arguments import Floats, checked, within
 from braggbook.radiobiology.beams.bortfeld import LIBAMTRACK, ProtonBeam, proton_beam
-from braggbook.radiobiology.beams.checks import Floats, real_numbers
 from braggbook.radiobiology.beams.parabolic_cylinder import power_moment
 from braggbook.radiobiology.constants import Source, constant, taking
 
@@ -84,8 +84,8 @@ def wilkens_let(
     beam = proton_beam(energy_mev=energy_mev, energy_spread_mev=energy_spread_mev, sources=sources)
     # eight sigma behind the mean range one proton in 1e15 is left: both means are then noise over noise
     deepest = beam.range_mm + 8.0 * beam.sigma_mm
-    depth = real_numbers(depth_mm, name="depth_mm", at_least=0.0, at_most=deepest) / _MM_PER_CM
-    residual = np.atleast_1d(beam.range_mm / _MM_PER_CM - depth)
+    (depth,) = checked({"depth_mm": (depth_mm, within(0, deepest, of="mm, where protons are"))})
+    residual = np.atleast_1d(beam.range_mm / _MM_PER_CM - depth / _MM_PER_CM)
     with taking(sources):
         length = REGULARISATION_LENGTH.value * _CM_PER_UM
         correction = SQUARE_CORRECTION.value

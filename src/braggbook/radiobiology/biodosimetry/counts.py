@@ -22,6 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from braggbook.errors import Issue, ScienceError, closest
+from braggbook.radiobiology.arguments import shortened
 
 Floats = NDArray[np.float64]
 
@@ -29,6 +30,7 @@ Floats = NDArray[np.float64]
 # the widest calibration published (M. S. Sasaki, Int J Radiat Biol 79 (2003) 83-97) ends at 50 Gy. A larger
 # number is a dose in cGy or mGy.
 LARGEST_DOSE_GY = 50.0
+_LARGEST_COUNT = 2.0**53  # beyond this a float does not hold every whole number
 _CLASS = re.compile(r"[Cc](\d+)")
 _TOTALS = ("cells", "aberrations")
 _OTHER_UNITS = re.compile(r"dose_(cgy|mgy|rad|rads)", re.IGNORECASE)
@@ -249,7 +251,9 @@ def _raise(issues: list[Issue]) -> None:
 
 def _bad_rows(bad: NDArray[np.bool_], values: pd.Series, *, wanted: str) -> list[Issue]:
     return [
-        Issue(f"{values.name} is not usable", where=f"row {index + 1}", wanted=wanted, got=repr(values.iloc[index]))
+        Issue(
+            f"{values.name} is not usable", where=f"row {index + 1}", wanted=wanted, got=shortened(values.iloc[index])
+        )
         for index in np.flatnonzero(bad)
     ]
 
@@ -260,7 +264,7 @@ def _numbers(values: pd.Series) -> Floats:
 
 def _is_count(values: Floats) -> NDArray[np.bool_]:
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.isfinite(values) & (values >= 0) & (values == np.floor(values)))
+        return np.asarray((values >= 0) & (values <= _LARGEST_COUNT) & (values == np.floor(values)))
 
 
 def is_fraction(value: object) -> bool:

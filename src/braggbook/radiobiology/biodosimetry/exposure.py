@@ -13,13 +13,13 @@ Source: D. E. Lea and D. G. Catcheside, J Genet 44 (1942) 216-245, doi:10.1007/B
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from braggbook.errors import Issue, ScienceError
+from braggbook.errors import ScienceError
+from braggbook.radiobiology.arguments import ABOVE_ZERO, FRACTION, Rule, as_numbers, checked, checked_scalars, shortened
 from braggbook.radiobiology.constants import Source, constant
+from braggbook.radiobiology.linear_quadratic import protraction_at_constant_rate
 
 Floats = NDArray[np.float64]
 
@@ -36,8 +36,7 @@ BREAK_LIFETIME = constant(
     note="Mean lifetime of the breaks, not their half-time (which would be 1.39 h).",
 )
 
-# Below this x the closed form loses more digits by cancellation (1e-16 / x) than its series leaves out (x^5 / 2520).
-_SMALL = 5e-3
+_DURATION = Rule("hours, 0 or more, which may be infinite", lambda x: x >= 0)
 
 
 def protraction_factor(exposure_h: ArrayLike, *, break_lifetime_h: float | None = None) -> Floats:
@@ -55,32 +54,18 @@ def protraction_factor(exposure_h: ArrayLike, *, break_lifetime_h: float | None 
         ScienceError: A time is negative or not a number.
     """
     lifetime = BREAK_LIFETIME.value if break_lifetime_h is None else break_lifetime_h
-    time = number_array(exposure_h, name="exposure_h")
-    issues = []
-    if not (isinstance(lifetime, int | float | np.number) and math.isfinite(lifetime) and lifetime > 0):
-        issues.append(Issue("not usable", where="break_lifetime_h", wanted="hours above 0", got=repr(lifetime)))
-    if not np.all(time >= 0):
-        issues.append(Issue("not usable", where="exposure_h", wanted="hours, 0 or more", got=str(time)))
-    if issues:
-        raise ScienceError("the exposure is not usable", issues=issues)
-    x = np.asarray(time / lifetime)
-    with np.errstate(over="ignore", invalid="ignore"):
-        series = 1.0 - x / 3.0 + x**2 / 12.0 - x**3 / 60.0 + x**4 / 360.0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        closed = 2.0 * (x + np.expm1(-x)) / x / x
-    return np.asarray(np.where(np.isinf(x), 0.0, np.where(x < _SMALL, series, closed)))[()]
+    time, mean = checked({"exposure_h": (exposure_h, _DURATION), "break_lifetime_h": (lifetime, ABOVE_ZERO)})
+    return protraction_at_constant_rate(time / mean)[()]
 
 
 def check_protraction(value: float) -> float:
-    """Returns a protraction factor, or raises ScienceError when it is not between 0 and 1."""
-    if isinstance(value, bool) or not (isinstance(value, int | float | np.number) and 0 <= float(value) <= 1):
-        raise ScienceError("not a protraction factor G", wanted="a number from 0 to 1", got=repr(value))
-    return float(value)
+    """Returns a protraction factor, or raises ScienceError when it is not a number from 0 to 1."""
+    return checked_scalars({"protraction": (value, FRACTION)})[0]
 
 
 def number_array(value: ArrayLike, *, name: str) -> Floats:
     """Returns a number or array of numbers as floats, or raises ScienceError for text and the like."""
-    try:
-        return np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ScienceError("not numbers", where=name, wanted="numbers", got=repr(value)) from None
+    array = as_numbers(value)
+    if array is None:
+        raise ScienceError("not numbers", where=name, wanted="numbers", got=shortened(value))
+    return array

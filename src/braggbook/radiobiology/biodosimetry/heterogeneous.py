@@ -191,16 +191,25 @@ def _unexposed(part: Part, ceiling: float, curve: CalibrationCurve, *, level: fl
 
 
 def _profile_ceiling(theta: Floats, case: CaseCounts, *, level: float) -> float:
-    """Returns the largest lower yield that the counts allow when its best value is 0."""
+    """Returns the largest lower yield that the counts allow when its best value is 0.
+
+    It may lie above the mean of all cells, where one cell with two aberrations is all that tells the parts apart.
+    """
     counts = np.asarray(case.distribution)
-    limit = _log_likelihood(theta * np.array([1.0, case.genome_factor, 1.0]), counts) - 0.5 * stats.chi2.ppf(level, 1)
+    best = theta * np.array([1.0, case.genome_factor, 1.0])
+    limit = _log_likelihood(best, counts) - 0.5 * stats.chi2.ppf(level, 1)
 
     def loss(low: float) -> float:
-        start = np.array([theta[0], theta[1] * case.genome_factor, low])
-        return float(limit - _expectation_maximisation(counts, start, low_is_known=True)[1])
+        start = np.array([best[0], max(best[1], 2.0 * low), low])
+        found, value = _expectation_maximisation(counts, start, low_is_known=True)
+        if found[2] < low:  # the other part came out lower: none is higher, and all cells have this yield
+            value = _log_likelihood(np.array([0.5, low, low]), counts)
+        return float(limit - value)
 
-    mean = case.aberrations / case.cells  # one Poisson distribution, which the counts exclude
-    return float(optimize.brentq(loss, 0.0, mean, xtol=1e-10))
+    ceiling = case.aberrations / case.cells
+    while loss(ceiling) <= 0:
+        ceiling *= 2.0
+    return float(optimize.brentq(loss, 0.0, ceiling, xtol=1e-10))
 
 
 def two_poissons(case: CaseCounts) -> tuple[Floats, Floats, float]:

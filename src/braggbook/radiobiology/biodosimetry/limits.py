@@ -148,9 +148,9 @@ def cells_needed(
         with np.errstate(divide="ignore"):
             most = stats.chi2.ppf(alpha, 2 * thresholds) / 2.0 / np.float64(level)
         enough = np.flatnonzero(fewest <= most)
-        if len(enough):
+        if len(enough) and fewest[enough[0]] <= _MOST_CELLS:
             return max(int(fewest[enough[0]]), 1)
-        if fewest[-1] > _MOST_CELLS:
+        if len(enough) or fewest[-1] > _MOST_CELLS:
             break
     raise FitError(
         "no number of cells is enough", wanted="a yield above the background", got=f"{rate:.4g}, {level:.4g}"
@@ -184,17 +184,24 @@ def compare_with_control(
 
 def _threshold(cells: float, background: float, *, control_cells: float | None, alpha: float, test: Sides) -> int:
     expected = background * cells if control_cells is None else background * cells / control_cells
-    count = math.floor(expected) + 1  # the first count above what is expected
-    while True:
+
+    def significant(count: int) -> bool:
         if control_cells is None:
-            p = _poisson_p(count, expected, test=test)
-        else:
-            p = compare_with_control(
-                aberrations=count, cells=cells, control_aberrations=background, control_cells=control_cells, test=test
-            )
-        if p < alpha:
-            return count
-        count += 1
+            return _poisson_p(count, expected, test=test) < alpha
+        p = compare_with_control(
+            aberrations=count, cells=cells, control_aberrations=background, control_cells=control_cells, test=test
+        )
+        return p < alpha
+
+    # Above what is expected, p falls with the count: steps that double, then halves between the last two.
+    below, step = math.floor(expected), 1
+    while not significant(below + step):
+        below, step = below + step, 2 * step
+    above = below + step
+    while above - below > 1:
+        middle = (below + above) // 2
+        below, above = (below, middle) if significant(middle) else (middle, above)
+    return above
 
 
 def _poisson_p(count: int, expected: float, *, test: Sides) -> float:
@@ -202,9 +209,11 @@ def _poisson_p(count: int, expected: float, *, test: Sides) -> float:
     if test == "one-sided" or expected == 0:
         return upper
     here = float(stats.poisson.pmf(count, expected)) * (1.0 + 1e-7)  # R counts ties that rounding has parted
-    below = np.arange(math.floor(expected) + 1)
-    mass = stats.poisson.pmf(below, expected)
-    return upper + float(mass[mass <= here].sum())
+    low, high = -1, math.floor(expected) + 1  # below what is expected, the probability of a count rises with it
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if float(stats.poisson.pmf(middle, expected)) <= here else (low, middle)
+    return upper + float(stats.poisson.cdf(low, expected))
 
 
 def _check(*, cells: float, background: float, control_cells: float | None, alpha: float, beta: float) -> None:

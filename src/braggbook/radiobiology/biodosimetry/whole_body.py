@@ -41,6 +41,10 @@ Status = Literal["estimated", "not told from zero", "not above background"]
 ESTIMATED: Status = "estimated"
 NOT_TOLD: Status = "not told from zero"
 NOT_ABOVE: Status = "not above background"
+_BELOW = (
+    "even the upper limit of the yield is below the background of the curve: it is not the background of this person, "
+    "or of this scoring, and the interval is empty"
+)
 
 
 @dataclass(frozen=True)
@@ -259,7 +263,10 @@ def _estimates(
             "status": status,
         }
     )
-    table["warnings"] = [_case_warnings(u, yield_limits, method) for u in spread["u"]]
+    table["warnings"] = [
+        _case_warnings(u, yield_limits, method) + ((_BELOW,) if upper == 0 else ())
+        for u, upper in zip(spread["u"], high, strict=True)
+    ]
     return table, curve_notes(curve, doses)
 
 

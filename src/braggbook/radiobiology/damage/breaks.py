@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from braggbook.errors import Issue, ScienceError, closest
-from braggbook.radiobiology.intervals import Interval, check_level
+from braggbook.radiobiology.arguments import shortened
+from braggbook.radiobiology.intervals import Interval, check_level, poisson_count_intervals
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -39,8 +40,9 @@ class DamageYield:
     Attributes:
         name: What is counted.
         per_gy: Mean per Gy and cell.
-        standard_error: Of the mean, from the scatter between exposures; None with one exposure.
-        interval: Student's interval of the mean; None with one exposure.
+        standard_error: Of the mean, from the scatter between exposures; None with one exposure or without a count.
+        interval: Student's interval of the mean, not below 0; without a count the exact Poisson one; None with one
+            exposure.
         dispersion: Variance over mean of the counts of exposures: 1 when they are Poisson; None with one exposure
             or without a count.
         total: Damages counted in all exposures.
@@ -298,7 +300,9 @@ def _checked(damages: pd.DataFrame) -> tuple[Ints, dict[str, Ints]]:
         with np.errstate(invalid="ignore"):
             bad = ~(np.isfinite(values) & (values >= 0) & (values == np.floor(values)))
         issues += [
-            Issue(f"{name} is not a count", where=f"row {i + 1}", wanted="0 or more", got=repr(damages[name].iloc[i]))
+            Issue(
+                f"{name} is not a count", where=f"row {i + 1}", wanted="0 or more", got=shortened(damages[name].iloc[i])
+            )
             for i in np.flatnonzero(bad)
         ]
     if issues:
@@ -313,10 +317,14 @@ def _yield(name: str, counts: Ints, dose_gy: float, *, level: float) -> DamageYi
         return DamageYield(name, mean / dose_gy, None, None, None, int(counts.sum()))
     variance = float(counts.var(ddof=1))
     error = math.sqrt(variance / number) / dose_gy
+    if mean == 0:  # the scatter says nothing of damage that was not seen
+        upper = float(poisson_count_intervals(np.zeros(1), level=level)[1][0]) / (number * dose_gy)
+        return DamageYield(name, 0.0, None, Interval(0.0, upper, level, "exact Poisson, none seen"), None, 0)
     half = float(stats.t.ppf(0.5 + level / 2.0, number - 1)) * error
-    interval = Interval(mean / dose_gy - half, mean / dose_gy + half, level, f"mean of exposures, t({number - 1})")
-    dispersion = variance / mean if mean > 0 else None
-    return DamageYield(name, mean / dose_gy, error, interval, dispersion, int(counts.sum()))
+    low, high = mean / dose_gy - half, mean / dose_gy + half
+    note = "" if low >= 0 else f"cut at 0, from {low:.4g}"
+    interval = Interval(max(low, 0.0), high, level, f"mean of exposures, t({number - 1})", note=note)
+    return DamageYield(name, mean / dose_gy, error, interval, variance / mean, int(counts.sum()))
 
 
 def _warnings(yields: dict[str, DamageYield], exposures: int, *, seen: int) -> Iterable[str]:

@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, stats
 
 from braggbook.errors import FitError, Issue, ScienceError, unknown_name
+from braggbook.radiobiology.arguments import NOT_NEGATIVE, checked
 from braggbook.radiobiology.damage.foci_counts import read_foci_counts
 from braggbook.radiobiology.damage.foci_likelihood import (
     LIMIT,
@@ -216,9 +217,7 @@ class FociFit:
 
     def fraction_left(self, time_h: ArrayLike) -> Floats:
         """Returns the share of the initial foci that is left at times in h."""
-        time = np.asarray(time_h, dtype=np.float64)
-        if not np.all(np.isfinite(time) & (time >= 0)):
-            raise ScienceError("a time is not usable", wanted="h, 0 or more", got=repr(time_h))
+        (time,) = checked({"time_h": (time_h, NOT_NEGATIVE)})
         p = self.parameters
         if self.components == 1:
             return np.asarray(np.exp(-p["rate_per_h"] * time))[()]
@@ -230,9 +229,9 @@ class FociFit:
         """Returns the fitted mean foci per nucleus at times in h after doses in Gy."""
         if "foci_per_gy" not in self.parameters:
             raise ScienceError("each dose has a yield of its own", wanted='a fit with dose_response="linear"')
-        dose = np.asarray(dose_gy, dtype=np.float64)
+        time, dose = checked({"time_h": (time_h, NOT_NEGATIVE), "dose_gy": (dose_gy, NOT_NEGATIVE)})
         base = self.parameters.get("background", self.model.background or 0.0)
-        return np.asarray(base + self.parameters["foci_per_gy"] * dose * self.fraction_left(time_h))[()]
+        return np.asarray(base + self.parameters["foci_per_gy"] * dose * self.fraction_left(time))[()]
 
     def table(self) -> pd.DataFrame:
         """Returns a table of all parameters and half-times: name, estimate, standard_error, lower, upper, note."""

@@ -23,7 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from braggbook.errors import Issue, ScienceError
+from braggbook.errors import ScienceError
+from braggbook.radiobiology.arguments import ABOVE_ZERO, NOT_NEGATIVE, checked, checked_scalars
 
 Floats = NDArray[np.float64]
 
@@ -62,13 +63,14 @@ def mean_tracks(
     Raises:
         ScienceError: A number is not above 0.
     """
-    values = {
-        "dose_gy": dose_gy,
-        "let_kev_um": let_kev_um,
-        "nucleus_area_um2": nucleus_area_um2,
-        "density": density_g_cm3,
-    }
-    dose, let, area, density = (np.asarray(_above_zero(name, value)) for name, value in values.items())
+    dose, let, area, density = checked(
+        {
+            "dose_gy": (dose_gy, ABOVE_ZERO),
+            "let_kev_um": (let_kev_um, ABOVE_ZERO),
+            "nucleus_area_um2": (nucleus_area_um2, ABOVE_ZERO),
+            "density_g_cm3": (density_g_cm3, ABOVE_ZERO),
+        }
+    )
     return np.asarray(dose * density * area / (GY_PER_KEV_UM3 * let))[()]
 
 
@@ -78,10 +80,7 @@ def resolvable_foci(breaks: ArrayLike, *, places: ArrayLike) -> Floats:
     Raises:
         ScienceError: A number of breaks is negative or a number of places not above 0.
     """
-    there = _above_zero("places", places)
-    hidden = np.asarray(breaks, dtype=np.float64)
-    if not np.all(np.isfinite(hidden) & (hidden >= 0)):
-        raise ScienceError("breaks are not usable", wanted="0 or more", got=repr(breaks))
+    hidden, there = checked({"breaks": (breaks, NOT_NEGATIVE), "places": (places, ABOVE_ZERO)})
     return np.asarray(-there * np.expm1(-hidden / there))[()]
 
 
@@ -97,34 +96,20 @@ def overlap_corrected(foci: float, *, places: float, standard_error: float | Non
         ScienceError: There are at least as many foci as places: then the breaks cannot be told; or a number is
             not usable.
     """
-    issues = [
-        Issue(f"{name} is not usable", wanted=wanted, got=repr(value))
-        for name, value, wanted, low in (
-            ("foci", foci, "0 or more", -1e-300),
-            ("places", places, "above 0", 0.0),
-            ("standard_error", 0.0 if standard_error is None else standard_error, "0 or more", -1e-300),
-        )
-        if not (isinstance(value, int | float | np.number) and math.isfinite(value) and value > low)
-    ]
-    if issues:
-        raise ScienceError("overlap cannot be corrected", issues=issues)
-    share = float(foci) / float(places)
+    foci, places, spread = checked_scalars(
+        {
+            "foci": (foci, NOT_NEGATIVE),
+            "places": (places, ABOVE_ZERO),
+            "standard_error": (0.0 if standard_error is None else standard_error, NOT_NEGATIVE),
+        }
+    )
+    share = foci / places
     if share >= 1.0:
         what = "as many foci as places, so that the breaks behind them cannot be told"
         raise ScienceError(what, wanted=f"fewer than {places:g} foci", got=f"{foci:g}")
-    breaks = -float(places) * math.log1p(-share)
-    error = None if standard_error is None else float(standard_error) / (1.0 - share)
+    breaks = -places * math.log1p(-share)
+    error = None if standard_error is None else spread / (1.0 - share)
     warnings = []
     if share > 0.8:
         warnings.append(f"{share:.0%} of the places show a focus: the correction hangs on their number")
     return OverlapCorrected(breaks, error, share, tuple(warnings))
-
-
-def _above_zero(name: str, value: ArrayLike) -> Floats:
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        array = np.asarray(np.nan)
-    if not np.all(np.isfinite(array) & (array > 0)):
-        raise ScienceError(f"{name} is not usable", wanted="above 0", got=repr(value))
-    return array

@@ -18,13 +18,24 @@ and its DSB yield, and the ion's DSB yield then gives its alpha and beta.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from braggbook.errors import Issue, ScienceError
+from braggbook.errors import ScienceError
+from braggbook.radiobiology.arguments import (
+    ABOVE_ZERO,
+    ABOVE_ZERO_OR_INFINITE,
+    FINITE,
+    FRACTION,
+    NOT_NEGATIVE,
+    Rule,
+    checked,
+    checked_scalars,
+)
 from braggbook.radiobiology.damage.foci_overlap import GY_PER_KEV_UM3
 
 Floats = NDArray[np.float64]
@@ -48,7 +59,7 @@ class RmrParameters:
 
     def __post_init__(self) -> None:
         """Raises ScienceError, with every issue, when the numbers cannot be such a model."""
-        _check(self, "not a repair-misrepair model", share=("fidelity",), zero=())
+        _check(self, {"fidelity": FRACTION})
 
     @property
     def repair_ratio(self) -> float:
@@ -76,7 +87,7 @@ class LplParameters:
 
     def __post_init__(self) -> None:
         """Raises ScienceError, with every issue, when the numbers cannot be such a model."""
-        _check(self, "not a lethal-potentially lethal model", share=(), zero=("lethal_per_gy",))
+        _check(self, {"lethal_per_gy": NOT_NEGATIVE})
 
     @property
     def repair_ratio(self) -> float:
@@ -98,7 +109,7 @@ class FixationParameters:
 
     def __post_init__(self) -> None:
         """Raises ScienceError when the constants are not finite; they may be negative, as a fit may give them."""
-        _check(self, "not constants of repair, misrepair and fixation", share=(), zero=(), signed=("theta", "kappa"))
+        _check(self, {"theta": FINITE, "kappa": FINITE})
 
 
 def rmr_survival(dose_gy: ArrayLike, parameters: RmrParameters, *, repair_time_h: float = math.inf) -> Floats:
@@ -109,8 +120,11 @@ def rmr_survival(dose_gy: ArrayLike, parameters: RmrParameters, *, repair_time_h
     Raises:
         ScienceError: A dose is negative or not a number, or the repair time is not above 0.
     """
-    lesions = parameters.lesions_per_gy * _doses(dose_gy)
-    done = _repaired(parameters.repair_rate_per_h, repair_time_h)
+    _require(parameters, RmrParameters)
+    (dose,) = checked({"dose_gy": (dose_gy, NOT_NEGATIVE)})
+    (time,) = checked_scalars({"repair_time_h": (repair_time_h, ABOVE_ZERO_OR_INFINITE)})
+    lesions = parameters.lesions_per_gy * dose
+    done = -math.expm1(-parameters.repair_rate_per_h * time)
     ratio = parameters.repair_ratio
     return np.asarray(np.exp(-lesions + ratio * parameters.fidelity * np.log1p(lesions * done / ratio)))[()]
 
@@ -123,8 +137,9 @@ def lpl_survival(dose_gy: ArrayLike, parameters: LplParameters) -> Floats:
     Raises:
         ScienceError: A dose is negative or not a number.
     """
-    dose = _doses(dose_gy)
-    done = _repaired(parameters.repair_rate_per_h, parameters.repair_time_h)
+    _require(parameters, LplParameters)
+    (dose,) = checked({"dose_gy": (dose_gy, NOT_NEGATIVE)})
+    done = -math.expm1(-parameters.repair_rate_per_h * parameters.repair_time_h)
     ratio = parameters.repair_ratio
     gain = ratio * np.log1p(parameters.potentially_lethal_per_gy * dose * done / ratio)
     return np.asarray(np.exp(gain - (parameters.lethal_per_gy + parameters.potentially_lethal_per_gy) * dose))[()]
@@ -136,7 +151,8 @@ def lpl_lq(parameters: LplParameters) -> tuple[float, float]:
     alpha = eta_L + eta_PL e^(-epsilon_PL t_r); beta = [eta_PL (1 - e^(-epsilon_PL t_r))]^2 / (2 epsilon). The next
     term is -(eta_PL D)^3 / (3 epsilon^2): LQ falls below LPL at doses where eta_PL D is not small against epsilon.
     """
-    done = _repaired(parameters.repair_rate_per_h, parameters.repair_time_h)
+    _require(parameters, LplParameters)
+    done = -math.expm1(-parameters.repair_rate_per_h * parameters.repair_time_h)
     alpha = parameters.lethal_per_gy + parameters.potentially_lethal_per_gy * (1.0 - done)
     beta = (parameters.potentially_lethal_per_gy * done) ** 2 / (2.0 * parameters.repair_ratio)
     return alpha, beta
@@ -151,10 +167,14 @@ def mean_specific_energy_gy(let_kev_um: ArrayLike, *, diameter_um: float, densit
     Raises:
         ScienceError: LET, diameter or density is not above 0.
     """
-    let = np.asarray(_positive("let_kev_um", let_kev_um))
-    for name, value in (("diameter_um", diameter_um), ("density_g_cm3", density_g_cm3)):
-        _positive(name, value)
-    return np.asarray(4.0 * GY_PER_KEV_UM3 * let / (math.pi * density_g_cm3 * diameter_um**2))[()]
+    let, diameter, density = checked(
+        {
+            "let_kev_um": (let_kev_um, ABOVE_ZERO),
+            "diameter_um": (diameter_um, ABOVE_ZERO),
+            "density_g_cm3": (density_g_cm3, ABOVE_ZERO),
+        }
+    )
+    return np.asarray(4.0 * GY_PER_KEV_UM3 * let / (math.pi * density * diameter**2))[()]
 
 
 def fixation_lq(
@@ -171,7 +191,10 @@ def fixation_lq(
     Raises:
         ScienceError: A yield or specific energy is negative or not a number.
     """
-    dsb, energy = (_doses(value, what=what) for value, what in ((dsb_per_gy, "DSB yield"), (specific_energy_gy, "z_F")))
+    _require(parameters, FixationParameters)
+    dsb, energy = checked(
+        {"dsb_per_gy": (dsb_per_gy, NOT_NEGATIVE), "specific_energy_gy": (specific_energy_gy, NOT_NEGATIVE)}
+    )
     alpha = parameters.theta * dsb + parameters.kappa * energy * dsb**2
     beta = 0.5 * parameters.kappa * dsb**2
     return np.asarray(alpha)[()], np.asarray(beta)[()]
@@ -188,57 +211,25 @@ def fixation_from_survival(
     Raises:
         ScienceError: A number is not finite, the yield not above 0, or the specific energy negative.
     """
-    _positive("dsb_per_gy", dsb_per_gy)
-    _doses(specific_energy_gy, what="z_F")
-    kappa = 2.0 * beta_per_gy2 / dsb_per_gy**2
-    theta = (alpha_per_gy - 2.0 * beta_per_gy2 * specific_energy_gy) / dsb_per_gy
-    return FixationParameters(theta, kappa)
+    alpha, beta, dsb, energy = checked_scalars(
+        {
+            "alpha_per_gy": (alpha_per_gy, FINITE),
+            "beta_per_gy2": (beta_per_gy2, FINITE),
+            "dsb_per_gy": (dsb_per_gy, ABOVE_ZERO),
+            "specific_energy_gy": (specific_energy_gy, NOT_NEGATIVE),
+        }
+    )
+    return FixationParameters((alpha - 2.0 * beta * energy) / dsb, 2.0 * beta / dsb**2)
 
 
-def _repaired(rate_per_h: float, time_h: float) -> float:
-    """Returns 1 - e^(-rate time)."""
-    if not (isinstance(time_h, int | float | np.number) and time_h > 0):
-        raise ScienceError("the repair time is not usable", wanted="h, above 0", got=repr(time_h))
-    return -math.expm1(-rate_per_h * time_h)
+def _require(parameters: object, kind: type) -> None:
+    """Raises ScienceError when parameters are those of another model, or none."""
+    if not isinstance(parameters, kind):
+        raise ScienceError(
+            "not the parameters of this model", wanted=f"{kind.__name__}(...)", got=type(parameters).__name__
+        )
 
 
-def _doses(value: ArrayLike, *, what: str = "dose") -> Floats:
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        array = np.asarray(np.nan)
-    if not np.all(np.isfinite(array) & (array >= 0)):
-        raise ScienceError(f"a {what} is not usable", wanted="0 or more", got=repr(value))
-    return array
-
-
-def _positive(name: str, value: ArrayLike) -> Floats:
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        array = np.asarray(np.nan)
-    if not np.all(np.isfinite(array) & (array > 0)):
-        raise ScienceError(f"{name} is not usable", wanted="above 0", got=repr(value))
-    return array
-
-
-def _check(
-    model: Any, what: str, *, share: tuple[str, ...], zero: tuple[str, ...], signed: tuple[str, ...] = ()
-) -> None:
-    """Raises ScienceError with every field that is not above 0, a share that is none, or not finite."""
-    issues = []
-    for item in fields(model):
-        value = getattr(model, item.name)
-        number = isinstance(value, int | float | np.number) and math.isfinite(value)
-        if item.name in signed:
-            good, wanted = number, "a finite number"
-        elif item.name in share:
-            good, wanted = number and 0 <= value <= 1, "a number from 0 to 1"
-        elif item.name in zero:
-            good, wanted = number and value >= 0, "a finite number, 0 or more"
-        else:
-            good, wanted = number and value > 0, "a finite number above 0"
-        if not good:
-            issues.append(Issue("not usable", where=item.name, wanted=wanted, got=repr(value)))
-    if issues:
-        raise ScienceError(what, issues=issues)
+def _check(model: Any, rules: Mapping[str, Rule]) -> None:
+    """Raises ScienceError with every field that breaks its rule; without one it must be above 0."""
+    checked_scalars({f.name: (getattr(model, f.name), rules.get(f.name, ABOVE_ZERO)) for f in fields(model)})

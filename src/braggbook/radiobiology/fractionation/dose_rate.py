@@ -30,9 +30,11 @@ from braggbook.radiobiology.arguments import (
     checked,
     checked_scalars,
     checked_table,
+    increasing,
 )
 from braggbook.radiobiology.fractionation.isoeffect import check_fraction_doses
 from braggbook.radiobiology.fractionation.repair import Repair, check_repair
+from braggbook.radiobiology.linear_quadratic import protraction_at_constant_rate
 
 # Below this x the closed forms of G lose digits by cancellation (1e-16 / x^2); the series is then exact to 1e-16.
 _SMALL = 0.5
@@ -91,7 +93,7 @@ def protraction_factor(duration_h: ArrayLike, *, repair: Repair) -> Floats:
     (duration,) = checked({"duration_h": (duration_h, NOT_NEGATIVE)})
     check_repair(repair)
     pools = zip(repair.rates_per_h, repair.weights, strict=True)
-    return np.asarray(sum(w * _constant_rate(mu * duration) for mu, w in pools))[()]
+    return np.asarray(sum(w * protraction_at_constant_rate(mu * duration) for mu, w in pools))[()]
 
 
 def protraction_factor_of_profile(rates_gy_h: ArrayLike, *, edges_h: ArrayLike, repair: Repair) -> float:
@@ -114,7 +116,7 @@ def protraction_factor_of_profile(rates_gy_h: ArrayLike, *, edges_h: ArrayLike, 
             wanted=f"{rates.size + 1} edges for {rates.size} rates",
             got=f"{edges.size}",
         )
-    _require_increasing(edges, name="edges_h")
+    increasing(edges, name="edges_h")
     durations = np.diff(edges)
     doses = rates * durations
     if not doses.sum() > 0:
@@ -219,7 +221,7 @@ def _times(doses: Floats, *, times_h: ArrayLike, durations_h: ArrayLike) -> tupl
             wanted=f"{doses.size} times, and one duration or {doses.size}",
             got=f"{times.size} times, {durations.size} durations",
         )
-    _require_increasing(times, name="times_h")
+    increasing(times, name="times_h")
     durations = np.broadcast_to(durations.ravel(), doses.shape)
     late = np.flatnonzero(times[:-1] + durations[:-1] > times[1:])
     if late.size:
@@ -238,17 +240,6 @@ def _times(doses: Floats, *, times_h: ArrayLike, durations_h: ArrayLike) -> tupl
     return times, durations
 
 
-def _require_increasing(times: Floats, *, name: str) -> None:
-    bad = np.flatnonzero(np.diff(times) <= 0)
-    if bad.size:
-        raise ScienceError(
-            "times do not increase",
-            issues=[
-                Issue("not after the one above", where=f"{name}, row {i + 2}", got=f"{times[i + 1]:g} h") for i in bad
-            ],
-        )
-
-
 def _pair_dose(doses: Floats, *, times: Floats, durations: Floats, repair: Repair) -> float:
     """Returns G D^2: the sum over all pairs of doses, each pair as far as it is unrepaired, in Gy^2.
 
@@ -260,7 +251,9 @@ def _pair_dose(doses: Floats, *, times: Floats, durations: Floats, repair: Repai
         for dose, time, duration in zip(doses.tolist(), times.tolist(), durations.tolist(), strict=True):
             left *= math.exp(-mu * (time - at))
             mean = _mean_decay(mu * duration)
-            total += weight * (2.0 * dose * left * mean + dose**2 * float(_constant_rate(np.asarray(mu * duration))))
+            total += weight * (
+                2.0 * dose * left * mean + dose**2 * float(protraction_at_constant_rate(np.asarray(mu * duration)))
+            )
             left = left * math.exp(-mu * duration) + dose * mean
             at = time + duration
     return total
@@ -269,17 +262,6 @@ def _pair_dose(doses: Floats, *, times: Floats, durations: Floats, repair: Repai
 def _mean_decay(x: float) -> float:
     """Returns (1 - e^-x) / x, and 1 at 0."""
     return -math.expm1(-x) / x if x > 0 else 1.0
-
-
-def _constant_rate(x: Floats) -> Floats:
-    """Returns 2 (e^-x - 1 + x) / x^2, and 1 at 0, without loss of digits."""
-    small = np.minimum(x, _SMALL)
-    series, term = np.zeros_like(small), np.ones_like(small)
-    for k in range(_SERIES_TERMS):  # sum of 2 (-x)^k / (k + 2)!
-        series = series + 2.0 * term / math.factorial(k + 2)
-        term = -term * small
-    large = np.maximum(x, _SMALL)
-    return np.asarray(np.where(x < _SMALL, series, 2.0 * (np.expm1(-large) + large) / large**2))
 
 
 def _decay_difference(decay: float, mu: float, *, duration: float) -> float:

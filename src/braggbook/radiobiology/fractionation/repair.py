@@ -49,9 +49,9 @@ class Repair:
     def __init__(self, half_times_h: float | Sequence[float], weights: Sequence[float] = (1.0,)) -> None:
         times, parts = as_numbers(half_times_h), as_numbers(weights)
         issues = [
-            Issue("not usable", where=name, wanted="numbers above 0", got=shortened(given))
+            Issue("not usable", where=name, wanted="finite numbers above 0", got=shortened(given))
             for name, given, array in (("half_times_h", half_times_h, times), ("weights", weights, parts))
-            if array is None or array.size == 0 or not np.all(np.isfinite(array) & (array > 0))
+            if array is None or array.size == 0 or not np.all(ABOVE_ZERO.holds(array))
         ]
         if not issues and times is not None and parts is not None:
             if times.size != parts.size:

@@ -65,7 +65,8 @@ class _Records:
             raise ScienceError(
                 "a record does not fit", where=f"{self.where}, {what}", wanted=f"{count} numbers", got=got
             )
-        return np.frombuffer(record, dtype=self.order + kinds[len(record)]).astype(np.float64)
+        with np.errstate(invalid="ignore"):  # what is not a number is refused, with its bin, where the values are used
+            return np.frombuffer(record, dtype=self.order + kinds[len(record)]).astype(np.float64)
 
 
 def _records(data: bytes, order: str, *, where: str) -> Iterator[bytes]:

@@ -41,7 +41,16 @@ _QUANTITIES = {
     "DQEFF": ("Qeff", "dose-averaged", "1", 1.0),
     "TQEFF": ("Qeff", "track-averaged", "1", 1.0),
 }
-_PARTICLES = {"all": "all particles", "primary": "primary protons", "protons": "all protons"}
+_PARTICLES = {
+    "all": "all particles",
+    "primary": "primary protons",
+    "protons": "all protons",
+    "deuterons": "deuterons",
+    "tritons": "tritons",
+    "he3": "3He",
+    "alphas": "4He",
+    "heavy_recoils": "heavy recoils",
+}
 _MEDIA = {"mat": "solid water with a PMMA plate", "H2O": "water, unit density", "Si": "silicon"}
 _RELATIVE_ERRORS = ("DOSE", "FLUENCE")  # of MCNP, in material
 
@@ -54,7 +63,8 @@ def read_let_benchmark(folder: PathText) -> pd.DataFrame:
 
     Returns:
         A row per depth: code, plan, quantity, averaging, particles, medium, normalisation, frame, depth_mm, value,
-        units, uncertainty (NaN where the files have none). LET is in keV/um.
+        units, uncertainty (NaN where the files have none). LET is in keV/um. ``attrs["left_out"]`` lists the output
+        types of the manifest that were not read: spectra, maps, values of the detector, dirty dose.
 
     Raises:
         ScienceError: The manifest or a file that it names is missing, damaged or not of the benchmark's form.
@@ -64,18 +74,16 @@ def read_let_benchmark(folder: PathText) -> pd.DataFrame:
     place = Path(folder)
     manifest = _manifest(place)
     code, plan = str(manifest["code"]["name"]), str(manifest["plan"])
-    parts, issues = [], []
-    for entry in (entry for output in manifest["outputs"] for entry in output["files"]):
-        output_type = str(entry.get("output_type", ""))
+    parts, issues, left_out = [], [], []
+    for output_type, path in _entries(manifest):
         kind = output_type.split(".")
         if kind[0] != "depth_Z" or len(kind) != 4 or kind[1] not in _QUANTITIES or kind[2] not in _PARTICLES:
+            left_out.append(output_type)
             continue
         try:
-            parts.append(_profile(place / str(entry["path"]), kind, code))
+            parts.append(_profile(place / path, kind, code))
         except ScienceError as error:
-            issues.append(
-                Issue(error.what, where=error.where or str(entry["path"]), wanted=error.wanted, got=error.got)
-            )
+            issues.append(Issue(error.what, where=error.where or path, wanted=error.wanted, got=error.got))
     if issues:
         raise ScienceError("profiles that cannot be read", where=place.name, issues=issues)
     if not parts:
@@ -83,7 +91,22 @@ def read_let_benchmark(folder: PathText) -> pd.DataFrame:
     table = pd.concat(parts, ignore_index=True)
     table.insert(0, "plan", plan)
     table.insert(0, "code", code)
+    table.attrs["left_out"] = left_out
     return table
+
+
+def _entries(manifest: dict[str, Any]) -> list[tuple[str, str]]:
+    """Returns output type and path of every file that the manifest names."""
+    try:
+        return [
+            (str(entry.get("output_type", f"{entry['path']} (no output type)")), str(entry["path"]))
+            for output in manifest["outputs"]
+            for entry in output["files"]
+        ]
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ScienceError(
+            "not a manifest of the benchmark", where="manifest.json, outputs", wanted="files, each with its path"
+        ) from error
 
 
 def _manifest(place: Path) -> dict[str, Any]:
@@ -93,6 +116,8 @@ def _manifest(place: Path) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise ScienceError("not JSON", where="manifest.json", got=str(error)) from error
     missing = [key for key in ("code", "plan", "outputs") if not isinstance(found, dict) or key not in found]
+    if not missing and not (isinstance(found["code"], dict) and "name" in found["code"]):
+        missing = ["the name of the code"]
     if missing:
         raise ScienceError("not a manifest of the benchmark", where="manifest.json", wanted=", ".join(missing))
     return dict(found)

@@ -41,6 +41,7 @@ KIND = ("quantity", "averaging", "particles", "medium", "normalisation")
 ASKED = ("averaging", "particles", "medium", "frame")
 NOT_APPLICABLE = "not applicable"
 _LARGEST_FILE = 2_000_000_000  # bytes; a wrong file should not fill the memory before it is refused
+_MOST_BINS = 10_000_000  # of one axis; a damaged header may ask for more memory than there is
 
 
 @dataclass(frozen=True)
@@ -110,14 +111,19 @@ def uniform_axis(name: str, lower: float, upper: float, *, bins: int, units: str
     """Returns an axis of equal bins (equal in the logarithm, if that is asked for).
 
     Raises:
-        ScienceError: The limits are not an increasing pair, or there is no bin.
+        ScienceError: The limits are not an increasing pair, or there is no bin, or more than ten million.
     """
-    fine = bins >= 1 and np.isfinite([lower, upper]).all() and lower < upper and (lower > 0 or not logarithmic)
+    fine = (
+        1 <= bins <= _MOST_BINS
+        and np.isfinite([lower, upper]).all()
+        and lower < upper
+        and (lower > 0 or not logarithmic)
+    )
     if not fine:
         raise ScienceError(
             "not an axis of a scoring grid",
             where=name,
-            wanted="at least one bin between increasing limits"
+            wanted=f"1 to {_MOST_BINS} bins between increasing limits"
             + (", above 0 for a logarithmic one" if logarithmic else ""),
             got=f"{bins} bins from {lower:g} to {upper:g} {units}",
         )
@@ -250,7 +256,7 @@ def library(name: str) -> ModuleType:
 
 
 def existing_file(path: PathText) -> Path:
-    """Returns the path of a file that is there, not empty and not absurdly large.
+    """Returns the path of a file that is there, can be read, is not empty and not absurdly large.
 
     Raises:
         ScienceError: It is not.
@@ -258,9 +264,15 @@ def existing_file(path: PathText) -> Path:
     if not isinstance(path, str | PathLike):
         raise ScienceError("not a path", wanted="a text or a path", got=type(path).__name__)
     file = Path(path)
-    if not file.is_file():
-        raise ScienceError("no such file", where=str(path))
-    size = file.stat().st_size
+    try:
+        if file.is_dir():
+            raise ScienceError("a folder, not a file", where=str(path))
+        if not file.is_file():
+            raise ScienceError("no such file", where=str(path))
+        with file.open("rb"):
+            size = file.stat().st_size
+    except (OSError, ValueError) as error:  # no right to read it, a name too long or with a null
+        raise ScienceError("the file cannot be opened", where=str(path), got=str(error)) from error
     if size == 0:
         raise ScienceError("the file is empty", where=file.name)
     if size > _LARGEST_FILE:
@@ -271,7 +283,7 @@ def existing_file(path: PathText) -> Path:
 
 
 def text_of(path: PathText) -> str:
-    """Returns the text of a file in UTF-8 or, failing that, Latin-1 (the micro sign of older programs).
+    """Returns the text of a file in UTF-8 (without its byte order mark) or Latin-1 (the micro sign of older programs).
 
     Raises:
         ScienceError: There is no such file, it is empty, or it is binary.
@@ -281,7 +293,7 @@ def text_of(path: PathText) -> str:
     if b"\x00" in data:
         raise ScienceError("the file is binary", where=file.name, wanted="text")
     try:
-        return data.decode("utf-8")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return data.decode("latin-1")
 

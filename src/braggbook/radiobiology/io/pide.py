@@ -14,17 +14,15 @@ from __future__ import annotations
 
 import math
 import os
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from openpyxl.utils.exceptions import InvalidFileException
 
 from braggbook.errors import DatasetMissing, FitError, Issue, ScienceError, unknown_name
-from braggbook.radiobiology.io.pide_raw import RawCurves, read_ion_curves, read_photon_curves
+from braggbook.radiobiology.io.pide_raw import RawCurves, path_of, read_ion_curves, read_photon_curves
 from braggbook.radiobiology.io.pide_refit import fit_unweighted
 
 PIDE_TERMS = (
@@ -210,7 +208,7 @@ def read_pide(
         ScienceError: A file is not of this form; every row or line that is not is named.
     """
     entries = read_pide_entries(workbook)
-    ions, photons = read_ion_curves(Path(ion_raw)), read_photon_curves(Path(photon_raw))
+    ions, photons = read_ion_curves(path_of(ion_raw)), read_photon_curves(path_of(photon_raw))
     curve_units = {"dose_gy": "Gy", "survival": "1"}
     for curves in (ions, photons):
         _with_attrs(curves.points, curve_units)
@@ -231,7 +229,7 @@ def read_pide_entries(workbook: str | os.PathLike[str]) -> pd.DataFrame:
         DatasetMissing: The file is not there.
         ScienceError: It is not such a workbook; every row that is not usable is named as the workbook counts it.
     """
-    path = Path(workbook)
+    path = path_of(workbook)
     sheet, heading = _sheet(path)
     columns = {name: _find(heading, names) for name, (names, _, _) in _COLUMNS.items()}
     missing = [
@@ -262,11 +260,15 @@ def read_pide_entries(workbook: str | os.PathLike[str]) -> pd.DataFrame:
 
 def _sheet(path: Path) -> tuple[pd.DataFrame, dict[str, int]]:
     """Returns the rows below the heading, indexed as the workbook counts them, and the heading's columns."""
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except (OSError, ValueError) as error:
+        raise DatasetMissing("cannot read the file", where=str(path), got=str(error)) from error
+    if not there:
         raise DatasetMissing("no such file", where=str(path), wanted="the workbook of PIDE 3.x")
     try:
         sheets = pd.read_excel(path, sheet_name=None, header=None, dtype=object, na_filter=False, engine="openpyxl")
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, OSError, EOFError) as error:
+    except Exception as error:  # whatever the parsers of a zip file and of its XML meet in a damaged one
         raise ScienceError(f"not an Excel workbook: {path.name}", got=str(error)[:80]) from error
     for sheet in sheets.values():
         for row in range(min(_HEADING_ROWS, len(sheet))):

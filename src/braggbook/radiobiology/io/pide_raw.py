@@ -9,6 +9,7 @@ Columns are separated by tabs or blanks; "N/A" stands where a publication has no
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,12 +53,20 @@ def read_photon_curves(path: Path) -> RawCurves:
     return _read(path, ("photon_experiment",), key=("publication_id", "photon_experiment"))
 
 
+def path_of(value: str | os.PathLike[str]) -> Path:
+    """Returns a path, or raises ScienceError for what is none."""
+    if not isinstance(value, str | os.PathLike):
+        raise ScienceError("not a path", wanted="a text or a path", got=repr(value))
+    return Path(value)
+
+
 def read_text(path: Path) -> str:
     """Returns the text of a file; names of authors may be in Latin-1."""
     try:
         content = path.read_bytes()
-    except OSError as error:
-        raise DatasetMissing("cannot read the file", where=str(path), got=error.strerror or str(error)) from error
+    except (OSError, ValueError) as error:  # the second: a null in the name
+        got = getattr(error, "strerror", None) or str(error)
+        raise DatasetMissing("cannot read the file", where=str(path), got=got) from error
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

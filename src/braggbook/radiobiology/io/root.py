@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -171,6 +172,7 @@ def _opened(path: PathText) -> Iterator[Any]:
             raise ScienceError("not a ROOT file", where=file.name, wanted="a file that begins with 'root'")
     try:
         with uproot.open(file) as found:
+            _require_whole(found, file)
             yield found
     except BraggbookError:
         raise
@@ -181,6 +183,15 @@ def _opened(path: PathText) -> Iterator[Any]:
             wanted="a whole file",
             got=f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}",
         ) from error
+
+
+def _require_whole(found: Any, file: Path) -> None:
+    """Refuses a file that is shorter than its own header says: what is missing may be data that nobody reads now."""
+    size, stated = file.stat().st_size, int(found.file.fEND)
+    if stated > size:
+        raise ScienceError(
+            "the ROOT file is cut off", where=file.name, wanted=f"{stated} bytes, as it says", got=f"{size}"
+        )
 
 
 def _object(file: Any, name: str) -> Any:

@@ -13,6 +13,8 @@ doi:10.1667/RR15209.1.
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +29,8 @@ from braggbook.radiobiology.io.sdd_body import BodyParser, BodyPart
 from braggbook.radiobiology.io.sdd_header import END, SddHeader, split_header, type_header
 
 Source = str | PathLike[str] | TextIO
+
+_END = re.compile(r"\s*".join(map(re.escape, END)), re.IGNORECASE)
 
 # A header of some thousand lines or a line of a megabyte is not SDD: without these a wrong file fills the memory.
 _MAX_HEADER_LINES = 10_000
@@ -129,9 +133,12 @@ def scan_sdd_leniently(source: Source, *, block: int = _BLOCK) -> Iterator[tuple
         ScienceError: The file cannot be opened or has no end of header.
     """
     with _opened(source) as (stream, name):
-        header, line = _header(stream, name)
+        header, line, rest = _header(stream, name)
         parser = BodyParser(header.data_entries)
-        blocks = _blocks(stream, name, first=line + 1, block=block) if header.data_entries else iter(())
+        body = _blocks(stream, name, first=line + 1, block=block)
+        if rest:
+            body = itertools.chain([[(line, rest)]], body)
+        blocks = body if header.data_entries else iter(())
         for lines, last in _mark_last(blocks):
             part = parser.parse(lines, last=last)
             issues, parser.issues = parser.issues, []
@@ -171,7 +178,8 @@ def _opened(source: Source) -> Iterator[tuple[TextIO, str]]:
         stream.close()
 
 
-def _header(stream: TextIO, name: str) -> tuple[SddHeader, int]:
+def _header(stream: TextIO, name: str) -> tuple[SddHeader, int, str]:
+    """Returns the header, the number of its last line, and what that line has behind the end of the header."""
     lines: list[tuple[int, str]] = []
     for number in range(1, _MAX_HEADER_LINES + 1):
         line = stream.readline(_MAX_LINE)
@@ -179,10 +187,10 @@ def _header(stream: TextIO, name: str) -> tuple[SddHeader, int]:
             raise ScienceError("not an SDD file", where=name, wanted="a text stream", got="a stream of bytes")
         if not line or (len(line) == _MAX_LINE and not line.endswith("\n")):
             break
-        head, end, _ = _split_end(line.lstrip("\ufeff") if number == 1 else line)
+        head, end, rest = _split_end(line.lstrip("\ufeff") if number == 1 else line)
         lines.append((number, head))
         if end:
-            return type_header(split_header(lines)), number
+            return type_header(split_header(lines)), number, rest
     raise ScienceError(
         "not an SDD file",
         where=name,
@@ -193,11 +201,11 @@ def _header(stream: TextIO, name: str) -> tuple[SddHeader, int]:
 
 def _split_end(line: str) -> tuple[str, bool, str]:
     """Parts a line at ***EndOfHeader***, however it is spaced and whatever its case."""
-    place = "".join(line.split()).lower().find(END)
-    if place < 0:
+    found = _END.search(line)
+    if found is None:
         return line, False, ""
-    start = line.find("*")
-    return line[:start], True, line[start:]
+    rest = line[found.end() :].split("#", 1)[0]
+    return line[: found.start()], True, rest.strip().lstrip(";,").strip()
 
 
 def _blocks(stream: TextIO, name: str, *, first: int, block: int) -> Iterator[list[tuple[int, str]]]:

@@ -10,6 +10,7 @@ Source: J. Schuemann et al., Radiat Res 191 (2019) 76-92, doi:10.1667/RR15209.1,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +23,7 @@ from braggbook.errors import Issue
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+_BETWEEN = re.compile(r"\s*[,/]\s*|\s+")
 _POSITION = ("x_um", "y_um", "z_um")
 _EXTENT = ("x_max_um", "y_max_um", "z_max_um", "x_min_um", "y_min_um", "z_min_um")
 
@@ -127,7 +129,8 @@ class BodyParser:
         whole = len(lines) if last else self._last_record(lines)
         self._held = lines[whole:]
         at, records = self._records(lines[:whole])
-        columns = dict(zip(self.numbers, map(list, zip(*records, strict=True)), strict=True)) if records else {}
+        texts = map(list, zip(*records, strict=True)) if records else ([] for _ in self.numbers)
+        columns = dict(zip(self.numbers, texts, strict=True))
         bad = np.zeros(len(records), dtype=np.bool_)
         fixed = {n: self._fixed(n, columns[n], at=at, bad=bad) for n in columns if n in FIXED}
         flat = {n: self._flat(n, columns[n], at=at, bad=bad) for n in columns if n not in FIXED and n != SEQUENCE}
@@ -138,7 +141,7 @@ class BodyParser:
         """Returns the place of the last line that looks like a whole record; all lines if there is none for long."""
         wanted = len(self.numbers)
         places = range(len(lines) - 1, max(len(lines) - _MOST_LINES_OF_A_RECORD, -1), -1)
-        return next((n for n in places if len(_parts(lines[n][1])) == wanted), len(lines))
+        return next((n for n in places if len(_parts(lines[n][1], wanted)) == wanted), len(lines))
 
     def _records(self, lines: Sequence[tuple[int, str]]) -> tuple[Ints, list[list[str]]]:
         """Cuts lines into records; a record that goes on over the next lines is put together."""
@@ -148,7 +151,7 @@ class BodyParser:
         waiting: list[tuple[int, str]] = []
         ended = True  # whether the last record's semicolon has come
         for number, line in lines:
-            parts = _parts(line)
+            parts = _parts(line, wanted)
             if len(parts) == wanted:
                 self._refuse_records(waiting, wanted=wanted)
                 waiting, ended = [], line.endswith(";")
@@ -159,7 +162,7 @@ class BodyParser:
                 ended = line.endswith(";")
             else:
                 waiting.append((number, line))
-                parts = _parts(" ".join(text for _, text in waiting))
+                parts = _parts(" ".join(text for _, text in waiting), wanted)
                 if len(parts) == wanted:
                     at.append(waiting[0][0])
                     records.append(parts)
@@ -172,7 +175,7 @@ class BodyParser:
 
     def _refuse_records(self, lines: list[tuple[int, str]], *, wanted: int) -> None:
         for number, line in lines:
-            got = len(_parts(line))
+            got = len(_parts(line, wanted))
             self.issues.append(
                 Issue(
                     "not a damage record",
@@ -186,11 +189,14 @@ class BodyParser:
         """Returns the values of a part, shape (records, values); marks records that are not readable."""
         part = FIXED[number]
         rows = [text.replace("/", ",").split(",") for text in texts]
-        if number not in self._lengths:
-            self._lengths[number] = len(rows[0]) if len(rows[0]) in part.lengths else max(part.lengths)
-        length = self._lengths[number]
+        if number not in self._lengths and texts:
+            first = _values(texts[0])
+            self._lengths[number] = len(first) if len(first) in part.lengths else max(part.lengths)
+        length = self._lengths.get(number, max(part.lengths))
         for index, row in enumerate(rows):
-            if len(row) != length:
+            if len(row) != length or len(row[0].split()) > 1:
+                rows[index] = _values(texts[index])
+            if len(rows[index]) != length:
                 self._refuse(number, f"{length} numbers", texts[index], line=at[index])
                 bad[index] = True
                 rows[index] = ["0"] * length
@@ -319,8 +325,17 @@ def _particles(flat: dict[int, tuple[Ints, Floats]], *, position: Ints) -> pd.Da
     return pd.concat([tables[0], *(table.drop(columns="damage") for table in tables[1:])], axis=1)
 
 
-def _parts(line: str) -> list[str]:
-    return line.rstrip(" ;\t").split(";")
+def _parts(line: str, wanted: int) -> list[str]:
+    """Returns the parts of a record. The last ones may be empty, and there may be a semicolon too many."""
+    parts = line.strip().removesuffix(";").split(";")
+    while len(parts) > max(wanted, 1) and not parts[-1].strip():
+        parts.pop()
+    return parts
+
+
+def _values(text: str) -> list[str]:
+    """Returns the values of a part: parted by commas, slashes or blanks, the last one perhaps followed by one."""
+    return _BETWEEN.split(text.strip().rstrip(",/").strip())
 
 
 def _number(text: str) -> float:

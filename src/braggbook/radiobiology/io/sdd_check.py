@@ -129,6 +129,8 @@ def check_sdd(source: Source) -> SddReport:
 
 def _count_findings(tally: _Tally) -> Iterator[SddFinding]:
     header = tally.header
+    if not header.data_entries:  # the body cannot be read, and contradicts nothing
+        return
     line = header.line_of("Damage and primary count")
     lines = (line,) if line else ()
     if header.damage_count is not None and header.damage_count != tally.damages:

@@ -77,7 +77,8 @@ def _volume_findings(header: SddHeader) -> Iterator[SddFinding]:
         return
     bounding, nucleus = header.volumes
     if min(nucleus.extents_um) <= 0 or min(bounding.extents_um) <= 0:
-        yield _at(header, "Volumes", "error", "a volume has no extent", wanted="above 0 um", got=nucleus.extents_um)
+        empty = bounding if min(bounding.extents_um) <= 0 else nucleus
+        yield _at(header, "Volumes", "error", "a volume has no extent", wanted="above 0 um", got=empty.extents_um)
     elif any(inner > outer + _SLACK_UM for inner, outer in zip(nucleus.extents_um, bounding.extents_um, strict=True)):
         what = "the nucleus is larger than its bounding volume"
         yield _at(header, "Volumes", "warning", what, wanted=str(bounding.extents_um), got=nucleus.extents_um)

@@ -28,6 +28,7 @@ FIELDS = (
     "Damage and primary count", "Data entries", "Additional information",
 )  # fmt: skip
 END = "***endofheader***"
+_LARGEST_WHOLE = 2**53  # beyond this a float does not hold every whole number
 FLAGS = 14  # the body's fields, of which "Data entries" says which are there
 
 _ALIASES = {
@@ -308,9 +309,13 @@ def _int(text: str) -> int:
 
 def _ints(text: str) -> tuple[int, ...]:
     values = _floats(text)
-    if any(value != int(value) for value in values):
-        raise ValueError(text)
-    return tuple(map(int, values))
+    return tuple(map(_whole, values))
+
+
+def _whole(value: float) -> int:
+    if value != int(value) or abs(value) > _LARGEST_WHOLE:
+        raise ValueError(value)
+    return int(value)
 
 
 def _flags(text: str) -> tuple[bool, ...]:
@@ -342,9 +347,7 @@ def _volume(values: tuple[float, ...]) -> Volume:
 
 def _chromosomes(text: str) -> tuple[int, tuple[float, ...]]:
     count, *sizes = _floats(text)
-    if count != int(count):
-        raise ValueError(text)
-    return int(count), tuple(sizes)
+    return _whole(count), tuple(sizes)
 
 
 def _definition(text: str) -> DamageDefinition:

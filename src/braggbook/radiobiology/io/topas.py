@@ -12,6 +12,7 @@ scorers). Boxes are centred on their component; ``ProtonLET`` is dose-averaged u
 from __future__ import annotations
 
 import csv
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -247,7 +248,7 @@ def _columns(rows: list[list[str]], header: _Header, axes: list[Axis], *, where:
     if header.binned is not None:
         bins = header.binned[1] + (3 if header.no_track_bin else 2)
     reported = bins * len(header.columns)
-    wanted_rows = int(np.prod(shape)) if shape else 1
+    wanted_rows = math.prod(shape)
     table, issues = _numbers(rows, widths={reported, reported + len(axes)})
     if len(rows) != wanted_rows:
         issues.append(
@@ -277,6 +278,8 @@ def _numbers(rows: list[list[str]], *, widths: set[int]) -> tuple[Floats, list[I
         except ValueError:
             issues.append(Issue("not numbers", where=f"row {at}", got=", ".join(row)[:60]))
             continue
+        if not np.isfinite(found[-1]).all():
+            issues.append(Issue("not finite numbers", where=f"row {at}", got=", ".join(row)[:60]))
         if len(row) != width:
             wanted = " or ".join(map(str, sorted(widths)))
             issues.append(

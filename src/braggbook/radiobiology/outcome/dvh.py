@@ -18,6 +18,8 @@ from braggbook.radiobiology.arguments import NOT_NEGATIVE, Floats, checked, chec
 _SUM_TOLERANCE = 1e-3
 # No prescription reaches this; brachytherapy has single hot bins above it, so it is a warning and not an error.
 _DOUBTFUL_DOSE_GY = 150.0
+_CUMULATIVE = "the volumes never rise with dose: is it a cumulative histogram?"
+_BEGINS_LATE = "it begins at {:g} Gy: the volume there is taken for the whole, none of it below"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +74,7 @@ def differential_dvh(dose_gy: ArrayLike, *, volume: ArrayLike, normalise: bool =
     Args:
         dose_gy: Dose of each bin in Gy, 0 or more, shape (bins,).
         volume: Volume of each bin, 0 or more, shape (bins,): parts that sum to 1, or any unit with ``normalise``.
-        normalise: Divide the volumes by their sum.
+        normalise: Divide the volumes by their sum; volumes that never rise with dose are then a warning.
 
     Raises:
         ScienceError: A dose or volume is negative or not a number, with its row; the columns differ in length; the
@@ -89,7 +91,8 @@ def differential_dvh(dose_gy: ArrayLike, *, volume: ArrayLike, normalise: bool =
             wanted="relative volumes of a differential histogram, or normalise=True",
             got=f"{total:g}" + (" (a cumulative histogram?)" if _looks_cumulative(dose, part) else ""),
         )
-    return Dvh(dose, part / total, _warnings(dose))
+    notes = (_CUMULATIVE,) if normalise and _looks_cumulative(dose, part) else ()
+    return Dvh(dose, part / total, notes + _warnings(dose))
 
 
 def voxel_dvh(dose_gy: ArrayLike) -> Dvh:
@@ -114,7 +117,7 @@ def cumulative_dvh(dose_gy: ArrayLike, *, volume: ArrayLike, normalise: bool = F
     Args:
         dose_gy: Doses in Gy, increasing from 0, shape (points,).
         volume: Part of the volume with at least this dose, 1 at the first dose and never rising, shape (points,).
-        normalise: Divide the volumes by the first.
+        normalise: Divide the volumes by the first, which must be the whole; a first dose above 0 is a warning.
 
     Raises:
         ScienceError: A number is negative or not one, the doses do not increase, the volume rises, or it does not begin
@@ -136,9 +139,10 @@ def cumulative_dvh(dose_gy: ArrayLike, *, volume: ArrayLike, normalise: bool = F
         )
     if issues:
         raise ScienceError("not a cumulative histogram", issues=issues)
+    notes = (_BEGINS_LATE.format(dose[0]),) if normalise and dose[0] > 0 else ()
     middles = np.append((dose[:-1] + dose[1:]) / 2.0, dose[-1])
     volumes = np.append(part[:-1] - part[1:], part[-1])
-    return Dvh(middles, volumes / part[0], _warnings(dose))
+    return Dvh(middles, volumes / part[0], notes + _warnings(dose))
 
 
 def _looks_cumulative(dose: Floats, volume: Floats) -> bool:

@@ -31,6 +31,9 @@ from braggbook.radiobiology.arguments import (
 from braggbook.radiobiology.outcome.dvh import Dvh, check_dvh
 from braggbook.radiobiology.outcome.eud import generalised_eud
 
+# Below this x, e^x and -ln(1 - e^x) are the same number.
+_NO_DIFFERENCE = -40.0
+
 
 def probit_response(dose_gy: ArrayLike, *, td50_gy: ArrayLike, m: ArrayLike) -> Floats:
     """Returns Phi(t), t = (D - TD50) / (m TD50), as in the Lyman-Kutcher-Burman model.
@@ -134,9 +137,21 @@ def relative_seriality_ntcp(dvh: Dvh, *, d50_gy: float, gamma: float, seriality:
         {"seriality": (seriality, ABOVE_ZERO), "d50_gy": (d50_gy, ABOVE_ZERO), "gamma": (gamma, ABOVE_ZERO)}
     )
     filled = dvh.volume > 0
-    local = poisson_response(dvh.dose_gy[filled], d50_gy=middle, gamma=slope) ** s
-    with np.errstate(divide="ignore"):  # a bin with P = 1 to all digits makes the organ fail
-        return math.pow(float(-np.expm1(np.sum(dvh.volume[filled] * np.log1p(-local)))), 1.0 / s)
+    # In logarithms throughout: P^s of a large s, and 1 - P^s of a small one, lose all their digits.
+    with np.errstate(over="ignore", divide="ignore"):
+        log_local = -s * math.log(2.0) * np.exp(math.e * slope * (1.0 - dvh.dose_gy[filled] / middle))
+        log_loss = np.where(log_local < _NO_DIFFERENCE, log_local, np.log(-_log_rest(log_local)))
+    if np.any(np.isposinf(log_loss)):  # a bin with P = 1 to all digits makes the organ fail
+        return 1.0
+    log_sum = float(special.logsumexp(log_loss, b=dvh.volume[filled]))
+    log_power = log_sum if log_sum < _NO_DIFFERENCE else float(_log_rest(np.asarray(-math.exp(log_sum))))
+    return math.exp(log_power / s)
+
+
+def _log_rest(log: Floats) -> Floats:
+    """Returns ln(1 - e^x) of x = ``log``, 0 or less, to all digits."""
+    with np.errstate(divide="ignore"):
+        return np.where(log > -math.log(2.0), np.log(-np.expm1(log)), np.log1p(-np.exp(log)))
 
 
 def gamma50_of_m(m: ArrayLike) -> Floats:

@@ -22,8 +22,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from braggbook.errors import Issue, ScienceError
 from braggbook.radiobiology import linear_quadratic as lq
+from braggbook.radiobiology.arguments import ABOVE_ZERO, BETWEEN_ZERO_AND_ONE, NOT_NEGATIVE, checked
 from braggbook.radiobiology.intervals import Interval
-from braggbook.radiobiology.rbe.arguments import read_numbers
 from braggbook.radiobiology.rbe.let import NOT_STATED, LetKind, let_warnings
 
 Floats = NDArray[np.float64]
@@ -111,11 +111,14 @@ def rbe_at_dose(dose_gy: ArrayLike, *, alpha_beta_gy: ArrayLike, rbe_max: ArrayL
     Raises:
         ScienceError: An argument is outside these ranges or not a number; all of them are named.
     """
-    given = read_numbers(
-        zero_or_more={"dose_gy": dose_gy, "rbe_max": rbe_max, "rbe_min": rbe_min},
-        above_zero={"alpha_beta_gy": alpha_beta_gy},
+    dose, ratio, largest, smallest = checked(
+        {
+            "dose_gy": (dose_gy, NOT_NEGATIVE),
+            "alpha_beta_gy": (alpha_beta_gy, ABOVE_ZERO),
+            "rbe_max": (rbe_max, NOT_NEGATIVE),
+            "rbe_min": (rbe_min, NOT_NEGATIVE),
+        }
     )
-    dose, ratio, largest, smallest = (given[name] for name in ("dose_gy", "alpha_beta_gy", "rbe_max", "rbe_min"))
     root = np.sqrt(ratio**2 + 4.0 * dose * ratio * largest + 4.0 * (dose * smallest) ** 2)
     return np.asarray(2.0 * (ratio * largest + dose * smallest**2) / (root + ratio))[()]
 
@@ -134,9 +137,11 @@ def rbe_at_survival(
         ScienceError: A level is not between 0 and 1 (both excluded: at 1 both doses are 0), or a curve never
             comes down to it.
     """
-    level = read_numbers(fractions={"survival": survival})["survival"]
+    (level,) = checked({"survival": (survival, BETWEEN_ZERO_AND_ONE)})
     reference = lq.dose_at_survival(level, alpha_per_gy=alpha_reference_per_gy, beta_per_gy2=beta_reference_per_gy2)
-    return np.asarray(reference / lq.dose_at_survival(level, alpha_per_gy=alpha_per_gy, beta_per_gy2=beta_per_gy2))[()]
+    test = lq.dose_at_survival(level, alpha_per_gy=alpha_per_gy, beta_per_gy2=beta_per_gy2)
+    above, below = checked({"dose of the reference": (reference, NOT_NEGATIVE), "dose of the test": (test, ABOVE_ZERO)})
+    return np.asarray(above / below)[()]
 
 
 def rbe_max(*, alpha_per_gy: ArrayLike, alpha_reference_per_gy: ArrayLike) -> Floats:
@@ -145,11 +150,13 @@ def rbe_max(*, alpha_per_gy: ArrayLike, alpha_reference_per_gy: ArrayLike) -> Fl
     Raises:
         ScienceError: A coefficient is not a number, alpha is negative or alpha_reference is not above 0.
     """
-    given = read_numbers(
-        zero_or_more={"alpha_per_gy": alpha_per_gy},
-        above_zero={"alpha_reference_per_gy": alpha_reference_per_gy},
+    alpha, reference = checked(
+        {
+            "alpha_per_gy": (alpha_per_gy, NOT_NEGATIVE),
+            "alpha_reference_per_gy": (alpha_reference_per_gy, ABOVE_ZERO),
+        }
     )
-    return np.asarray(given["alpha_per_gy"] / given["alpha_reference_per_gy"])[()]
+    return np.asarray(alpha / reference)[()]
 
 
 def rbe_min(*, beta_per_gy2: ArrayLike, beta_reference_per_gy2: ArrayLike) -> Floats:
@@ -158,11 +165,13 @@ def rbe_min(*, beta_per_gy2: ArrayLike, beta_reference_per_gy2: ArrayLike) -> Fl
     Raises:
         ScienceError: A coefficient is not a number, beta is negative or beta_reference is not above 0.
     """
-    given = read_numbers(
-        zero_or_more={"beta_per_gy2": beta_per_gy2},
-        above_zero={"beta_reference_per_gy2": beta_reference_per_gy2},
+    beta, reference = checked(
+        {
+            "beta_per_gy2": (beta_per_gy2, NOT_NEGATIVE),
+            "beta_reference_per_gy2": (beta_reference_per_gy2, ABOVE_ZERO),
+        }
     )
-    return np.asarray(np.sqrt(given["beta_per_gy2"] / given["beta_reference_per_gy2"]))[()]
+    return np.asarray(np.sqrt(beta / reference))[()]
 
 
 def dose_warnings(dose_gy: ArrayLike) -> tuple[str, ...]:
@@ -193,7 +202,8 @@ def _dose_issues(value: object) -> list[Issue]:
     wanted = f"a number of Gy, 0 for the limit of low dose, or {NOT_STATED!r}"
     if isinstance(value, str) and not value.strip():
         return [Issue("missing", where="dose_gy", wanted=f"a value, or {NOT_STATED!r}")]
-    if value == NOT_STATED or _is_positive(value) or (_is_number(value) and value == 0):
+    stated = isinstance(value, str) and value == NOT_STATED
+    if stated or _is_positive(value) or (_is_number(value) and value == 0):
         return []
     return [Issue("not a dose", where="dose_gy", wanted=wanted, got=repr(value))]
 

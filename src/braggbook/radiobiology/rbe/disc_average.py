@@ -26,8 +26,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from braggbook.radiobiology.arguments import NOT_NEGATIVE, checked, checked_table
 from braggbook.radiobiology.rbe.tracks import AmorphousTrack
 
 Floats = NDArray[np.float64]
@@ -55,6 +56,12 @@ class ImpactRule:
     def integrate(self, values: Floats) -> Floats:
         """Returns the integral of values(b) 2 pi b db, shape (number of energies,)."""
         return np.asarray(np.sum(values * self.weight_um2, axis=-1))
+
+
+def impacts(impact_um: ArrayLike) -> Floats:
+    """Returns impact parameters in um, a number or shape (m,), as shape (m,), or raises ScienceError."""
+    (found,) = checked({"impact_um": (impact_um, NOT_NEGATIVE)})
+    return checked_table({"impact_um": (np.atleast_1d(found), NOT_NEGATIVE)})[0]
 
 
 def impact_rule(track: AmorphousTrack, radius_um: float, *, nodes: int = IMPACT_NODES) -> ImpactRule:

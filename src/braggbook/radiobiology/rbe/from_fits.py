@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from braggbook.errors import ScienceError
+from braggbook.radiobiology.arguments import shortened
 from braggbook.radiobiology.intervals import Interval
 from braggbook.radiobiology.rbe.definition import Rbe
 from braggbook.radiobiology.rbe.let import NOT_STATED, LetKind
@@ -84,7 +85,7 @@ def rbe_from_fits(
     """
     for name, fit in (("test", test), ("reference", reference)):
         if not isinstance(fit, SurvivalFit):
-            raise ScienceError("not a survival fit", where=name, wanted="what fit_survival returns", got=repr(fit)[:60])
+            raise ScienceError("not a survival fit", where=name, wanted="what fit_survival returns", got=shortened(fit))
     ratio = isoeffective_dose_ratio(reference, test, survival=survival)
     intervals = {method: ratio.interval_by(method) for method in ("profile", "fieller", "delta")}
     if bootstrap is not None:

@@ -9,11 +9,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from braggbook.errors import Issue, ScienceError
+from braggbook.errors import Issue, ScienceError, unknown_name
+from braggbook.radiobiology.arguments import ABOVE_ZERO, checked, checked_scalars, shortened
 from braggbook.radiobiology.constants import taking
-from braggbook.radiobiology.rbe.arguments import read_numbers
 from braggbook.radiobiology.rbe.definition import rbe_at_dose
-from braggbook.radiobiology.rbe.models import RbeModel, find_model, outside_range, rbe_models
+from braggbook.radiobiology.rbe.models import PARTICLES, RbeModel, find_model, outside_range, rbe_models
 
 Floats = NDArray[np.float64]
 DIMENSIONS = ("model", "let_kev_um", "dose_gy", "alpha_beta_gy")
@@ -56,14 +56,18 @@ def rbe_grid(
         left out.
 
     Raises:
-        UnknownName: There is no such model.
+        UnknownName: There is no such model, or no such particle.
         ScienceError: An axis is not usable, a named model lacks something or is for another particle, or a model has
             no RBE above 0 somewhere on the grid.
     """
-    axes = _read_axes(let_kev_um, dose_gy, alpha_beta_gy)
+    if not isinstance(particle, str) or particle not in PARTICLES:
+        raise unknown_name("particle of an RBE model", str(particle), PARTICLES)
+    with taking(sources):  # refuses what is no choice of sources before any model is blamed for it
+        axes = _read_axes(let_kev_um, dose_gy, alpha_beta_gy)
     photons: dict[str, ArrayLike] = {"alpha_beta_gy": axes.alpha_beta_gy}
     if alpha_reference_per_gy is not None:
-        photons["alpha_reference_per_gy"] = alpha_reference_per_gy
+        (alpha,) = checked_scalars({"alpha_reference_per_gy": (alpha_reference_per_gy, ABOVE_ZERO)})
+        photons["alpha_reference_per_gy"] = alpha
     left_out: dict[str, str] = {}
     if models is None:
         chosen, left_out = _usable(particle, set(photons), sources)
@@ -84,7 +88,7 @@ def _read_axes(let_kev_um: ArrayLike, dose_gy: ArrayLike, alpha_beta_gy: ArrayLi
     axes: dict[str, Floats] = {}
     for name, values in given.items():
         try:
-            axes[name] = np.atleast_1d(read_numbers(above_zero={name: values})[name])
+            axes[name] = np.atleast_1d(checked({name: (values, ABOVE_ZERO)})[0])
         except ScienceError as error:
             issues += error.issues
             continue
@@ -98,7 +102,10 @@ def _read_axes(let_kev_um: ArrayLike, dose_gy: ArrayLike, alpha_beta_gy: ArrayLi
 
 
 def _unique(models: Iterable[str]) -> list[str]:
-    names = [models] if isinstance(models, str) else list(models)
+    names = [models] if isinstance(models, str) else list(models) if isinstance(models, Iterable) else [models]
+    wrong = [shortened(name) for name in names if not isinstance(name, str)]
+    if wrong:
+        raise ScienceError("not the name of a model", where="models", wanted="texts", got=", ".join(wrong))
     if len(set(names)) < len(names):
         raise ScienceError("a model is named twice", wanted="each once", got=", ".join(map(str, names)))
     return names

@@ -18,10 +18,10 @@ from scipy import optimize
 
 from braggbook.errors import ScienceError
 from braggbook.radiobiology import linear_quadratic as lq
+from braggbook.radiobiology.arguments import ABOVE_ZERO, BETWEEN_ZERO_AND_ONE, NOT_NEGATIVE, checked, checked_scalars
 from braggbook.radiobiology.rbe.definition import Rbe
 from braggbook.radiobiology.rbe.let import LetKind
 from braggbook.radiobiology.rbe.specific_energy import SpecificEnergies
-from braggbook.radiobiology.rbe.track_arguments import not_negative, require_positive, survival_level
 
 Floats = NDArray[np.float64]
 
@@ -59,7 +59,7 @@ class KineticResponse:
             ScienceError: A dose is negative or not a finite number, or the second-order factor of the stochastic models
                 gives more survivors than cells, which happens where alpha z_n is far above what it was derived for.
         """
-        dose = not_negative(dose_gy, "dose_gy", what="a dose is not usable", unit="Gy")
+        (dose,) = checked({"dose_gy": (dose_gy, NOT_NEGATIVE)})
         survival = np.exp(self._log_survival(dose))
         if np.any(survival > 1.0):
             row = int(np.argwhere(survival > 1.0)[0][0])
@@ -77,7 +77,7 @@ class KineticResponse:
         Raises:
             ScienceError: The level is not above 0 and below 1, or the curve never comes down to it.
         """
-        level = survival_level(level)
+        (level,) = checked_scalars({"level": (level, BETWEEN_ZERO_AND_ONE)})
         if not np.any(self.nucleus_gy):
             alpha, beta = self.alpha_per_gy, self.beta_per_gy2
             return np.atleast_1d(lq.dose_at_survival(level, alpha_per_gy=alpha, beta_per_gy2=beta))
@@ -104,7 +104,12 @@ class KineticResponse:
             ScienceError: The level or a coefficient is not usable, or a curve never comes down to the level.
         """
         doses = self.dose_at_survival(level)
-        require_positive(alpha_reference_per_gy=alpha_reference_per_gy, beta_reference_per_gy2=beta_reference_per_gy2)
+        checked_scalars(
+            {
+                "alpha_reference_per_gy": (alpha_reference_per_gy, ABOVE_ZERO),
+                "beta_reference_per_gy2": (beta_reference_per_gy2, ABOVE_ZERO),
+            }
+        )
         reference = float(
             lq.dose_at_survival(level, alpha_per_gy=alpha_reference_per_gy, beta_per_gy2=beta_reference_per_gy2)
         )
@@ -178,8 +183,13 @@ def require_geometry(
     field: SpecificEnergies, *, domain_radius_um: float, nucleus_radius_um: float, z0_gy: float
 ) -> None:
     """Raises ScienceError when specific energies belong to another geometry than that of the parameters."""
-    require_positive(domain_radius_um=domain_radius_um, nucleus_radius_um=nucleus_radius_um, z0_gy=z0_gy)
-    wanted = (domain_radius_um, nucleus_radius_um, z0_gy)
+    wanted = checked_scalars(
+        {
+            "domain_radius_um": (domain_radius_um, ABOVE_ZERO),
+            "nucleus_radius_um": (nucleus_radius_um, ABOVE_ZERO),
+            "z0_gy": (z0_gy, ABOVE_ZERO),
+        }
+    )
     if not np.allclose(field.geometry[:3], wanted, rtol=1e-9, atol=0.0):
         raise ScienceError(
             "the specific energies belong to another geometry",

@@ -35,11 +35,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from braggbook.errors import ScienceError, unknown_name
 from braggbook.radiobiology import linear_quadratic as lq
+from braggbook.radiobiology.arguments import (
+    ABOVE_ZERO,
+    BETWEEN_ZERO_AND_ONE,
+    NOT_NEGATIVE,
+    checked,
+    checked_scalars,
+    checked_table,
+)
 from braggbook.radiobiology.constants import Constant, Source, constant
 from braggbook.radiobiology.rbe.definition import Rbe
-from braggbook.radiobiology.rbe.disc_average import disc_mean, impact_rule
+from braggbook.radiobiology.rbe.disc_average import disc_mean, impact_rule, impacts
 from braggbook.radiobiology.rbe.let import LetKind
-from braggbook.radiobiology.rbe.track_arguments import impacts, not_negative, require_positive, survival_level
 from braggbook.radiobiology.rbe.tracks import GY_UM2_PER_KEV_UM, AmorphousTrack
 
 Floats = NDArray[np.float64]
@@ -76,7 +83,7 @@ class LemParameters:
     def __post_init__(self) -> None:
         """Raises ScienceError that names every parameter which is not a finite number above 0."""
         names = ("alpha_per_gy", "beta_per_gy2", "threshold_gy", "nucleus_radius_um")
-        require_positive(**{name: getattr(self, name) for name in names})
+        checked_scalars({name: (getattr(self, name), ABOVE_ZERO) for name in names})
 
     @property
     def largest_slope_per_gy(self) -> float:
@@ -89,7 +96,7 @@ class LemParameters:
         Raises:
             ScienceError: A dose is negative or not a finite number.
         """
-        dose = not_negative(dose_gy, "dose_gy", what="a dose is not usable", unit="Gy")
+        (dose,) = checked({"dose_gy": (dose_gy, NOT_NEGATIVE)})
         return np.asarray(self._effect(dose))[()]
 
     def _effect(self, dose: Floats) -> Floats:
@@ -125,7 +132,7 @@ def lem_parameters(name: str, *, nucleus_radius_um: float) -> LemParameters:
         UnknownName: There is no such set; the closest names are given.
         ScienceError: The radius is not a finite number above 0.
     """
-    if name not in _SETS:
+    if not isinstance(name, str) or name not in _SETS:
         raise unknown_name("parameter set of the LEM", str(name), _SETS)
     cell_line, values = _SETS[name]
     return LemParameters(
@@ -164,7 +171,7 @@ class LemResponse:
         Raises:
             ScienceError: A dose is negative or not a finite number.
         """
-        dose = not_negative(dose_gy, "dose_gy", what="a dose is not usable", unit="Gy")
+        (dose,) = checked({"dose_gy": (dose_gy, NOT_NEGATIVE)})
         shape = (-1,) + (1,) * dose.ndim
         alpha, beta = self.alpha_per_gy.reshape(shape), self.beta_per_gy2.reshape(shape)
         low = np.minimum(dose, self.parameters.threshold_gy)
@@ -177,7 +184,7 @@ class LemResponse:
         Raises:
             ScienceError: The level is not above 0 and below 1.
         """
-        level = survival_level(level)
+        (level,) = checked_scalars({"level": (level, BETWEEN_ZERO_AND_ONE)})
         alpha, beta, edge = self.alpha_per_gy, self.beta_per_gy2, self.parameters.threshold_gy
         effect = -float(np.log(level))
         at_edge = (alpha + beta * edge) * edge
@@ -237,7 +244,7 @@ def lem_response(track: AmorphousTrack, parameters: LemParameters, *, method: st
     Raises:
         UnknownName: There is no such method.
     """
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         raise unknown_name("method of the LEM", str(method), METHODS)
     total = GY_UM2_PER_KEV_UM * track.let_kev_um
     if method == "low_dose":
@@ -271,16 +278,15 @@ def mixed_field_lq(
 
     Source: M. Zaider and H. H. Rossi, Radiat Res 83 (1980) 732-739.
     """
-    alpha, beta, share = (
-        np.atleast_1d(not_negative(value, name, what="not a mixed field"))
-        for name, value in (
-            ("alpha_per_gy", alpha_per_gy),
-            ("beta_per_gy2", beta_per_gy2),
-            ("dose_fractions", dose_fractions),
-        )
+    alpha, beta, share = checked_table(
+        {
+            "alpha_per_gy": (alpha_per_gy, NOT_NEGATIVE),
+            "beta_per_gy2": (beta_per_gy2, NOT_NEGATIVE),
+            "dose_fractions": (dose_fractions, NOT_NEGATIVE),
+        }
     )
-    if {alpha.shape, beta.shape, share.shape} != {(len(share),)} or abs(float(np.sum(share)) - 1.0) > _ROUNDING:
-        raise ScienceError("not a mixed field", where="dose_fractions", wanted="one for each, with the sum 1")
+    if abs(total := float(np.sum(share)) - 1.0) > _ROUNDING:
+        raise ScienceError("not a mixed field", where="dose_fractions", wanted="the sum 1", got=f"{total + 1.0:.9g}")
     return float(share @ alpha), float(np.square(share @ np.sqrt(beta)))
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from braggbook.errors import Issue, ScienceError, UnitError, closest
-from braggbook.radiobiology.rbe.arguments import read_numbers
+from braggbook.radiobiology.arguments import ABOVE_ZERO, checked
 from braggbook.units import conversion_factor, same_dimension
 
 Floats = NDArray[np.float64]
@@ -53,11 +53,11 @@ class LetKind:
         issues = []
         for name in ("particles", "medium"):
             value = getattr(self, name)
-            if value == "" and self.average == NOT_STATED:
+            if (value, str(self.average)) == ("", NOT_STATED):
                 object.__setattr__(self, name, NOT_STATED)
             elif not (isinstance(value, str) and value.strip()):
                 issues.append(Issue("missing", where=name, wanted=f"a text, or {NOT_STATED!r}"))
-        if self.average not in AVERAGES:
+        if not isinstance(self.average, str) or self.average not in AVERAGES:
             wanted = closest(str(self.average), AVERAGES)
             issues.append(Issue("not a kind of average", where="average", wanted=wanted, got=repr(self.average)))
         if issues:
@@ -95,7 +95,7 @@ def let_in_kev_um(let: ArrayLike, *, unit: str, density_g_cm3: float | None = No
         ScienceError: A number is not above 0; a density is missing, or given where it has no place.
         UnitError: The unit is unknown or measures something else.
     """
-    numbers = read_numbers(above_zero={"let": let})["let"]
+    (numbers,) = checked({"let": (let, ABOVE_ZERO)})
     if same_dimension(unit, "keV/um"):
         if density_g_cm3 is not None:
             raise ScienceError("a density has no place here", wanted="none with energy per length", got=unit)
@@ -104,7 +104,7 @@ def let_in_kev_um(let: ArrayLike, *, unit: str, density_g_cm3: float | None = No
         raise UnitError("not a unit of LET", wanted="for example keV/um, MeV/cm, MeV cm2/g", got=unit)
     if density_g_cm3 is None:
         raise ScienceError("mass stopping power needs the density of its medium", where="density_g_cm3", got="none")
-    density = read_numbers(above_zero={"density_g_cm3": density_g_cm3})["density_g_cm3"]
+    (density,) = checked({"density_g_cm3": (density_g_cm3, ABOVE_ZERO)})
     return np.asarray(numbers * conversion_factor(unit, "MeV cm2/g") * density * 0.1)[()]  # MeV/cm to keV/um
 
 
@@ -113,10 +113,13 @@ def let_warnings(let_kev_um: ArrayLike, *, particle: str) -> tuple[str, ...]:
 
     A tenfold error leaves protons of a treatment beam at 4 to 250 "keV/um" where 0.4 to 25 is meant. What no
     proton can have is told apart from what only a stopping one has.
+
+    Raises:
+        ScienceError: An LET is not a number above 0.
     """
-    if particle not in _POSSIBLE:
+    let = np.atleast_1d(checked({"let_kev_um": (let_kev_um, ABOVE_ZERO)})[0])
+    if not isinstance(particle, str) or particle not in _POSSIBLE:
         return ()
-    let = np.atleast_1d(np.asarray(let_kev_um, dtype=np.float64))
     lowest, highest, usual = _POSSIBLE[particle]
     found = []
     for bad, words in (

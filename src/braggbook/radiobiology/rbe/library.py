@@ -165,9 +165,11 @@ def rbe_library(table: pd.DataFrame, *, accept_unstated: Iterable[str] = ()) -> 
             named (the first is 1).
         UnknownName: There is no such part.
     """
-    accepted = {accept_unstated} if isinstance(accept_unstated, str) else set(accept_unstated)
-    for part in accepted - set(PARTS):
-        raise unknown_name("part of an RBE", part, PARTS)
+    parts = list(accept_unstated) if isinstance(accept_unstated, Iterable) else [accept_unstated]
+    accepted = [accept_unstated] if isinstance(accept_unstated, str) else parts
+    for part in accepted:
+        if not isinstance(part, str) or part not in PARTS:
+            raise unknown_name("part of an RBE", str(part), PARTS)
     _require_columns(table)
     entries, apart, others, issues = [], [], [], []
     for row, (index, cells) in enumerate(table.iterrows(), start=1):

@@ -20,10 +20,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from braggbook.errors import ScienceError, unknown_name
+from braggbook.radiobiology.arguments import (
+    ABOVE_ZERO,
+    NOT_NEGATIVE,
+    checked,
+    checked_scalars,
+    checked_table,
+    increasing,
+)
 from braggbook.radiobiology.constants import Constant, Source, constant
 from braggbook.radiobiology.rbe.kinetic_response import KineticResponse, require_geometry
 from braggbook.radiobiology.rbe.specific_energy import SpecificEnergies, saturation_parameter, specific_energies
-from braggbook.radiobiology.rbe.track_arguments import not_negative, require_positive
 from braggbook.radiobiology.rbe.tracks import GY_UM2_PER_KEV_UM
 
 Floats = NDArray[np.float64]
@@ -61,13 +68,14 @@ class MkmParameters:
 
     def __post_init__(self) -> None:
         """Raises ScienceError, with every issue, when a parameter is not usable."""
-        require_positive(
-            beta0_per_gy2=self.beta0_per_gy2,
-            domain_radius_um=self.domain_radius_um,
-            nucleus_radius_um=self.nucleus_radius_um,
-            **({"z0_gy": self.z0_gy} if self.z0_gy != 0.0 else {}),
+        above_zero = ("beta0_per_gy2", "domain_radius_um", "nucleus_radius_um")
+        checked_scalars(
+            {
+                **{name: (getattr(self, name), ABOVE_ZERO) for name in above_zero},
+                "alpha0_per_gy": (self.alpha0_per_gy, NOT_NEGATIVE),
+                "z0_gy": (self.z0_gy, NOT_NEGATIVE),
+            }
         )
-        not_negative(self.alpha0_per_gy, "alpha0_per_gy", what="a coefficient is not usable", unit="1/Gy")
         if self.domain_radius_um >= self.nucleus_radius_um:
             got = f"{self.domain_radius_um:g} um in {self.nucleus_radius_um:g} um"
             raise ScienceError("a domain is a small part of the nucleus", where="domain_radius_um", got=got)
@@ -167,7 +175,7 @@ def mkm_parameters(name: str) -> MkmParameters:
     Raises:
         UnknownName: There is no such set; the closest names are given.
     """
-    if name not in _SETS:
+    if not isinstance(name, str) or name not in _SETS:
         raise unknown_name("parameter set of the MKM", str(name), _SETS)
     return read_set(*_SETS[name])
 
@@ -216,9 +224,14 @@ def mkm_alpha(saturated_gy: ArrayLike, *, alpha0_per_gy: float, beta0_per_gy2: f
     Raises:
         ScienceError: z*_1D or beta0 is not a finite number above 0, or alpha0 is below 0.
     """
-    saturated, _ = require_positive(saturated_gy=saturated_gy, beta0_per_gy2=beta0_per_gy2)
-    alpha0 = not_negative(alpha0_per_gy, "alpha0_per_gy", what="a coefficient is not usable", unit="1/Gy")
-    return np.asarray(alpha0 + beta0_per_gy2 * saturated)[()]
+    saturated, alpha0, beta0 = checked(
+        {
+            "saturated_gy": (saturated_gy, ABOVE_ZERO),
+            "alpha0_per_gy": (alpha0_per_gy, NOT_NEGATIVE),
+            "beta0_per_gy2": (beta0_per_gy2, ABOVE_ZERO),
+        }
+    )
+    return np.asarray(alpha0 + beta0 * saturated)[()]
 
 
 def specific_energy_from_lineal_energy(lineal_energy_kev_um: ArrayLike, *, domain_radius_um: float) -> Floats:
@@ -230,7 +243,12 @@ def specific_energy_from_lineal_energy(lineal_energy_kev_um: ArrayLike, *, domai
     Raises:
         ScienceError: An argument is not a finite number above 0.
     """
-    lineal, radius = require_positive(lineal_energy_kev_um=lineal_energy_kev_um, domain_radius_um=domain_radius_um)
+    lineal, radius = checked(
+        {
+            "lineal_energy_kev_um": (lineal_energy_kev_um, ABOVE_ZERO),
+            "domain_radius_um": (domain_radius_um, ABOVE_ZERO),
+        }
+    )
     return np.asarray(GY_UM2_PER_KEV_UM * lineal / (np.pi * radius**2))[()]
 
 
@@ -247,11 +265,13 @@ def saturated_lineal_energy(
     Raises:
         ScienceError: The spectrum is not usable.
     """
-    y, _ = require_positive(lineal_energy_kev_um=lineal_energy_kev_um, y0_kev_um=y0_kev_um)
-    f = not_negative(frequency, "frequency", what="not a spectrum")
-    if y.ndim != 1 or len(y) < 2 or f.shape != y.shape or not np.all(np.diff(y) > 0):
-        raise ScienceError("not a spectrum", wanted="ascending lineal energies and as many frequencies, two or more")
+    (y0,) = checked_scalars({"y0_kev_um": (y0_kev_um, ABOVE_ZERO)})
+    y, f = checked_table(
+        {"lineal_energy_kev_um": (lineal_energy_kev_um, ABOVE_ZERO), "frequency": (frequency, NOT_NEGATIVE)},
+        at_least=2,
+    )
+    increasing(y, name="lineal_energy_kev_um")
     if not np.any(f > 0):
         raise ScienceError("not a spectrum", where="frequency", wanted="not all 0")
     first = np.trapezoid(y * f, y)
-    return float(y0_kev_um**2 * np.trapezoid(-np.expm1(-np.square(y / y0_kev_um)) * f, y) / first)
+    return float(y0**2 * np.trapezoid(-np.expm1(-np.square(y / y0)) * f, y) / first)

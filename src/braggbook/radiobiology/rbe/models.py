@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from braggbook.errors import DuplicateName, Issue, ScienceError, unknown_name
+from braggbook.radiobiology.arguments import ABOVE_ZERO, checked
 from braggbook.radiobiology.constants import Constant, taking
-from braggbook.radiobiology.rbe.arguments import read_numbers
 from braggbook.radiobiology.rbe.definition import dose_warnings, rbe_at_dose
 from braggbook.radiobiology.rbe.let import NOT_STATED, LetKind, let_warnings
 
@@ -114,7 +114,7 @@ class RbeModel:
         return largest, smallest
 
     def _read(self, let_kev_um: ArrayLike, photons: Mapping[str, ArrayLike]) -> dict[str, Floats]:
-        known = complete_photons(read_numbers(above_zero={"let_kev_um": let_kev_um, **photons}))
+        known = complete_photons(_above_zero({"let_kev_um": let_kev_um, **photons}))
         missing = [Issue("missing", where=name, wanted=f"{name}, above 0") for name in self.needs if name not in known]
         if missing:
             raise ScienceError(
@@ -208,7 +208,7 @@ def rbe_model(
 def rbe_models(particle: str | None = None) -> Mapping[str, RbeModel]:
     """Returns the RBE models of a particle ("1H", "4He"; of all without one) by name, sorted, a read-only view."""
     return MappingProxyType(
-        {name: model for name, model in sorted(_MODELS.items()) if particle in (None, model.particle)}
+        {name: model for name, model in sorted(_MODELS.items()) if particle is None or model.particle == particle}
     )
 
 
@@ -216,11 +216,13 @@ def find_model(name: str, *, particle: str) -> RbeModel:
     """Returns a model by its name.
 
     Raises:
-        UnknownName: There is no such model.
+        UnknownName: There is no such model, or no such particle.
         ScienceError: It is for another particle.
     """
+    if not isinstance(particle, str) or particle not in PARTICLES:
+        raise unknown_name("particle of an RBE model", str(particle), PARTICLES)
     known = rbe_models()
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise unknown_name(f"{PARTICLES[particle].removesuffix('s')} RBE model", str(name), rbe_models(particle))
     found = known[name]
     if found.particle != particle:
@@ -263,7 +265,7 @@ def predict_rbe(
             another kind than the model's, the model has no RBE there, or a constant is disputed.
     """
     photons = _given(alpha_beta_gy, alpha_reference_per_gy, beta_reference_per_gy2)
-    given = complete_photons(read_numbers(above_zero={"dose_gy": dose_gy, "let_kev_um": let_kev_um, **photons}))
+    given = complete_photons(_above_zero({"dose_gy": dose_gy, "let_kev_um": let_kev_um, **photons}))
     kind = _check_kind(model, let_kind)
     let = given["let_kev_um"]
     largest, smallest = model.evaluate(
@@ -278,6 +280,10 @@ def predict_rbe(
         let_kind=kind,
         warnings=(*_kind_warnings(model, kind), *_range_warnings(model, let), *dose_warnings(given["dose_gy"])),
     )
+
+
+def _above_zero(given: Mapping[str, ArrayLike]) -> dict[str, Floats]:
+    return dict(zip(given, checked({name: (value, ABOVE_ZERO) for name, value in given.items()}), strict=True))
 
 
 def complete_photons(given: Mapping[str, Floats]) -> dict[str, Floats]:

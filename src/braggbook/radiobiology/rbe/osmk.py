@@ -24,12 +24,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from braggbook.errors import Issue, ScienceError, unknown_name
+from braggbook.errors import ScienceError, unknown_name
+from braggbook.radiobiology.arguments import ABOVE_ZERO, NOT_NEGATIVE, Rule, checked, checked_scalars
 from braggbook.radiobiology.constants import Constant, Source, constant
 from braggbook.radiobiology.rbe.kinetic_response import KineticResponse, require_geometry
 from braggbook.radiobiology.rbe.mkm import READ_IN_CURVES
 from braggbook.radiobiology.rbe.specific_energy import SpecificEnergies, specific_energies
-from braggbook.radiobiology.rbe.track_arguments import require_positive
 
 Floats = NDArray[np.float64]
 
@@ -85,18 +85,13 @@ class OsmkParameters:
                 got=", ".join([*given[0], *given[1]]) or "none of them",
             )
         names = ("beta0_per_gy2", "domain_radius_um", "nucleus_radius_um", "z0_gy", "half_effect_mmhg")
-        require_positive(**{name: getattr(self, name) for name in names}, **given[0], **given[1])
-        issues = [
-            Issue("not usable", where=name, wanted=wanted, got=repr(getattr(self, name)))
-            for name, least, wanted in (
-                ("alpha_lethal_per_gy", 0.0, "0 or more"),
-                ("alpha_sublethal_per_gy", 0.0, "0 or more"),
-                ("resistance_without_oxygen", 1.0 + 1e-12, "above 1"),
-            )
-            if not (isinstance(getattr(self, name), int | float) and least <= getattr(self, name) < np.inf)
-        ]
-        if issues:
-            raise ScienceError("the parameters are not usable", issues=issues)
+        rules = {
+            **dict.fromkeys((*names, *given[0], *given[1]), ABOVE_ZERO),
+            "alpha_lethal_per_gy": NOT_NEGATIVE,
+            "alpha_sublethal_per_gy": NOT_NEGATIVE,
+            "resistance_without_oxygen": Rule("a finite number above 1", lambda x: (x > 1.0) & np.isfinite(x)),
+        }
+        checked_scalars({name: (getattr(self, name), rule) for name, rule in rules.items()})
 
     @property
     def version(self) -> str:
@@ -105,7 +100,7 @@ class OsmkParameters:
 
     def geometry(self, oxygen_mmhg: float) -> tuple[float, float]:
         """Returns domain radius in um and saturation parameter in Gy at an oxygen pressure (2021: unchanged)."""
-        _require_pressure(oxygen_mmhg)
+        checked_scalars({"oxygen_mmhg": (oxygen_mmhg, NOT_NEGATIVE)})
         if self.domain_factor is None or self.saturation_factor is None:
             return self.domain_radius_um, self.z0_gy
         most = self.resistance_without_oxygen
@@ -264,7 +259,7 @@ def osmk_parameters(name: str) -> OsmkParameters:
     Raises:
         UnknownName: There is no such set; the closest names are given.
     """
-    if name not in _SETS:
+    if not isinstance(name, str) or name not in _SETS:
         raise unknown_name("parameter set of the OSMK", str(name), _SETS)
     cell_line, source, constants = _SETS[name]
     value = {key: item.value for key, item in constants.items()}
@@ -294,8 +289,8 @@ def relative_radioresistance(oxygen_mmhg: float, *, maximum: ArrayLike, half_eff
     Raises:
         ScienceError: The pressure is below 0, or R_max or K is not a finite number above 0.
     """
-    _require_pressure(oxygen_mmhg)
-    most, half = require_positive(maximum=maximum, half_effect_mmhg=half_effect_mmhg)
+    checked_scalars({"oxygen_mmhg": (oxygen_mmhg, NOT_NEGATIVE)})
+    most, half = checked({"maximum": (maximum, ABOVE_ZERO), "half_effect_mmhg": (half_effect_mmhg, ABOVE_ZERO)})
     return np.asarray((oxygen_mmhg + half) / (oxygen_mmhg + half / most))[()]
 
 
@@ -326,12 +321,3 @@ def osmk_response(field: SpecificEnergies, parameters: OsmkParameters, *, oxygen
         nucleus_gy=field.nucleus_gy,
         oxygen_mmhg=float(oxygen_mmhg),
     )
-
-
-def _require_pressure(oxygen_mmhg: float) -> None:
-    usable = isinstance(oxygen_mmhg, int | float | np.number) and 0.0 <= float(oxygen_mmhg) < np.inf
-    if not usable or isinstance(oxygen_mmhg, bool):
-        wanted = "a finite number of mmHg, 0 or more"
-        raise ScienceError(
-            "an oxygen pressure is not usable", where="oxygen_mmhg", wanted=wanted, got=repr(oxygen_mmhg)
-        )

@@ -59,7 +59,7 @@ def smk_parameters(name: str) -> MkmParameters:
     Raises:
         UnknownName: There is no such set; the closest names are given.
     """
-    if name not in _SETS:
+    if not isinstance(name, str) or name not in _SETS:
         raise unknown_name("parameter set of the SMK", str(name), _SETS)
     cell_line, values = _SETS[name]
     return read_set(cell_line, INANIWA_2018, values)

@@ -22,10 +22,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from braggbook.errors import Issue, ScienceError
-from braggbook.radiobiology.arguments import as_numbers
-from braggbook.radiobiology.rbe.disc_average import disc_mean, impact_rule
-from braggbook.radiobiology.rbe.track_arguments import impacts, not_negative, require_positive
+from braggbook.errors import ScienceError
+from braggbook.radiobiology.arguments import ABOVE_ZERO, NOT_NEGATIVE, checked, checked_scalars
+from braggbook.radiobiology.rbe.disc_average import disc_mean, impact_rule, impacts
 from braggbook.radiobiology.rbe.tracks import GY_UM2_PER_KEV_UM, AmorphousTrack, amorphous_track
 
 Floats = NDArray[np.float64]
@@ -81,8 +80,12 @@ def saturation_parameter(
     Raises:
         ScienceError: An argument is not a finite number above 0; all of them are named.
     """
-    domain, nucleus, beta0 = require_positive(
-        domain_radius_um=domain_radius_um, nucleus_radius_um=nucleus_radius_um, beta0_per_gy2=beta0_per_gy2
+    domain, nucleus, beta0 = checked(
+        {
+            "domain_radius_um": (domain_radius_um, ABOVE_ZERO),
+            "nucleus_radius_um": (nucleus_radius_um, ABOVE_ZERO),
+            "beta0_per_gy2": (beta0_per_gy2, ABOVE_ZERO),
+        }
     )
     ratio = np.square(nucleus / domain)
     return np.asarray(ratio / np.sqrt(beta0 * (1.0 + ratio)))[()]
@@ -94,9 +97,9 @@ def saturated(specific_energy_gy: ArrayLike, *, z0_gy: float) -> Floats:
     Raises:
         ScienceError: A specific energy is negative or not a finite number, or z0 is not above 0.
     """
-    require_positive(z0_gy=z0_gy)
-    z = not_negative(specific_energy_gy, "specific_energy_gy", what="a specific energy is not usable", unit="Gy")
-    return np.asarray(z0_gy * np.sqrt(-np.expm1(-np.square(z / z0_gy))))[()]
+    (z0,) = checked_scalars({"z0_gy": (z0_gy, ABOVE_ZERO)})
+    (z,) = checked({"specific_energy_gy": (specific_energy_gy, NOT_NEGATIVE)})
+    return np.asarray(z0 * np.sqrt(-np.expm1(-np.square(z / z0))))[()]
 
 
 def single_event_specific_energy(track: AmorphousTrack, impact_um: ArrayLike, *, radius_um: float) -> Floats:
@@ -110,8 +113,8 @@ def single_event_specific_energy(track: AmorphousTrack, impact_um: ArrayLike, *,
     Raises:
         ScienceError: A distance is negative or not a finite number, or the radius is not above 0.
     """
-    require_positive(radius_um=radius_um)
-    return disc_mean(track, impacts(impact_um), radius_um=float(radius_um))
+    (radius,) = checked_scalars({"radius_um": (radius_um, ABOVE_ZERO)})
+    return disc_mean(track, impacts(impact_um), radius_um=radius)
 
 
 def dose_mean_specific_energy(track: AmorphousTrack, *, radius_um: float, z0_gy: float | None = None) -> Floats:
@@ -120,9 +123,8 @@ def dose_mean_specific_energy(track: AmorphousTrack, *, radius_um: float, z0_gy:
     Raises:
         ScienceError: The radius or z0 is not a finite number above 0.
     """
-    require_positive(radius_um=radius_um)
-    if z0_gy is not None:
-        require_positive(z0_gy=z0_gy)
+    given = {"radius_um": radius_um} if z0_gy is None else {"radius_um": radius_um, "z0_gy": z0_gy}
+    checked_scalars({name: (value, ABOVE_ZERO) for name, value in given.items()})
     plain, corrected = _dose_means(track, float(radius_um), z0_gy)
     return plain if corrected is None else corrected
 
@@ -152,7 +154,13 @@ def specific_energies(
         UnknownName: There is no such ion or track model.
         ScienceError: An argument is not usable; see :func:`~braggbook.radiobiology.rbe.tracks.amorphous_track`.
     """
-    require_positive(domain_radius_um=domain_radius_um, nucleus_radius_um=nucleus_radius_um, z0_gy=z0_gy)
+    checked_scalars(
+        {
+            "domain_radius_um": (domain_radius_um, ABOVE_ZERO),
+            "nucleus_radius_um": (nucleus_radius_um, ABOVE_ZERO),
+            "z0_gy": (z0_gy, ABOVE_ZERO),
+        }
+    )
     track = amorphous_track(track_model, ion=ion, energy_mev_u=energy_mev_u, let_kev_um=let_kev_um)
     domain, corrected = _dose_means(track, float(domain_radius_um), float(z0_gy))
     nucleus, _ = _dose_means(track, float(nucleus_radius_um), None)
@@ -220,20 +228,11 @@ def _dose_means(track: AmorphousTrack, radius_um: float, z0_gy: float | None) ->
 
 
 def _checked_fractions(values: ArrayLike, *, count: int) -> Floats:
-    weights = as_numbers(values)
-    if weights is None:
-        raise ScienceError("not numbers", where="dose_fractions", got=repr(values))
+    (weights,) = checked({"dose_fractions": (values, NOT_NEGATIVE)})
     if weights.shape != (count,):
         raise ScienceError(
             "not one share per energy", where="dose_fractions", wanted=f"{count}", got=f"{weights.shape}"
         )
-    bad = ~(np.isfinite(weights) & (weights >= 0))
-    if np.any(bad):
-        issues = [
-            Issue("not a share of dose", where=f"element {row + 1}", wanted="0 to 1", got=f"{weights[row]:g}")
-            for row in np.flatnonzero(bad)
-        ]
-        raise ScienceError("dose_fractions is not usable", issues=issues)
     total = math.fsum(weights)
     if abs(total - 1.0) > _ROUNDING * count:
         raise ScienceError("the shares of dose do not sum to 1", where="dose_fractions", wanted="1", got=f"{total:.9g}")

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from braggbook.errors import Issue, ScienceError, unknown_name
+from braggbook.radiobiology.arguments import NOT_NEGATIVE, checked
 from braggbook.radiobiology.beams.ion_stopping import (
     ION_SYMBOLS,
     PYMKM,
@@ -37,7 +38,6 @@ from braggbook.radiobiology.beams.ion_stopping import (
     relative_velocity,
 )
 from braggbook.radiobiology.constants import Source, constant
-from braggbook.radiobiology.rbe.track_arguments import not_negative
 
 Floats = NDArray[np.float64]
 
@@ -130,7 +130,7 @@ class AmorphousTrack:
         Raises:
             ScienceError: A distance is negative or not a finite number.
         """
-        radius = not_negative(radius_um, "radius_um", what="a distance is not usable", unit="um")
+        (radius,) = checked({"radius_um": (radius_um, NOT_NEGATIVE)})
         core, reach, plateau, penumbra = (
             value.reshape((-1,) + (1,) * radius.ndim)
             for value in (self.core_radius_um, self.penumbra_radius_um, self.core_dose_gy, self.penumbra_gy_um2)
@@ -161,15 +161,14 @@ def amorphous_track(
         ScienceError: An energy is not usable or outside the table, a LET is not usable or not that of the ion (in
             MeV/cm, say), or so small that the penumbra alone has more.
     """
-    if model not in _MODELS:
+    if not isinstance(model, str) or model not in _MODELS:
         raise unknown_name("track model", str(model), _MODELS)
     z = atomic_number(ion)
-    energy = np.atleast_1d(np.asarray(energy_mev_u, dtype=np.float64)) if _numeric(energy_mev_u) else energy_mev_u
     if let_kev_um is None:
-        let, source = np.atleast_1d(ion_stopping_power(z, energy)), "MSTAR 3.12"
+        let, source = np.atleast_1d(ion_stopping_power(z, energy_mev_u)), "MSTAR 3.12"
     else:
-        let, source = np.atleast_1d(check_let(z, energy, let_kev_um=let_kev_um)), "given"
-    energy = np.asarray(energy, dtype=np.float64)
+        let, source = np.atleast_1d(check_let(z, energy_mev_u, let_kev_um=let_kev_um)), "given"
+    energy = np.atleast_1d(np.asarray(energy_mev_u, dtype=np.float64))
     if energy.ndim > 1 or energy.shape != let.shape:
         raise ScienceError(
             "not one energy per track", wanted="one dimension, and a LET for each", got=f"{energy.shape}"
@@ -216,14 +215,6 @@ _MODELS: dict[str, TrackShape] = {"kiefer_chatterjee": _kiefer_chatterjee, "scho
 def track_models() -> Mapping[str, TrackShape]:
     """Returns the track models by name (a read-only view)."""
     return MappingProxyType(_MODELS)
-
-
-def _numeric(value: ArrayLike) -> bool:
-    try:
-        np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        return False
-    return True
 
 
 def _require_core(rest: Floats, *, energy: Floats, let: Floats, symbol: str) -> None:

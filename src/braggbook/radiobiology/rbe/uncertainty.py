@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from braggbook.errors import ScienceError
+from braggbook.errors import Issue, ScienceError
 from braggbook.radiobiology import linear_quadratic as lq
+from braggbook.radiobiology.arguments import shortened
 from braggbook.radiobiology.intervals import Interval, delta_interval, fieller_interval
 from braggbook.radiobiology.linear_quadratic import LqParameters
 from braggbook.radiobiology.rbe import definition as rbe
@@ -47,6 +48,7 @@ def estimate_rbe_max(test: LqParameters, reference: LqParameters, *, level: floa
     Raises:
         ScienceError: alpha is negative or alpha_reference is not above 0.
     """
+    _require_pairs(test=test, reference=reference)
     value = rbe.rbe_max(alpha_per_gy=test.alpha_per_gy, alpha_reference_per_gy=reference.alpha_per_gy)
     if test.covariance is None or reference.covariance is None:
         return RbeEstimate(float(value))
@@ -67,6 +69,7 @@ def estimate_rbe_min(test: LqParameters, reference: LqParameters, *, level: floa
     Raises:
         ScienceError: beta is not above 0 or beta_reference is not above 0.
     """
+    _require_pairs(test=test, reference=reference)
     value = float(rbe.rbe_min(beta_per_gy2=test.beta_per_gy2, beta_reference_per_gy2=reference.beta_per_gy2))
     if test.covariance is None or reference.covariance is None:
         return RbeEstimate(value)
@@ -90,6 +93,9 @@ def estimate_rbe_at_survival(
     Raises:
         ScienceError: The level is not between 0 and 1, or a curve never comes down to it.
     """
+    _require_pairs(test=test, reference=reference)
+    if not lq.is_number(survival):
+        raise ScienceError("not a survival level", wanted="a number between 0 and 1", got=shortened(survival))
     value = rbe.rbe_at_survival(
         survival,
         alpha_per_gy=test.alpha_per_gy,
@@ -119,7 +125,8 @@ def estimate_rbe_at_dose(
     Raises:
         ScienceError: The dose is not above 0, or the reference radiation never reaches this effect.
     """
-    if not (math.isfinite(dose_gy) and dose_gy > 0):
+    _require_pairs(test=test, reference=reference)
+    if not (lq.is_number(dose_gy) and math.isfinite(dose_gy) and dose_gy > 0):
         raise ScienceError("the dose is not usable", wanted="a number above 0 Gy", got=repr(dose_gy))
     effect = dose_gy * (test.alpha_per_gy + test.beta_per_gy2 * dose_gy)
     dose_reference = float(
@@ -133,6 +140,16 @@ def estimate_rbe_at_dose(
     variance += _variance(lq.dose_gradient(dose_reference, reference), reference.covariance)
     error = math.sqrt(variance) / dose_gy
     return RbeEstimate(value, error, delta_interval(value, error, level=level))
+
+
+def _require_pairs(**pairs: object) -> None:
+    issues = [
+        Issue("not a linear-quadratic pair", where=name, wanted="LqParameters", got=shortened(pair))
+        for name, pair in pairs.items()
+        if not isinstance(pair, LqParameters)
+    ]
+    if issues:
+        raise ScienceError("an RBE cannot be estimated of these", issues=issues)
 
 
 def _ratio(numerator: float, denominator: float, *, variances: tuple[float, float], level: float) -> RbeEstimate:

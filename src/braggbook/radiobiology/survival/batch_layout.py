@@ -201,10 +201,14 @@ def read_batch(
 
 def _numbers(name: str, values: ArrayLike) -> Floats:
     try:
+        masked = np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else None
         array = np.asarray(values)
-        if array.dtype.kind not in "biufO":
+        if array.dtype.kind == "O" and any(isinstance(item, bool | np.bool_ | str | bytes) for item in array.flat):
             raise TypeError
-        return np.asarray(array, dtype=np.float64)
+        if array.dtype.kind not in "iufO":
+            raise TypeError
+        numbers = np.asarray(array, dtype=np.float64)
+        return numbers if masked is None else np.where(masked, np.nan, numbers)  # what is masked is no number
     except (TypeError, ValueError):
         raise ScienceError(f"{name} is not an array of numbers", got=type(values).__name__) from None
 
@@ -221,7 +225,7 @@ def _like(counts: Floats, name: str, values: Floats) -> Floats:
 
 def _codes(counts: Floats, replicate: ArrayLike) -> tuple[Integers, NDArray[np.object_]]:
     """Returns the number of each plate's label (-1: none) and the labels, in the order in which they appear."""
-    values = np.asarray(replicate)
+    values = replicate if isinstance(replicate, np.ndarray) else np.asarray(replicate, dtype=object)
     if values.shape not in (counts.shape, counts.shape[1:]):
         raise ScienceError(
             "replicate does not fit the colonies",

@@ -8,20 +8,22 @@ Columns of the table (any others are ignored, but see ``cell_line``):
   count, "TNTC" when the plate was too numerous to count. Both kinds of row are left out, each with a warning
   of its own: TNTC is not missing by chance, and a plate of fewer cells at that dose is what it asks for;
 - ``replicate``: label of the independent experiment that the plate belongs to;
-- ``cell_line``, when it is there, must name one line only: one curve is fitted at a time.
+- ``cell_line``, when it is there (also as "Cell line", "cline" and the like), must name one line only: one curve is
+  fitted at a time. So is one radiation and one treatment: several values in a column of such a name are flagged.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from braggbook.errors import Issue, ScienceError, closest
+from braggbook.radiobiology.arguments import shortened
 
 Floats = NDArray[np.float64]
 
@@ -37,7 +39,13 @@ _OTHER_NAMES = {
     "colonies": {"ncolonies", "colony", "colonycount", "colonycounts", "count", "counts", "coloniescounted"},
     "replicate": {"exp", "experiment", "rep", "replicates", "repeat", "biologicalreplicate", "run"},
 }
-_SHOWN = 60  # characters of a cell in a message
+# What the columns are called (letters and digits only) whose values each have a curve of their own.
+_CELL_LINE_NAMES = {"cellline", "celllines", "cline", "line", "celltype", "cells", "cell"}
+_CONDITION_NAMES = {
+    *("radiation", "radiationtype", "radiationquality", "beam", "ion", "particle", "let", "letkevum"),
+    *("treatment", "drug", "condition", "arm", "curve", "oxygen"),
+}
+_LISTED = 6  # values in a message
 _GY_FACTORS = {"cgy": "0.01", "rad": "0.01", "rads": "0.01", "mgy": "0.001", "kgy": "1000"}
 
 
@@ -54,6 +62,7 @@ class ColonyCounts:
         replicates: Labels, in the order in which they first appear.
         dropped: Rows without a count, which are left out; those of ``too_many`` are among them.
         too_many: Rows that were too numerous to count.
+        conditions: Columns that name a radiation or a treatment, with their values where there are several.
     """
 
     row: NDArray[np.int64]
@@ -64,6 +73,7 @@ class ColonyCounts:
     replicates: tuple[str, ...]
     dropped: tuple[int, ...]
     too_many: tuple[int, ...] = ()
+    conditions: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -77,6 +87,10 @@ class ColonyCounts:
                 f"{len(self.too_many)} plate(s) too numerous to count are left out (row {_listed(self.too_many)}); "
                 "they are not missing by chance: where no plate of fewer cells stands for them, survival is too low"
             )
+        found += [
+            f"column {name!r} has {len(values)} values ({', '.join(values[:_LISTED])}): one curve is fitted to them all"
+            for name, values in self.conditions
+        ]
         high = self.row[self.dose_gy > SUSPICIOUS_DOSE_GY]
         if len(high):
             found.append(
@@ -118,7 +132,8 @@ def read_colony_counts(counts: pd.DataFrame) -> ColonyCounts:
         issues.append(Issue("no plate has a colony", where="column colonies", wanted="at least one"))
     if issues:
         raise ScienceError("the table of counts is not usable", issues=issues)
-    return _plates(dose, cells, colonies=colonies, labels=labels, missing=missing, too_many=too_many)
+    plates = _plates(dose, cells, colonies=colonies, labels=labels, missing=missing, too_many=too_many)
+    return replace(plates, conditions=_conditions(counts))
 
 
 def _plates(
@@ -154,18 +169,33 @@ def _column_issues(counts: pd.DataFrame) -> list[Issue]:
     issues += [Issue(f"column {name!r} is there twice") for name in COLUMNS if names.count(name) > 1]
     if not issues and counts.empty:
         issues.append(Issue("the table has no rows"))
-    if names.count("cell_line") == 1:
-        lines = sorted({str(value) for value in counts["cell_line"] if not _is_missing(value)})
-        if len(lines) > 1:
+    for place, name in enumerate(names):
+        lines = _values(counts.iloc[:, place]) if _joined(name) in _CELL_LINE_NAMES else ()
+        numbers = _joined(name) != "cellline" and pd.api.types.is_numeric_dtype(counts.iloc[:, place])
+        if len(lines) > 1 and not numbers:  # a column "cells" of numbers is no list of cell lines
             issues.append(
                 Issue(
                     "more than one curve in the table",
-                    where="column cell_line",
-                    wanted="the rows of one line, for example counts[counts['cell_line'] == ...]",
+                    where=f"column {name}",
+                    wanted=f"the rows of one line, for example counts[counts[{name!r}] == ...]",
                     got=", ".join(lines),
                 )
             )
     return issues
+
+
+def _conditions(counts: pd.DataFrame) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    names = [str(name) for name in counts.columns]
+    found = [(name, _values(counts.iloc[:, i])) for i, name in enumerate(names) if _joined(name) in _CONDITION_NAMES]
+    return tuple((name, values) for name, values in found if len(values) > 1)
+
+
+def _values(column: pd.Series) -> tuple[str, ...]:
+    return tuple(sorted({str(value).strip() for value in column if not _is_missing(value)}))
+
+
+def _joined(name: str) -> str:
+    return "".join(re.findall(r"[a-z0-9]+", name.lower()))
 
 
 def _column_hint(wanted: str, names: list[str]) -> str:
@@ -175,7 +205,7 @@ def _column_hint(wanted: str, names: list[str]) -> str:
         unit = next((word for word in words if word in _GY_FACTORS), None)
         if wanted == "dose_gy" and unit is not None:
             return f"doses in Gy: multiply {name!r} by {_GY_FACTORS[unit]} and name it 'dose_gy'"
-        joined = "".join(words)
+        joined = _joined(name)
         if joined == wanted.replace("_", "") or joined in _OTHER_NAMES[wanted]:
             if wanted == "dose_gy" and "gy" not in words:
                 return f"doses with their unit: {name!r} does not state one; name it 'dose_gy' if it is in Gy"
@@ -189,28 +219,27 @@ def _bad_rows(bad: NDArray[np.bool_], values: pd.Series, *, wanted: str) -> list
             f"{values.name} is not usable",
             where=f"row {index + 1}",
             wanted=wanted,
-            got=_shown(values.iloc[index]),
+            got=shortened(values.iloc[index]),
         )
         for index in np.flatnonzero(bad)
     ]
 
 
 def _numbers(values: pd.Series) -> Floats:
-    """Returns a column as numbers, shape (rows,); NaN for whatever is not a real number."""
-    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_complex_dtype(values):
+    """Returns a column as numbers, shape (rows,); NaN for whatever is not a real number, truth values included."""
+    types = pd.api.types
+    if types.is_numeric_dtype(values) and not (types.is_complex_dtype(values) or types.is_bool_dtype(values)):
         return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
     return np.array([_number(value) for value in values], dtype=np.float64)
 
 
 def _number(value: object) -> float:
+    if isinstance(value, bool | np.bool_):
+        return float("nan")
     try:
         return float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return float("nan")
-
-
-def _shown(value: object) -> str:
-    return repr(value.item() if isinstance(value, np.generic) else value)[:_SHOWN]
 
 
 def _text(value: object) -> str:

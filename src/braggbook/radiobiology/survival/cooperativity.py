@@ -50,6 +50,8 @@ REFERENCE_COLONIES = 20.0
 FAR_FROM_PROPORTIONAL = 0.1
 # Two points lie on any line: its slope has no error.
 _FEWEST_DENSITIES = 3
+# Above this logarithm a number is more than a double can hold.
+_LARGEST_LOG = 700.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,6 +197,14 @@ class CooperativityFit:
         error = math.sqrt(sum(parts))
         df = _welch(parts, (control.df, law.df))
         log_interval = delta_interval(log_survival, error, level=self.level, df=df, reference=self.reference)
+        if abs(log_survival) > _LARGEST_LOG:
+            raise FitError(
+                "survival at matched colonies is more than a number can hold, or less",
+                where=f"{law.dose_gy:g} Gy",
+                wanted="colonies that rise with the cells seeded",
+                got=f"b = {control.b:.3g} at 0 Gy, {law.b:.3g} here",
+            )
+        limited = log_interval.upper <= _LARGEST_LOG
         ranges = control.colonies_range, law.colonies_range
         efficiency, control_efficiency = (_efficiencies(self.plates, each.dose_gy) for each in (law, control))
         return MatchedSurvival(
@@ -203,9 +213,11 @@ class CooperativityFit:
             log_standard_error=error,
             interval=Interval(
                 math.exp(log_interval.lower),
-                math.exp(log_interval.upper),
+                math.exp(log_interval.upper) if limited else math.inf,
                 self.level,
                 log_interval.method.replace("delta", "delta on ln"),
+                bounded=limited,
+                note="" if limited else "the plates do not limit survival at matched colonies",
             ),
             extrapolated=any(not low <= colonies <= high for low, high in ranges),
             pe_value=_pooled_efficiency(self.plates, law.dose_gy) / _pooled_efficiency(self.plates, 0.0),
@@ -237,7 +249,8 @@ def fit_cooperativity(
 
     Raises:
         ScienceError: The table is not usable; all issues are named with their rows (the first row is 1).
-        FitError: There is no zero dose, or a dose has no power law: ``issues`` names each.
+        FitError: There is no zero dose, or a dose has no power law: ``issues`` names each; or colonies hardly follow
+            the cells seeded, so that no number holds the survival at matched colonies.
         UnknownName: ``method`` or ``reference`` is not known.
     """
     if method not in _METHODS:

@@ -22,6 +22,8 @@ _FURTHEST = 100.0
 _POINTS = 400
 # Survival below which the tail of a curve adds nothing to its integral.
 _NOTHING = 1e-9
+# Survival at a lower effect -ln S than this is more than a number can hold.
+_LOWEST_EFFECT = -700.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +56,17 @@ class CurveShape:
         """Returns survival at doses in Gy, in their shape.
 
         Raises:
-            ScienceError: A dose is negative or not a number.
+            ScienceError: A dose is negative or not a number, or survival there is more than a number can hold.
         """
         dose = checked_doses(dose_gy)
-        return np.asarray(np.exp(-self.effect_at(dose.ravel())).reshape(dose.shape))[()]
+        effect = self.effect_at(dose.ravel())
+        if not np.all(effect > _LOWEST_EFFECT):
+            raise ScienceError(
+                "survival is more than a number can hold",
+                wanted="a dose at which the curve has not risen beyond all bounds",
+                got=f"{dose.ravel()[np.argmin(effect)]:g} Gy",
+            )
+        return np.asarray(np.exp(-effect).reshape(dose.shape))[()]
 
     def dose_at(self, survival: float) -> float:
         """Returns the smallest dose in Gy at which survival has come down to a level.
@@ -89,7 +98,7 @@ class CurveShape:
             ScienceError: It does not converge: the curve turns up again, or never comes down.
         """
         effect = self.effect_at(self._grid())
-        survival = np.exp(-np.maximum(effect, -700.0))
+        survival = np.exp(-np.maximum(effect, _LOWEST_EFFECT))
         if survival[-1] > _NOTHING or np.any(np.diff(effect[effect > 0.5 * effect.max()]) < 0):
             raise ScienceError("the mean inactivation dose is infinite", wanted="a curve that comes down for good")
         end = float(self._grid()[np.flatnonzero(survival > _NOTHING).max() + 1])

@@ -154,7 +154,11 @@ class CurveIntervals:
         reference: Reference = "f",
         level: float | None = None,
     ) -> Interval:
-        """Returns the interval of survival at a dose ("profile" or "delta", both made on ln S)."""
+        """Returns the interval of survival at a dose ("profile" or "delta", both made on ln S).
+
+        Raises:
+            ScienceError: The dose is not above 0, or both ends are more than a number can hold.
+        """
         _check(method, ("profile", "delta"))
         level = self._level(level)
         if not (lq.is_number(dose_gy) and math.isfinite(dose_gy) and dose_gy > 0):
@@ -168,6 +172,9 @@ class CurveIntervals:
             deviance = partial(profile.deviance_with_effect, self.model, dose_gy=dose_gy)
             found = self._search(deviance, effect, error=error, reference=reference, level=level)
             label = found.method
+        if found.upper < _LOWEST_EFFECT:
+            wanted = "a dose at which the curve has not risen beyond all bounds"
+            raise ScienceError("survival is more than a number can hold", wanted=wanted, got=f"{dose_gy:g} Gy")
         upper = math.exp(-found.lower) if found.lower > _LOWEST_EFFECT else math.inf
         note = "" if math.isfinite(upper) else "no dose near this one limits survival"
         return Interval(math.exp(-found.upper), upper, level, label, bounded=math.isfinite(upper), note=note)
@@ -223,9 +230,7 @@ class CurveIntervals:
     def survival_se(self, dose_gy: float) -> float:
         """Returns the delta-method standard error of survival at a dose in Gy."""
         dose = float(lq.checked_doses(dose_gy))
-        p = self.parameters
-        effect = (p.alpha_per_gy + p.beta_per_gy2 * dose) * dose
-        return math.exp(-effect) * self.standard_error(np.array([dose, dose**2]))
+        return self._survival(dose) * self.standard_error(np.array([dose, dose**2]))
 
     def mean_inactivation_dose_se(self) -> float:
         """Returns the delta-method standard error of the mean inactivation dose in Gy."""
@@ -240,6 +245,10 @@ class CurveIntervals:
     def standard_error(self, gradient: Floats) -> float:
         """Returns the delta-method standard error of a quantity with this gradient in (alpha, beta)."""
         return math.sqrt(float(gradient @ self.covariance @ gradient))
+
+    def _survival(self, dose_gy: float) -> float:
+        p = self.parameters
+        return float(lq.surviving_fraction(dose_gy, alpha_per_gy=p.alpha_per_gy, beta_per_gy2=p.beta_per_gy2))
 
     def _dose(self, survival: float) -> float:
         p = self.parameters

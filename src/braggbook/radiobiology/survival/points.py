@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from braggbook.errors import ScienceError
 from braggbook.radiobiology.intervals import poisson_count_intervals
 from braggbook.radiobiology.survival.fit import SurvivalFit
 
@@ -22,7 +23,14 @@ def survival_points(fit: SurvivalFit, *, level: float = 0.95) -> pd.DataFrame:
 
     Returns:
         Table with a row per plate: row, replicate, dose_gy, cells_seeded, colonies, survival, lower, upper.
+
+    Raises:
+        ScienceError: What is given is no fit (a table of plates is fitted first), or the level is none.
     """
+    if not isinstance(fit, SurvivalFit):
+        raise ScienceError(
+            "not a survival fit", where="fit", wanted="what fit_survival returns", got=type(fit).__name__
+        )
     counts = fit.counts
     efficiency = np.exp(fit.replicates["log_plating_efficiency"].to_numpy(dtype=np.float64))
     expected = counts.cells_seeded * efficiency[counts.replicate]

@@ -63,9 +63,14 @@ def dose_quantity(survival: float) -> Quantity:
 
 
 def survival_quantity(dose_gy: float) -> Quantity:
-    """Returns survival at a dose in Gy."""
+    """Returns survival at a dose in Gy, infinite where it is more than a number can hold."""
     dose = float(checked_doses(dose_gy))
-    return Quantity(f"survival_at_{dose:g}_gy", "1", lambda alpha, beta: np.exp(-(alpha + beta * dose) * dose))
+
+    def survival(alpha: Floats, beta: Floats) -> Floats:
+        with np.errstate(over="ignore"):  # infinite for a curve that rises beyond what a number can hold
+            return np.asarray(np.exp(-(alpha + beta * dose) * dose))
+
+    return Quantity(f"survival_at_{dose:g}_gy", "1", survival)
 
 
 def angle(alpha: Floats, beta: Floats, *, centre: tuple[float, float], scale_gy: float) -> Floats:

@@ -302,8 +302,9 @@ class _Design:
             for value, error in zip(estimates, errors, strict=True)
         ]
         lower, upper = np.array([[end.lower, end.upper] for end in ends]).T
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             t = estimates / errors
+            ratios = np.exp([estimates, lower, upper])  # an upper limit beyond all numbers is infinite
         return pd.DataFrame(
             {
                 "effect": [self._name(one, other) for _, one, other in rows],
@@ -316,9 +317,9 @@ class _Design:
                 "p": 2.0 * stats.t.sf(np.abs(t), found.df),
                 "lower": lower,
                 "upper": upper,
-                "ratio": np.exp(estimates),
-                "ratio_lower": np.exp(lower),
-                "ratio_upper": np.exp(upper),
+                "ratio": ratios[0],
+                "ratio_lower": ratios[1],
+                "ratio_upper": ratios[2],
             }
         )
 

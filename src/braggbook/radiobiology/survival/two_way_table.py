@@ -49,7 +49,8 @@ def read_two_way(
     issues = _mixture_issues(counts, names, factors=(factor_a, factor_b))
     if issues:
         raise ScienceError("the table of counts is not usable", issues=issues)
-    table = counts.drop(columns=[name for name in ("dose_gy", "cell_line") if name in names])
+    told_apart = {"dose_gy", "cell_line", factor_a, factor_b} - {"cells_seeded", "colonies", "replicate"}
+    table = counts.drop(columns=[name for name in counts.columns if name in told_apart])
     plates = read_colony_counts(table.assign(dose_gy=0.0))  # a dose here is a label like any other
     first = (None, None) if reference is None else tuple(reference)
     factors = []

@@ -75,6 +75,7 @@ def test_dose_is_the_straggled_loss_of_energy() -> None:
         assert dose == pytest.approx(value * 1.602176634e-10, rel=1e-6)
 
 
+@pytest.mark.full
 @settings(max_examples=30)
 @given(st.floats(20.0, 240.0), st.floats(0.0, 3.0), st.floats(0.0, 0.2))
 def test_dose_is_finite_and_never_negative(energy: float, spread: float, tail: float) -> None:
@@ -98,16 +99,25 @@ def test_dose_grows_with_fluence_and_keeps_the_shape() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"energy_mev": 0.0}, "energy_mev is not usable; wanted finite numbers, above 0 and at most 1000, got 0.0"),
-        ({"energy_mev": 150e6}, "energy_mev is not usable"),  # eV
-        ({"energy_mev": "150"}, "energy_mev is not usable"),
-        ({"energy_mev": [100.0, 150.0]}, "energy_mev is not usable; wanted one number, got 2 of them"),
-        ({"energy_spread_mev": -1.0}, "energy_spread_mev is not usable"),
-        ({"energy_spread_mev": 90.0}, "energy_spread_mev is not usable"),
-        ({"tail_fraction": 20.0}, "tail_fraction is not usable; wanted finite numbers, 0 or more and at most 1"),
-        ({"fluence_per_cm2": 0.0}, "fluence_per_cm2 is not usable"),
-        ({"depth_mm": [1.0, -1.0]}, "depth_mm is not usable"),
-        ({"depth_mm": [1.0, None]}, "depth_mm is not usable"),
+        ({"energy_mev": 0.0}, "energy_mev: not usable; wanted a number of MeV above 0, at most 1000, got 0"),
+        ({"energy_mev": 150e6}, "energy_mev: not usable"),  # eV
+        ({"energy_mev": "150"}, "energy_mev: not numbers"),
+        (
+            {"energy_mev": [100.0, 150.0]},
+            "energy_mev: not one number; wanted a number of MeV above 0, at most 1000, got [100.0, 150.0]",
+        ),
+        (
+            {"energy_spread_mev": -1.0},
+            "energy_spread_mev: not usable; wanted a number from 0 to 75 MeV, half the energy",
+        ),
+        (
+            {"energy_spread_mev": 90.0},
+            "energy_spread_mev: not usable; wanted a number from 0 to 75 MeV, half the energy",
+        ),
+        ({"tail_fraction": 20.0}, "tail_fraction: not usable; wanted a number from 0 to 1"),
+        ({"fluence_per_cm2": 0.0}, "fluence_per_cm2: not usable"),
+        ({"depth_mm": [1.0, -1.0]}, "depth_mm, row 2: not usable"),
+        ({"depth_mm": [1.0, None]}, "depth_mm, row 2: not a number"),
     ],
 )
 def test_what_is_no_beam_is_refused(change: dict[str, object], message: str) -> None:

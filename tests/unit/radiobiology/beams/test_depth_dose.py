@@ -26,6 +26,7 @@ def test_a_triangle_has_exact_depths() -> None:
     assert found.warnings == ()
 
 
+@pytest.mark.full
 @settings(max_examples=20)
 @given(st.floats(60.0, 220.0), st.floats(0.2, 2.0))
 def test_r80_of_a_bragg_curve_is_its_mean_range(energy: float, spread: float) -> None:
@@ -95,18 +96,34 @@ def test_a_curve_that_ends_before_the_edge_has_no_r80() -> None:
 @pytest.mark.parametrize(
     ("depth", "dose", "message"),
     [
-        ([0.0, 1.0], [1.0, 0.0], "too few points; wanted at least 3, got 2"),
-        ([], [], "too few points"),
-        ([0.0, 1.0, 2.0], [1.0, 2.0], "the columns of a curve are not equally long"),
-        ([0.0, 2.0, 1.0], [1.0, 2.0, 0.0], "row 3: not deeper than the row before; got 1 after 2"),
-        ([0.0, 1.0, 1.0], [1.0, 2.0, 0.0], "row 3: not deeper than the row before; got 1 after 1"),
-        ([0.0, 1.0, 2.0], [1.0, -2.0, 0.0], "row 2: not usable; got -2.0"),
-        ([0.0, 1.0, 2.0], [1.0, float("nan"), 0.0], "row 2: not usable; got nan"),
-        ([0.0, 1.0, 2.0], [1.0, "2", 0.0], "row 2: not a number; got '2'"),
-        ([0.0, 1.0, None], [1.0, 2.0, 0.0], "row 3: not a number; got None"),
+        ([0.0, 1.0], [1.0, 0.0], "depth_mm, dose: too few rows; wanted 3 or more, got 2"),
+        ([], [], "dose: empty"),
+        (
+            [0.0, 1.0, 2.0],
+            [1.0, 2.0],
+            "the columns do not go together; wanted one-dimensional, of one length, got depth_mm (3,), dose (2,)",
+        ),
+        ([0.0, 2.0, 1.0], [1.0, 2.0, 0.0], "depth_mm, row 3: not above the row before; got 1 after 2"),
+        ([0.0, 1.0, 1.0], [1.0, 2.0, 0.0], "depth_mm, row 3: not above the row before; got 1 after 1"),
+        ([0.0, 1.0, 2.0], [1.0, -2.0, 0.0], "dose, row 2: not usable; wanted a finite number, 0 or more, got -2"),
+        (
+            [0.0, 1.0, 2.0],
+            [1.0, float("nan"), 0.0],
+            "dose, row 2: not usable; wanted a finite number, 0 or more, got nan",
+        ),
+        ([0.0, 1.0, 2.0], [1.0, "2", 0.0], "dose, row 2: not a number; wanted a finite number, 0 or more, got '2'"),
+        ([0.0, 1.0, None], [1.0, 2.0, 0.0], "depth_mm, row 3: not a number; wanted a finite number, got None"),
         ([0.0, 1.0, 2.0], [0.0, 0.0, 0.0], "no dose anywhere"),
-        ([0.0, 1.0, 2.0], [0.0, [1.0, 2.0], 0.0], "dose is not usable; wanted numbers in a regular array, got nested"),
-        ([[0.0, 1.0, 2.0]], [[1.0, 2.0, 0.0]], "not a curve; wanted one-dimensional arrays"),
+        (
+            [0.0, 1.0, 2.0],
+            [0.0, [1.0, 2.0], 0.0],
+            "dose, row 2: not a number; wanted a finite number, 0 or more, got [1.0, 2.0]",
+        ),
+        (
+            [[0.0, 1.0, 2.0]],
+            [[1.0, 2.0, 0.0]],
+            "the columns do not go together; wanted one-dimensional, of one length, got depth_mm (1, 3)",
+        ),
     ],
 )
 def test_what_is_no_curve_is_refused(depth: list[object], dose: list[object], message: str) -> None:
@@ -115,7 +132,7 @@ def test_what_is_no_curve_is_refused(depth: list[object], dose: list[object], me
     assert message in str(refused.value)
 
 
-@pytest.mark.parametrize(("level", "message"), [(80.0, "80 (a percentage?)"), (0.0, "got 0.0"), (1.0, "got 1")])
+@pytest.mark.parametrize(("level", "message"), [(80.0, "(not a percentage), got 80"), (0.0, "got 0"), (1.0, "got 1")])
 def test_a_level_is_a_fraction(level: float, message: str) -> None:
     with pytest.raises(ScienceError) as refused:
         distal_depth(DEPTH, np.ones_like(DEPTH), level=level)

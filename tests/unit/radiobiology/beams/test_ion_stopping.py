@@ -164,8 +164,8 @@ def test_nothing_is_extrapolated() -> None:
     with pytest.raises(ScienceError) as caught:
         ion_stopping_power("C", [50.0, 0.05, 2000.0])
     assert [str(issue) for issue in caught.value.issues] == [
-        "energy_mev_u, element 2: not usable; wanted 0.1 to 1000 MeV/u, the range of the table, got 0.05",
-        "energy_mev_u, element 3: not usable; wanted 0.1 to 1000 MeV/u, the range of the table, got 2000",
+        "energy_mev_u, row 2: not usable; wanted a number from 0.1 to 1000 MeV/u, the range of the table, got 0.05",
+        "energy_mev_u, row 3: not usable; wanted a number from 0.1 to 1000 MeV/u, the range of the table, got 2000",
     ]
 
 
@@ -192,5 +192,5 @@ def test_lets_that_are_none(bad: object) -> None:
 
 
 def test_one_let_at_a_time() -> None:
-    with pytest.raises(ScienceError, match="one LET at a time"):
+    with pytest.raises(ScienceError, match="let_kev_um: not one number"):
         energies_at_let("C", [100.0, 200.0])  # type: ignore[arg-type]

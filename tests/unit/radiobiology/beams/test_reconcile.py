@@ -65,6 +65,28 @@ class TestOutliers:
         assert found.codes["distance"].max() < 0.01
         assert found.warnings == ("no uncertainty stated by a, b, c, d, e",)
 
+    @pytest.mark.parametrize("count", [2, 3])
+    def test_codes_that_are_identical_are_no_multiple_of_each_other(self, count: int) -> None:
+        found = reconcile([dose_curve(name) for name in "abc"[:count]])
+        assert found.outliers == ()
+        assert found.codes["distance"].tolist() == [0.0] * count
+        assert found.codes["ratio"].isna().all()
+
+    @pytest.mark.parametrize("place", [0, 1, 2])
+    def test_a_curve_of_zeros_is_the_outlier_among_three(self, place: int) -> None:
+        curves = [dose_curve(name, noisy(seed)) for seed, name in enumerate("ab")]
+        curves.insert(place, dose_curve("nothing", 0.0 * DOSE))
+        (outlier,) = reconcile(curves).outliers
+        assert (outlier.code, outlier.reason) == ("nothing", "it has no value above 0 to compare")
+
+    @pytest.mark.parametrize("count", [1, 3])
+    def test_depths_in_cm_are_suspected(self, count: int) -> None:
+        curves = [dose_curve(name, noisy(seed)) for seed, name in enumerate("abc"[:count])]
+        found = reconcile([*curves, dose_curve("short", depth=DEPTH / 10)])
+        assert "short: its depths span 17.9 mm, those of the others 179 mm; are they in cm?" in found.warnings
+        alone = reconcile([*curves, dose_curve("half", DOSE[:90], DEPTH[:90])])
+        assert not [text for text in alone.warnings if "cm?" in text]
+
     def test_a_shift_is_found_and_measured(self) -> None:
         curves = [dose_curve(name, noisy(seed)) for seed, name in enumerate("abcd")]
         (outlier,) = reconcile([*curves, dose_curve("late", shifted(2.5))]).outliers
@@ -281,11 +303,23 @@ class TestCurves:
             ({"units": None}, "units: not a text, or empty"),
             ({"normalisation": ""}, "normalisation: not a text, or empty"),
             ({"units": "Gray"}, "unknown unit"),
-            ({"depth": DEPTH[::-1]}, "row 2: not deeper than the row before"),
-            ({"value": DOSE[:-1]}, "the columns of a curve are not equally long"),
-            ({"value": np.where(DEPTH < 3, np.nan, DOSE)}, "value of a is not usable"),
-            ({"uncertainty": -DOSE}, "uncertainty of a is not usable"),
-            ({"value": DOSE[:1], "depth": DEPTH[:1]}, "too few points; wanted at least 2, got 1"),
+            ({"depth": DEPTH[::-1]}, "depth_mm of a, row 2: not above the row before"),
+            (
+                {"value": DOSE[:-1]},
+                "the columns do not go together; wanted one-dimensional, of one length, got depth_mm of a (180,), value of a (179,)",
+            ),
+            (
+                {"value": np.where(DEPTH < 3, np.nan, DOSE)},
+                "value of a, row 1: not usable; wanted a finite number, got nan",
+            ),
+            (
+                {"uncertainty": -DOSE},
+                "uncertainty of a, row 1: not usable; wanted a finite number, 0 or more, got -1.0",
+            ),
+            (
+                {"value": DOSE[:1], "depth": DEPTH[:1]},
+                "depth_mm of a, value of a: too few rows; wanted 2 or more, got 1",
+            ),
         ],
     )
     def test_a_curve_must_be_one_and_say_what_it_is(self, change: dict[str, object], message: str) -> None:

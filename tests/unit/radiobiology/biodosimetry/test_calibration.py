@@ -208,6 +208,7 @@ class TestEdges:
         with pytest.raises(FitError, match="no dispersion"):
             fit_calibration(counts, family="quasi-poisson")
 
+    @pytest.mark.full
     @settings(max_examples=10)
     @given(
         aberrations=st.lists(st.integers(0, 60), min_size=5, max_size=5),

@@ -155,3 +155,12 @@ def test_cell_equivalents() -> None:
     case = case_counts([288, 52, 9, 1], genome_factor=0.5)
     assert (case.cells, case.aberrations, case.cell_equivalents) == (350, 73, 175)
     assert case.yield_per_cell == 73 / 175
+
+
+def test_a_number_beyond_whole_numbers_is_no_count() -> None:
+    with pytest.raises(ScienceError) as caught:
+        read_cases(pd.DataFrame({"case": ["a"], "cells": [1e290], "aberrations": [-1]}))
+    assert [str(issue) for issue in caught.value.issues] == [
+        "row 1: cells is not usable; wanted a whole number, 1 or more, got 1e+290",
+        "row 1: aberrations is not usable; wanted a whole number, 0 or more, got -1",
+    ]

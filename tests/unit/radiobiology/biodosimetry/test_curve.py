@@ -135,7 +135,7 @@ def test_what_a_curve_cannot_say(curve: CalibrationCurve) -> None:
         curve.dose_at(0.0)
     with pytest.raises(ScienceError, match="a dose is not usable"):
         curve.yield_at(-1.0)
-    with pytest.raises(ScienceError, match="not a protraction factor G"):
+    with pytest.raises(ScienceError, match="protraction: not usable; wanted a number from 0 to 1"):
         curve.yield_at(1.0, protraction=2.0)
     with pytest.raises(ScienceError, match="not numbers"):
         curve.dose_at("high")

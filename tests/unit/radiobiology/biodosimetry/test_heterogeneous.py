@@ -144,3 +144,23 @@ def test_it_recovers_both_doses(curve: CalibrationCurve) -> None:
     means = np.mean(np.array(found, dtype=float), axis=0)
     np.testing.assert_allclose(means[:3], [5.0, 1.5, 0.4], rtol=0.04)
     assert np.all(means[3:] >= 0.92)
+
+
+@pytest.mark.parametrize("cells", [[100, 0, 1], [998, 1, 1], [2000, 3, 2]])
+@pytest.mark.parametrize("level", [0.5, 0.95, 0.999])
+def test_one_cell_with_two_leaves_the_lower_yield_a_ceiling(
+    cells: list[int], level: float, curve: CalibrationCurve
+) -> None:
+    low = estimate_heterogeneous(case_counts(cells), curve, level=level).low
+    ceiling = low.yield_interval.upper
+    assert low.yield_interval.lower == 0.0 < ceiling
+    # The definition: with this lower yield the best mixture has lost half the quantile of log-likelihood.
+    counts = np.array(cells, dtype=float)
+    start = np.array([-4.0, 0.3])
+    best = optimize.minimize(
+        lambda x: _loss(np.array([special.expit(x[0]), math.exp(x[1]), 1e-300]), counts), start, method="Nelder-Mead"
+    )
+    high, weight = np.meshgrid(ceiling + np.geomspace(1e-9, 5.0, 300), np.append(0.0, np.geomspace(1e-9, 0.5, 300)))
+    kinds = (weight * stats.poisson.pmf(k, high) + (1 - weight) * stats.poisson.pmf(k, ceiling) for k in range(3))
+    there = sum(n * np.log(p) for n, p in zip(counts, kinds, strict=True)).max()
+    assert -best.fun - there == pytest.approx(0.5 * stats.chi2.ppf(level, 1), abs=0.02)

@@ -99,7 +99,7 @@ def test_cells_needed_is_the_first_that_is_enough(curve: CalibrationCurve, dose:
         ({"alpha": 5}, ScienceError, "alpha: not a probability of error"),
         ({"beta": 0.0}, ScienceError, "beta: not a probability of error"),
         ({"test": "both"}, UnknownName, "no test named 'both'"),
-        ({"protraction": 3.0}, ScienceError, "not a protraction factor G"),
+        ({"protraction": 3.0}, ScienceError, "protraction: not usable; wanted a number from 0 to 1"),
     ],
 )
 def test_bad_arguments(arguments: dict[str, object], error: type[BraggbookError], message: str) -> None:
@@ -119,3 +119,15 @@ def test_bad_counts_and_doses(curve: CalibrationCurve) -> None:
     flat = calibration_curve(background_per_cell=0.01, alpha_per_gy=1e-9)
     with pytest.raises(FitError, match="no number of cells is enough"):
         cells_needed(0.001, curve=flat)
+
+
+@pytest.mark.parametrize("test", ["one-sided", "two-sided"])
+def test_a_threshold_far_above_what_is_expected_is_found_at_once(test: str) -> None:
+    found = characteristic_limits(1e7, background=0.9, test=test).decision_threshold  # type: ignore[arg-type]
+    tail = 0.05 if test == "one-sided" else 0.025
+    assert found == pytest.approx(9e6 + stats.norm.isf(tail) * 3000.0, abs=3)
+
+
+def test_more_cells_than_anybody_scores_are_not_enough() -> None:
+    with pytest.raises(FitError, match="no number of cells is enough"):
+        cells_needed(1e-9, curve=calibration_curve(background_per_cell=0.0, alpha_per_gy=0.3))

@@ -161,7 +161,7 @@ def test_bad_arguments(curve: CalibrationCurve, case_1: CaseCounts) -> None:
     for d0 in (0.0, -2.7, math.nan, "2.7 Gy"):
         with pytest.raises(ScienceError, match="not a D0"):
             estimate_partial_body(case_1, curve, d0_gy=d0)  # type: ignore[arg-type]
-    with pytest.raises(ScienceError, match="not a protraction factor G"):
+    with pytest.raises(ScienceError, match="protraction: not usable; wanted a number from 0 to 1"):
         estimate_partial_body(case_1, curve, protraction=2)
     with pytest.raises(ScienceError, match="not a confidence level"):
         estimate_partial_body(case_1, curve, level=95)

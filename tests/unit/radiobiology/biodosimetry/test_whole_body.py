@@ -191,8 +191,8 @@ class TestMany:
         ({"level": 95, "method": "delta"}, ScienceError, "not a confidence level"),
         ({"merkle_levels": (0.83, 83)}, ScienceError, "not a confidence level"),
         ({"merkle_levels": 0.83}, ScienceError, "not Merkle's two levels"),
-        ({"protraction": -0.1}, ScienceError, "not a protraction factor G"),
-        ({"protraction": math.nan}, ScienceError, "not a protraction factor G"),
+        ({"protraction": -0.1}, ScienceError, "protraction: not usable; wanted a number from 0 to 1"),
+        ({"protraction": math.nan}, ScienceError, "protraction: not usable; wanted a number from 0 to 1"),
     ],
 )
 def test_bad_arguments(
@@ -260,3 +260,11 @@ def test_overdispersed_limits_cover_a_mixed_exposure(curve: CalibrationCurve) ->
     shares = {kind: count / 800 for kind, count in hits.items()}
     assert shares["poisson"] < shares["quasi-poisson"] < shares["overdispersed"]
     assert shares["quasi-poisson"] >= 0.95
+
+
+@pytest.mark.parametrize("method", ["merkle", "delta"])
+def test_a_yield_far_below_the_background_says_that_the_interval_is_empty(method: Any, curve: CalibrationCurve) -> None:
+    found = estimate_whole_body(case_counts(cells=100_000, aberrations=0), curve, method=method)
+    assert (found.status, tuple(found.interval)) == ("not above background", (0.0, 0.0))
+    assert found.warnings[-1].startswith("even the upper limit of the yield is below the background of the curve")
+    assert not estimate_whole_body(case_counts(cells=1000, aberrations=0), curve, method=method).warnings

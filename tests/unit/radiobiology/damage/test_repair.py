@@ -126,7 +126,7 @@ def test_negative_coefficients_are_not_clipped() -> None:
         (lambda: LplParameters(-1, 0.9, 0.5, 0.05, 6), "lethal_per_gy: not usable; wanted a finite number, 0 or more, got -1"),
         (lambda: LplParameters(0, 0, 0.5, 0.05, 6), "potentially_lethal_per_gy: not usable; wanted a finite number above 0, got 0"),
         (lambda: LplParameters(0, 1, math.nan, 0.05, 6), "repair_rate_per_h: not usable; wanted a finite number above 0, got nan"),
-        (lambda: LplParameters(0, 1, "a", 0.05, 6), "repair_rate_per_h: not usable; wanted a finite number above 0, got 'a'"),  # type: ignore[arg-type]
+        (lambda: LplParameters(0, 1, "a", 0.05, 6), "repair_rate_per_h: not numbers; wanted a finite number above 0, got 'a'"),  # type: ignore[arg-type]
         (lambda: RmrParameters(1, 1, 1, fidelity=1.5), "fidelity: not usable; wanted a number from 0 to 1, got 1.5"),
         (lambda: FixationParameters(math.inf, 1), "theta: not usable; wanted a finite number, got inf"),
     ],
@@ -140,17 +140,54 @@ def test_parameters_are_checked(make: object, message: str) -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: lpl_survival(-1.0, LPL), "a dose is not usable; wanted 0 or more, got -1.0"),
-        (lambda: lpl_survival("two", LPL), "a dose is not usable; wanted 0 or more, got 'two'"),
-        (lambda: lpl_survival([1.0, math.nan], LPL), "a dose is not usable"),
-        (lambda: rmr_survival(1.0, RmrParameters(1, 1, 1), repair_time_h=0), "the repair time is not usable"),
-        (lambda: fixation_lq(-1, FixationParameters(0.1, 0.1)), "a DSB yield is not usable; wanted 0 or more, got -1"),
-        (lambda: fixation_from_survival(alpha_per_gy=1, beta_per_gy2=1, dsb_per_gy=0), "dsb_per_gy is not usable"),
-        (lambda: mean_specific_energy_gy(0, diameter_um=5), "let_kev_um is not usable; wanted above 0, got 0"),
-        (lambda: mean_specific_energy_gy(1, diameter_um=None), "diameter_um is not usable; wanted above 0, got None"),
+        (lambda: lpl_survival(-1.0, LPL), "dose_gy: not usable; wanted a finite number, 0 or more, got -1"),
+        (lambda: lpl_survival("two", LPL), "dose_gy: not numbers; wanted a finite number, 0 or more, got 'two'"),
+        (
+            lambda: lpl_survival([1.0, math.nan], LPL),
+            "dose_gy, row 2: not usable; wanted a finite number, 0 or more, got nan",
+        ),
+        (
+            lambda: rmr_survival(1.0, RmrParameters(1, 1, 1), repair_time_h=0),
+            "repair_time_h: not usable; wanted a number above 0, which may be infinite, got 0",
+        ),
+        (
+            lambda: fixation_lq(-1, FixationParameters(0.1, 0.1)),
+            "dsb_per_gy: not usable; wanted a finite number, 0 or more, got -1",
+        ),
+        (
+            lambda: fixation_from_survival(alpha_per_gy=1, beta_per_gy2=1, dsb_per_gy=0),
+            "dsb_per_gy: not usable; wanted a finite number above 0, got 0",
+        ),
+        (
+            lambda: mean_specific_energy_gy(0, diameter_um=5),
+            "let_kev_um: not usable; wanted a finite number above 0, got 0",
+        ),
+        (
+            lambda: mean_specific_energy_gy(1, diameter_um=None),
+            "diameter_um: not numbers; wanted a finite number above 0, got None",
+        ),
     ],
 )
 def test_arguments_are_checked(call: object, message: str) -> None:
     with pytest.raises(ScienceError) as caught:
         call()  # type: ignore[operator]
-    assert str(caught.value).startswith(message)
+    assert [str(issue) for issue in caught.value.issues] == [message]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: rmr_survival(1.0, None), "wanted RmrParameters(...), got NoneType"),
+        (lambda: lpl_survival(1.0, RmrParameters(1, 1, 1)), "wanted LplParameters(...), got RmrParameters"),
+        (lambda: lpl_lq(3), "wanted LplParameters(...), got int"),
+        (lambda: fixation_lq(1, 0.1), "wanted FixationParameters(...), got float"),
+        (lambda: RmrParameters(True, 1, 1), "lesions_per_gy"),
+        (lambda: fixation_from_survival(alpha_per_gy="x", beta_per_gy2=1, dsb_per_gy=1), "alpha_per_gy: not numbers"),
+        (lambda: fixation_from_survival(alpha_per_gy=1, beta_per_gy2=1, dsb_per_gy=[1, 2]), "dsb_per_gy: not one number"),
+        (lambda: fixation_from_survival(alpha_per_gy=1, beta_per_gy2=1, dsb_per_gy=1e-300), "dsb_per_gy: not usable"),
+    ],
+)  # fmt: skip
+def test_parameters_of_another_kind_are_refused(call: object, message: str) -> None:
+    with pytest.raises(ScienceError) as caught:
+        call()  # type: ignore[operator]
+    assert message in str(caught.value)

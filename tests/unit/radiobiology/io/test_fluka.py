@@ -219,6 +219,15 @@ class TestDamage:
         with pytest.raises(ScienceError, match="bin 2, 2, 1: not finite"):
             read_fluka_usrbin(tmp_path / "f", medium="water")
 
+    def test_bits_that_are_no_number_at_all(self, tmp_path: Path) -> None:
+        """A signalling NaN makes NumPy warn when it is widened; it is refused like any other."""
+        data = bytearray(usrbin_records([binning()]))
+        at = (4 + 128 + 4) + (4 + 86 + 4) + 4  # behind the start and the binning, the first value
+        data[at : at + 4] = struct.pack("<I", 0x7F800001)
+        (tmp_path / "f").write_bytes(bytes(data))
+        with pytest.raises(ScienceError, match="bin 1, 1, 1: not finite; got nan"):
+            read_fluka_usrbin(tmp_path / "f", medium="water")
+
     @pytest.mark.parametrize("content", [b"hello\n", b"\x80\x00\x00\x00", b"\x78\x00\x00\x00" + b"x" * 400])
     def test_other_files(self, tmp_path: Path, content: bytes) -> None:
         (tmp_path / "f").write_bytes(content)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from braggbook.errors import ScienceError
@@ -48,6 +49,26 @@ def test_every_depth_is_there_once_per_curve(mirror: Path) -> None:
         keys = ["quantity", "averaging", "particles", "medium"]
         assert (table.groupby(keys)["depth_mm"].nunique() == 205).all()
         assert np.isfinite(table["value"]).all()
+
+
+@pytest.mark.parametrize("code", ["fluka.cern", "mcnp", "openshieldhit", "sh12a", "topas"])
+def test_every_depth_profile_is_read_or_named(mirror: Path, code: str) -> None:
+    """Against the manifest and the files themselves, read by pandas."""
+    place = folder(mirror, code)
+    table = read_let_benchmark(place)
+    keys = ["quantity", "averaging", "particles", "medium"]
+    curves = [part["value"].to_numpy() for _, part in table.groupby(keys)]
+    left_out = set(table.attrs["left_out"])
+    for output in json.loads((place / "manifest.json").read_text(encoding="utf-8"))["outputs"]:
+        for entry in output["files"]:
+            kind = entry.get("output_type", f"{entry['path']} (no output type)")
+            if not kind.startswith("depth_Z.") or "DIRTYDOSE" in kind:
+                assert kind in left_out
+                continue
+            assert kind not in left_out
+            raw = pd.read_csv(place / entry["path"], sep=r"\s+", comment="#", header=None)
+            factor = 0.1 if "LET." in kind else 1.0
+            assert any(np.allclose(raw[1] * factor, known, rtol=1e-12, atol=0.0) for known in curves), entry
 
 
 class TestDamage:
@@ -95,3 +116,16 @@ class TestDamage:
             read_let_benchmark(tmp_path)
         with pytest.raises(ScienceError, match="no depth profile"):
             read_let_benchmark(self.manifest(tmp_path, {}))
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"code": "TOPAS"}, "not a manifest of the benchmark; wanted the name of the code"),
+            ({"outputs": None}, "outputs: not a manifest of the benchmark; wanted files, each with its path"),
+            ({"outputs": [{"files": ["a.dat"]}]}, "not a manifest of the benchmark; wanted files"),
+            ({"outputs": [{"files": [{"output_type": "x"}]}]}, "not a manifest of the benchmark; wanted files"),
+        ],
+    )
+    def test_manifests_of_another_shape(self, tmp_path: Path, change: dict[str, object], message: str) -> None:
+        with pytest.raises(ScienceError, match=message):
+            read_let_benchmark(self.manifest(tmp_path, {}, **change))

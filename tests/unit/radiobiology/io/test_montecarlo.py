@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -106,11 +107,42 @@ def test_values_must_fill_the_grid_with_finite_numbers() -> None:
 
 @pytest.mark.parametrize(
     ("lower", "upper", "bins", "log"),
-    [(0, 1, 0, False), (1, 1, 3, False), (2, 1, 3, False), (0, 1, 3, True), (0, np.nan, 3, False)],
+    [
+        (0, 1, 0, False),
+        (0, 1, 2**31, False),
+        (1, 1, 3, False),
+        (2, 1, 3, False),
+        (0, 1, 3, True),
+        (0, np.nan, 3, False),
+    ],
 )
 def test_an_axis_that_is_none_is_refused(lower: float, upper: float, bins: int, log: bool) -> None:
     with pytest.raises(ScienceError, match="not an axis of a scoring grid"):
         uniform_axis("z", lower, upper, bins=bins, units="cm", logarithmic=log)
+
+
+def test_paths_that_are_no_file_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ScienceError, match="a folder, not a file"):
+        text_of(tmp_path)
+    with pytest.raises(ScienceError, match="no such file"):
+        text_of(tmp_path / "none")
+    with pytest.raises(ScienceError, match=r"the file cannot be opened; got .*File name too long"):
+        text_of(tmp_path / ("x" * 5000))
+    with pytest.raises(ScienceError, match="not a path; wanted a text or a path, got bytes"):
+        text_of(b"x")  # type: ignore[arg-type]
+
+
+def test_a_file_without_the_right_to_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_text("x", encoding="utf-8")
+    path.chmod(0)
+    me, nobody = os.geteuid(), 65534
+    os.seteuid(nobody if me == 0 else me)  # nothing is unreadable for root
+    try:
+        with pytest.raises(ScienceError, match=r"cannot be opened; got .*Permission denied"):
+            text_of(path)
+    finally:
+        os.seteuid(me)
 
 
 class TestDepthCurve:
@@ -159,8 +191,6 @@ class TestFiles:
     def test_files_that_are_not_there_empty_or_binary(self, tmp_path: Path) -> None:
         with pytest.raises(ScienceError, match="no such file"):
             text_of(tmp_path / "none.csv")
-        with pytest.raises(ScienceError, match="no such file"):
-            text_of(tmp_path)
         (tmp_path / "empty.csv").touch()
         with pytest.raises(ScienceError, match=r"empty\.csv: the file is empty"):
             text_of(tmp_path / "empty.csv")

@@ -324,3 +324,33 @@ def test_an_implausible_let_is_told(write: Write) -> None:
     assert read(write(rows=[changed(LET=0.05)])).warnings[-1] == (
         "1 LET outside 0.2 to 20000 keV/um: experiment 1; is it in MeV/cm?"
     )
+
+
+def test_a_damaged_workbook_is_refused_wherever_the_damage_is(write: Write, tmp_path: Path) -> None:
+    """Zip, its compression and the XML inside each have errors of their own; a byte within a free place may do no harm."""
+    data = write()[0].read_bytes()
+    random = np.random.default_rng(7)
+    refused = 0
+    for _ in range(60):
+        damaged = bytearray(data)
+        for at in random.integers(0, len(data), 20):
+            damaged[at] = random.integers(0, 256)
+        (tmp_path / "damaged.xlsx").write_bytes(bytes(damaged))
+        try:
+            read_pide_entries(tmp_path / "damaged.xlsx")
+        except ScienceError:
+            refused += 1
+    assert refused > 50
+
+
+@pytest.mark.parametrize("path", [None, 5, b"x"])
+def test_what_is_no_path_is_refused(write: Write, path: Any) -> None:
+    workbook, ions, photons = write()
+    with pytest.raises(ScienceError, match="not a path; wanted a text or a path"):
+        read_pide_entries(path)
+    with pytest.raises(ScienceError, match="not a path; wanted a text or a path"):
+        read_pide(workbook, ion_raw=path, photon_raw=photons)
+    with pytest.raises(DatasetMissing, match="File name too long"):
+        read_pide_entries("x" * 5000)
+    with pytest.raises(DatasetMissing, match="File name too long"):
+        read_pide(workbook, ion_raw=ions, photon_raw="x" * 5000)

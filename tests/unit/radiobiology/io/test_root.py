@@ -156,6 +156,17 @@ class TestFiles:
         with pytest.raises(ScienceError, match=r"cut\.root"):
             root_contents(cut)
 
+    @pytest.mark.parametrize("missing", [1, 100, 4000])
+    def test_a_file_shorter_than_it_says_is_refused(self, files: Path, tmp_path: Path, missing: int) -> None:
+        """Its names and some columns could still be read; uproot does."""
+        data = (files / "uproot-simple.root").read_bytes()
+        cut = tmp_path / "cut.root"
+        cut.write_bytes(data[:-missing])
+        with pytest.raises(
+            ScienceError, match=r"cut\.root: the ROOT file is cut off; wanted 5614 bytes, as it says, got"
+        ):
+            root_contents(cut)
+
     def test_damage_inside(self, files: Path, tmp_path: Path) -> None:
         data = bytearray((files / "uproot-simple.root").read_bytes())
         data[200:2500] = b"\x55" * 2300

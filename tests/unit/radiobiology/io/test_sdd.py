@@ -287,6 +287,7 @@ def test_a_file_without_damage_is_empty() -> None:
     assert len(file.damages) == file.exposures == file.primaries == 0
 
 
+@pytest.mark.full
 @given(st.text(max_size=300))
 def test_no_text_ends_in_another_error(junk: str) -> None:
     for source in (junk, f"{junk}\n***EndOfHeader***;\n{junk}", text(junk), text(f"2, 0; 1, 1, 1; {junk}", **MINIMAL)):
@@ -316,3 +317,37 @@ def test_positions_are_not_rounded() -> None:
     file = read_sdd(sdd(f"2, 0; {value!r}, 5e-324, -1e-7; 0, 2, 1;", **MINIMAL))
     assert file.damages.iloc[0][["x_um", "y_um", "z_um"]].tolist() == [value, 5e-324, -1e-7]
     assert np.issubdtype(file.damages["dsb"].dtype, np.integer)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "2 0; 1 2 3; 0 2 1;",
+        "2, 0,; 1, 2, 3,; 0, 2, 1,;",
+        "2\t0; 1 , 2 , 3; 0 / 2 / 1",
+        "2, 0; 1 2, 3; 0, 2, 1;;",
+    ],
+)
+def test_values_may_be_parted_by_blanks_and_followed_by_a_comma(record: str) -> None:
+    file = read_sdd(sdd(record, **MINIMAL))
+    row = file.damages.drop(columns=["line", "exposure", "primary"]).iloc[0]
+    assert row.tolist() == [2, 0, 1.0, 2.0, 3.0, 0, 2, 1]
+
+
+def test_a_value_that_is_missing_between_commas_is_not_guessed() -> None:
+    assert _issues(sdd("2, 0; 1, 2, 3; 0,, 2, 1;", **MINIMAL)) == [
+        "line 29: field 6 (damage types) is not readable; wanted 3 numbers, got '0,, 2, 1'"
+    ]
+
+
+def test_the_last_field_may_be_empty() -> None:
+    flags = "1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0"
+    file = read_sdd(sdd("2, 0; 1, 1, 1; 0, 2, 1; 1, 1, 1;", "0, 0; 1, 1, 1; 1, 0, 0; ;", Data_entries=flags))
+    assert (len(file.damages), file.lesions["damage"].tolist()) == (2, [0])
+
+
+def test_a_record_behind_the_end_of_the_header_is_not_lost() -> None:
+    whole = text("2, 0; 1, 2, 3; 0, 2, 1;", "0, 0; 1, 2, 3; 0, 2, 1;", **MINIMAL).replace(";\n\n2,", "; 2,")
+    assert read_sdd(io.StringIO(whole)).damages["line"].tolist() == [27, 28]
+    starred = text(**MINIMAL).replace("***EndOfHeader***;", "Note, 3 * 4; *** End Of Header ***; # end")
+    assert read_sdd(io.StringIO(starred)).header.fields[-1].text == "3 * 4"

@@ -261,3 +261,9 @@ def test_findings_name_all_lines_but_show_a_few() -> None:
 def test_what_has_no_header_raises() -> None:
     with pytest.raises(ScienceError, match="not an SDD file"):
         check_sdd(io.StringIO("no header"))
+
+
+def test_a_body_that_cannot_be_read_contradicts_no_count() -> None:
+    findings = found(GOOD, **{**ONE, "Data_entries": "1, 1"})
+    assert not any("contradicts the body" in finding for finding in findings)
+    assert any("Data entries is not readable" in finding for finding in findings)

@@ -142,3 +142,23 @@ def test_a_header_is_made_from_texts() -> None:
     ]
     with pytest.raises(ScienceError, match="Dose rate: Dose rate is not readable; wanted a number, got 'fast'"):
         make_header({"Dose rate": "fast", "Data entries": "1,1,0,0,0,1,0,0,0,0,0,0,0,0"})
+
+
+def test_a_file_without_damages_is_written_and_read_back(made: SddFile) -> None:
+    header = written(made).split("***EndOfHeader***;")[0] + "***EndOfHeader***;\n"
+    empty = read_sdd(io.StringIO(header))
+    assert (len(empty.damages), "classification" in empty.damages) == (0, True)
+    again = read_sdd(io.StringIO(written(empty)))
+    assert again.header.data_entries == empty.header.data_entries
+    assert_same(empty, again)
+
+
+def test_a_last_field_that_is_empty_in_some_records_is_read_back(made: SddFile) -> None:
+    flags = (True,) * 7 + (False,) * 7
+    kept = made.lesions[made.lesions["damage"] % 2 == 0].reset_index(drop=True)
+    header = replace(made.header, data_entries=flags)
+    columns = [name for name in made.damages.columns if name != "sequence"]
+    file = SddFile(header, made.damages[columns], kept, made.lesion_times.iloc[:0], made.particles[["damage"]].iloc[:0])
+    again = read_sdd(io.StringIO(written(file)))
+    assert again.header.data_entries == flags
+    pd.testing.assert_frame_equal(again.lesions, kept)

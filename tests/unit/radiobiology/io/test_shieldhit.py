@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,19 @@ class TestFormatOf2010:
         cut.write_bytes(data[: int(part * len(data))])
         with pytest.raises(ScienceError, match="bdo"):
             read_shieldhit(cut, medium="water")
+
+    def test_a_header_that_asks_for_more_bins_than_there_can_be(self, files: Path, tmp_path: Path) -> None:
+        data = bytearray((files / "single" / "ex_ymsh.bdo").read_bytes())
+        known = struct.pack("<i", 100)  # bins along y
+        bomb = tmp_path / "bomb.bdo"
+        places = [at for at in range(len(data) - 4) if data[at : at + 4] == known]
+        assert places
+        for at in places:
+            damaged = data.copy()
+            damaged[at : at + 4] = struct.pack("<i", 2**31 - 1)
+            bomb.write_bytes(bytes(damaged))
+            with pytest.raises(ScienceError, match=r"bomb\.bdo|not an axis of a scoring grid"):
+                read_shieldhit(bomb, medium="water")
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:

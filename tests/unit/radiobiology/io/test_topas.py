@@ -158,18 +158,27 @@ class TestDamage:
             (HEADER + DOSE + ROWS.replace("3e-9", "three"), "row 3: not numbers; got 0, 0, 2, three, 2e-9"),
             (HEADER + DOSE + ROWS.replace("0, 0, 3,", "0, 0, 2,"), "the bins are not each there once"),
             (HEADER + DOSE + ROWS.replace("0, 0, 3,", "0, 0, 4,"), "the bins are not each there once"),
-            (HEADER + DOSE + ROWS.replace("3e-9", "nan"), "values are not usable; wanted finite numbers"),
+            (HEADER + DOSE + ROWS.replace("3e-9", "nan"), "row 3: not finite numbers; got 0, 0, 2, nan, 2e-9"),
+            (HEADER + DOSE + ROWS.replace("3e-9", "3,5e-9"), "row 3: not as many values as the header names"),
+            ((HEADER + DOSE + ROWS).replace(".", ","), "a header line with a damaged number; got # Z in 4"),
             (
                 HEADER.replace("of 0.5 cm", "of 0.S cm") + DOSE + ROWS,
                 "a header line with a damaged number; got # Z in 4",
             ),
             (HEADER.replace("4 bins of 0.5 cm", "4 bins of 0 cm") + DOSE + ROWS, "not an axis of a scoring grid"),
+            (HEADER.replace("4 bins", "99999999999 bins") + DOSE + ROWS, "wanted 1 to 10000000 bins between"),
         ],
     )
     def test_damaged_files_are_refused(self, tmp_path: Path, text: str, message: str) -> None:
         with pytest.raises(ScienceError) as refused:
             read_topas(write(tmp_path, text))
         assert message in str(refused.value)
+
+    def test_what_editors_and_other_systems_add_is_no_damage(self, tmp_path: Path) -> None:
+        text = HEADER + DOSE + ROWS
+        plain = read_topas(write(tmp_path, text))
+        for other in ("\ufeff" + text, text.replace("\n", "\r\n"), text + "\n"):
+            assert read_topas(write(tmp_path, other)).identical(plain)
 
     def test_histories_that_contradict(self, tmp_path: Path) -> None:
         text = HEADER + "# Fluence ( /mm2 ) : Mean   Sum   \n" + "".join(f"0, 0, {at}, 0.5, 50\n" for at in range(4))

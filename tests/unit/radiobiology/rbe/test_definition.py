@@ -99,8 +99,8 @@ def test_all_bad_arguments_are_named() -> None:
     with pytest.raises(ScienceError) as caught:
         rbe_at_dose([-1.0, 2.0, math.nan], alpha_beta_gy=0.0, rbe_max=math.inf, rbe_min=1.0)
     text = str(caught.value)
-    assert "dose_gy, row 1: not usable" in text
-    assert "-1 and 1 more" in text
+    assert "dose_gy, row 1: not usable; wanted a finite number, 0 or more, got -1" in text
+    assert "dose_gy, row 3: not usable; wanted a finite number, 0 or more, got nan" in text
     assert "rbe_max" in text
     assert "alpha_beta_gy" in text
     assert "rbe_min" not in text
@@ -192,3 +192,25 @@ def test_implausible_numbers_are_warnings() -> None:
 
 def test_an_rbe_below_one_is_a_result() -> None:
     assert Rbe(**{**COMPLETE, "value": 0.93}).value == 0.93
+
+
+def test_shapes_that_do_not_go_together_and_odd_parts_are_named() -> None:
+    with pytest.raises(ScienceError, match="do not go together"):
+        rbe_at_survival(
+            0.1,
+            alpha_per_gy=[0.3, 0.4],
+            beta_per_gy2=0.03,
+            alpha_reference_per_gy=[0.1, 0.2, 0.3],
+            beta_reference_per_gy2=0.03,
+        )
+    with pytest.raises(ScienceError, match="dose_gy: not a dose"):
+        Rbe(
+            value=2.0,
+            endpoint="survival",
+            effect_level=0.1,
+            reference_radiation="x rays",
+            dose_gy=np.array([1.0, 2.0]),  # type: ignore[arg-type]
+            let_kind=LetKind("not stated"),
+        )
+    with pytest.raises(ScienceError, match="not a kind of average"):
+        LetKind(np.array([1.0, 2.0]), "all", "water")  # type: ignore[arg-type]

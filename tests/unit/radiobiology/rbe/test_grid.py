@@ -78,7 +78,7 @@ def test_all_bad_axes_are_named() -> None:
     with pytest.raises(ScienceError) as caught:
         rbe_grid(let_kev_um=[1.0, -1.0], dose_gy=[2.0, 2.0], alpha_beta_gy=[[3.0]])
     assert [str(issue) for issue in caught.value.issues] == [
-        "let_kev_um, row 2: not usable; wanted finite numbers above 0, got -1",
+        "let_kev_um, row 2: not usable; wanted a finite number above 0, got -1",
         "dose_gy: a value stands twice; wanted different values",
         "alpha_beta_gy: not an axis; wanted shape (n,), got (1, 1)",
     ]
@@ -86,3 +86,15 @@ def test_all_bad_axes_are_named() -> None:
         rbe_grid(["carabe", "carabe"], **AXES)
     with pytest.raises(ScienceError, match="no model to evaluate"):
         rbe_grid([], **AXES)
+
+
+def test_what_is_no_model_particle_or_source_is_named() -> None:
+    with pytest.raises(ScienceError, match="models: not the name of a model"):
+        rbe_grid(3, **AXES)  # type: ignore[arg-type]
+    for models in (None, ["wedenberg"]):
+        with pytest.raises(UnknownName, match="particle"):
+            rbe_grid(models, **AXES, particle="12C")
+    with pytest.raises(ScienceError, match="not a choice of sources"):
+        rbe_grid(**AXES, sources="review")  # type: ignore[arg-type]
+    with pytest.raises(ScienceError, match="alpha_reference_per_gy: not one number"):
+        rbe_grid(**AXES, alpha_reference_per_gy=[0.1, 0.2])  # type: ignore[arg-type]

@@ -124,9 +124,9 @@ def test_lineal_energy_below_saturation_is_the_dose_mean(mean: float, width: flo
 @pytest.mark.parametrize(
     ("y", "f", "message"),
     [
-        ([1.0, 2.0], [1.0], "not a spectrum"),
-        ([2.0, 1.0], [1.0, 1.0], "not a spectrum"),
-        ([1.0], [1.0], "not a spectrum"),
+        ([1.0, 2.0], [1.0], "the columns do not go together"),
+        ([2.0, 1.0], [1.0, 1.0], "lineal_energy_kev_um, row 2: not above the row before; got 1 after 2"),
+        ([1.0], [1.0], "too few rows; wanted 2 or more, got 1"),
         ([1.0, 2.0], [1.0, -1.0], "frequency"),
         ([1.0, 2.0], [0.0, 0.0], "frequency"),
         ([1.0, math.nan], [1.0, 1.0], "lineal_energy_kev_um"),
@@ -173,7 +173,7 @@ def test_specific_energies_of_other_cells() -> None:
 @pytest.mark.parametrize("bad", [-1.0, math.nan, math.inf, None, "two", [], [1.0, "2"]])
 def test_doses_that_are_none(bad: object) -> None:
     p = mkm_parameters("hsg_inaniwa_2010")
-    with pytest.raises(ScienceError, match="a dose is not usable"):
+    with pytest.raises(ScienceError, match=r"dose_gy(, row [12])?: (not usable|not numbers|not a number|empty)"):
         mkm_response(p.specific_energies("C", 50.0), p).surviving_fraction(bad)  # type: ignore[arg-type]
 
 
@@ -182,8 +182,8 @@ def test_every_dose_that_is_none_is_named() -> None:
     with pytest.raises(ScienceError) as caught:
         mkm_response(p.specific_energies("C", 50.0), p).surviving_fraction([1.0, -2.0, math.nan])
     assert [str(issue) for issue in caught.value.issues] == [
-        "element 2: not usable; wanted finite, 0 Gy or more, got -2",
-        "element 3: not usable; wanted finite, 0 Gy or more, got nan",
+        "dose_gy, row 2: not usable; wanted a finite number, 0 or more, got -2",
+        "dose_gy, row 3: not usable; wanted a finite number, 0 or more, got nan",
     ]
 
 
@@ -198,5 +198,5 @@ def test_references_that_are_none(name: str, bad: object) -> None:
 @pytest.mark.parametrize("bad", [0.0, 1.0, 10.0, math.nan, "0.1", None])
 def test_levels_that_are_none(bad: object) -> None:
     p = mkm_parameters("hsg_inaniwa_2010")
-    with pytest.raises(ScienceError, match="a survival level is not usable"):
+    with pytest.raises(ScienceError, match=r"level: not (usable|numbers); wanted a number between 0 and 1"):
         mkm_response(p.specific_energies("C", 50.0), p).dose_at_survival(bad)  # type: ignore[arg-type]

@@ -58,6 +58,7 @@ def test_lens_area_of_circles_that_touch_or_enclose() -> None:
 
 
 # Mean of 1/r^2 over a disc by Gauss' mean value: -pi ln(1 - R^2/b^2) outside, pi ln[(R^2 - b^2)/r_c^2] inside.
+@pytest.mark.full
 @pytest.mark.parametrize("model", MODELS)
 @given(share=st.floats(0.0, 3.0).filter(lambda share: abs(share - 1.0) > 0.05))
 def test_closed_form_where_the_disc_lies_within_the_penumbra(model: str, share: float) -> None:
@@ -73,6 +74,7 @@ def test_closed_form_where_the_disc_lies_within_the_penumbra(model: str, share: 
     assert found == pytest.approx(np.array([[expected / (math.pi * radius**2)]]), rel=1e-9)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("impact", "radius"),
     [
@@ -114,6 +116,7 @@ def test_what_all_places_together_get_is_the_let(model: str, ion: str, energy: f
     assert total == pytest.approx(GY_UM2 * one.let_kev_um, rel=2e-6)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("ion", ["H", "Ne"])
 @pytest.mark.parametrize("radius", [0.1, 0.32, 8.1])
@@ -238,8 +241,8 @@ def test_a_mixed_field_is_the_dose_mean_of_its_parts() -> None:
     ("shares", "message"),
     [
         ([0.5, 0.5], "wanted 3, got (2,)"),
-        ([0.5, 0.6, -0.1], "element 3: not a share of dose; wanted 0 to 1, got -0.1"),
-        ([0.5, math.nan, 0.5], "element 2"),
+        ([0.5, 0.6, -0.1], "dose_fractions, row 3: not usable; wanted a finite number, 0 or more, got -0.1"),
+        ([0.5, math.nan, 0.5], "dose_fractions, row 2"),
         ([50.0, 30.0, 20.0], "the shares of dose do not sum to 1; wanted 1, got 100"),
         ("half", "not numbers"),
     ],
@@ -263,7 +266,7 @@ def test_parts_of_two_geometries() -> None:
 @pytest.mark.parametrize("bad", [0.0, -0.3, math.nan, math.inf, None, "0.3"])
 @pytest.mark.parametrize("name", ["domain_radius_um", "nucleus_radius_um", "z0_gy"])
 def test_geometry_that_is_none(name: str, bad: object) -> None:
-    with pytest.raises(ScienceError, match=f"{name}: not usable; wanted a finite number above 0"):
+    with pytest.raises(ScienceError, match=f"{name}: not (usable|numbers); wanted a finite number above 0"):
         specific_energies("C", 50.0, **{**GEOMETRY, name: bad})  # type: ignore[arg-type]
 
 
@@ -273,7 +276,7 @@ def test_arguments_that_are_none(bad: float) -> None:
         single_event_specific_energy(track(), [1.0, bad], radius_um=0.3)
     with pytest.raises(ScienceError, match="radius_um"):
         single_event_specific_energy(track(), 1.0, radius_um=bad)
-    with pytest.raises(ScienceError, match="a specific energy is not usable"):
+    with pytest.raises(ScienceError, match="specific_energy_gy: not usable"):
         saturated(bad, z0_gy=50.0)
     with pytest.raises(ScienceError, match="beta0_per_gy2"):
         saturation_parameter(domain_radius_um=0.3, nucleus_radius_um=3.9, beta0_per_gy2=bad)

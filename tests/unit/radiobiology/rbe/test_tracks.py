@@ -13,7 +13,15 @@ from scipy import integrate
 from braggbook.errors import ScienceError, UnknownName
 from braggbook.radiobiology.beams import ion_energies_mev_u, ion_stopping_power
 from braggbook.radiobiology.constants import supposing, taking
-from braggbook.radiobiology.rbe import amorphous_track, track_models
+from braggbook.radiobiology.rbe import (
+    amorphous_track,
+    lem_parameters,
+    lem_response,
+    mkm_parameters,
+    osmk_parameters,
+    smk_parameters,
+    track_models,
+)
 
 MODELS = ("kiefer_chatterjee", "scholz_kraft")
 ions = st.sampled_from(["H", "He", "Li", "Be", "B", "C", "N", "O", "F", "Ne"])
@@ -96,6 +104,30 @@ def test_the_constants_are_in_the_court() -> None:
         thick = amorphous_track("kiefer_chatterjee", **arguments)
     assert thick.core_radius_um == pytest.approx(2.0 * amorphous_track("kiefer_chatterjee", **arguments).core_radius_um)
     assert thick.integral_gy_um2 == pytest.approx(usual.integral_gy_um2)
+
+
+@pytest.mark.parametrize("bad", ["50", ["50"], True, [50.0, None], np.array([50.0 + 1j])])
+def test_energies_that_are_no_numbers(bad: object) -> None:
+    with pytest.raises(ScienceError, match="energy_mev_u"):
+        amorphous_track("scholz_kraft", ion="C", energy_mev_u=bad)  # type: ignore[arg-type]
+    with pytest.raises(ScienceError, match="energy_mev_u"):
+        amorphous_track("scholz_kraft", ion="C", energy_mev_u=bad, let_kev_um=44.65)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bad", [None, 1, ["scholz_kraft"], np.array(["scholz_kraft"] * 2)])
+def test_names_that_are_no_text(bad: object) -> None:
+    with pytest.raises(UnknownName, match="no track model named"):
+        amorphous_track(bad, ion="C", energy_mev_u=50.0)  # type: ignore[arg-type]
+    with pytest.raises(UnknownName, match="no source of ion stopping powers named"):
+        ion_stopping_power("C", 50.0, source=bad)  # type: ignore[arg-type]
+    for parameters in (mkm_parameters, smk_parameters, osmk_parameters):
+        with pytest.raises(UnknownName, match="no parameter set of the"):
+            parameters(bad)  # type: ignore[arg-type]
+    with pytest.raises(UnknownName, match="no parameter set of the LEM"):
+        lem_parameters(bad, nucleus_radius_um=5.0)  # type: ignore[arg-type]
+    track = amorphous_track("scholz_kraft", ion="C", energy_mev_u=50.0)
+    with pytest.raises(UnknownName, match="no method of the LEM"):
+        lem_response(track, lem_parameters("v79", nucleus_radius_um=5.0), method=bad)  # type: ignore[arg-type]
 
 
 def test_an_unknown_model() -> None:

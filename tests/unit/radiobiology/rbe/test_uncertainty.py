@@ -32,6 +32,7 @@ ESTIMATES: dict[str, Callable[[LqParameters, LqParameters], RbeEstimate]] = {
 }
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", ESTIMATES)
 def test_standard_errors_match_a_simulation(name: str) -> None:
     generator = np.random.default_rng(7)
@@ -89,3 +90,15 @@ def test_what_has_no_answer_is_an_error() -> None:
         estimate_rbe_min(LqParameters(0.8, 0.0, 0.01, 0.01), REFERENCE)
     with pytest.raises(ScienceError, match="never comes down"):
         estimate_rbe_at_dose(TEST, LqParameters(0.3, -0.02), dose_gy=4.0)
+
+
+def test_what_is_no_pair_is_named() -> None:
+    for estimate in (estimate_rbe_max, estimate_rbe_min):
+        with pytest.raises(ScienceError, match="reference: not a linear-quadratic pair; wanted LqParameters"):
+            estimate(TEST, 0.3)  # type: ignore[arg-type]
+    with pytest.raises(ScienceError, match="test: not a linear-quadratic pair"):
+        estimate_rbe_at_dose((0.3, 0.03), REFERENCE, dose_gy=2.0)  # type: ignore[arg-type]
+    with pytest.raises(ScienceError, match="dose is not usable"):
+        estimate_rbe_at_dose(TEST, REFERENCE, dose_gy="2")  # type: ignore[arg-type]
+    with pytest.raises(ScienceError, match="not a survival level"):
+        estimate_rbe_at_survival(TEST, REFERENCE, survival=[0.1, 0.2])  # type: ignore[arg-type]

@@ -192,6 +192,7 @@ def test_order_of_plates_does_not_matter() -> None:
     assert _fit(turned).alpha_per_gy == pytest.approx(_fit(arrays).alpha_per_gy, rel=1e-11)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("reference", ["f", "chi2"])
 @pytest.mark.parametrize("plating", ["fitted", "pooled"])
 @pytest.mark.parametrize("scale", [1.0, 0.1])
@@ -307,6 +308,7 @@ def test_too_few_doses_and_aliasing_have_a_reason() -> None:
     assert alias.status.tolist() == ["not estimable"]
 
 
+@pytest.mark.full
 @settings(max_examples=60)
 @given(
     counts=st.lists(st.lists(st.integers(0, 4), min_size=8, max_size=8), min_size=1, max_size=5),
@@ -576,3 +578,32 @@ def test_the_benchmark_runs_and_its_sides_agree() -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("peer / ours:") == 2
     assert "one at a time / batch:" in done.stdout
+
+
+def test_profiles_of_a_faultless_curve_among_others() -> None:
+    dose, cells = np.tile([0.0, 2.0, 4.0, 6.0], 3), np.tile([300.0, 500.0, 2000.0, 9000.0], 3)
+    colonies = np.random.default_rng(3).poisson(cells * np.exp(-1 - 0.3 * dose - 0.05 * dose**2), size=(4, 12))
+    colonies[2] = cells  # every cell a colony: a perfect fit, whose deviance is rounding
+    replicate = np.repeat(["e1", "e2", "e3"], 4)
+    batch = fit_survival_batch(colonies, dose_gy=dose, cells_seeded=cells, replicate=replicate)
+    found = profile_intervals_batch(batch)
+    assert np.isfinite(found.alpha_per_gy).all()
+    assert np.ptp(found.alpha_per_gy[2]) < 1e-6
+    assert found.alpha_per_gy[2] == pytest.approx([0.0, 0.0], abs=1e-6)
+
+
+def test_masked_counts_are_no_counts_and_truth_values_are_refused() -> None:
+    dose, cells = np.tile([0.0, 2.0, 4.0], 3), np.tile([300.0, 500.0, 2000.0], 3)
+    colonies = np.random.default_rng(3).poisson(cells * np.exp(-1 - 0.3 * dose), size=(2, 9)).astype(float)
+    plates = {"dose_gy": dose, "cells_seeded": cells, "replicate": np.repeat(["a", "b", "c"], 3)}
+    gap = colonies.copy()
+    gap[0, 4] = np.nan
+    masked = np.ma.masked_array(colonies, mask=np.isnan(gap))
+    expected = fit_survival_batch(gap, **plates).alpha_per_gy
+    assert fit_survival_batch(masked, **plates).alpha_per_gy == pytest.approx(expected, rel=1e-15)
+    for wrong in (colonies > 0, (colonies > 0).astype(object)):
+        with pytest.raises(ScienceError, match="not an array of numbers"):
+            fit_survival_batch(wrong, **plates)
+    missing = [*["a"] * 3, *["b"] * 3, "c", "c", np.nan]
+    with pytest.raises(ScienceError, match="curve 1, plate 9: replicate is not usable"):
+        fit_survival_batch(colonies, **plates | {"replicate": missing})

@@ -47,6 +47,7 @@ def test_few_replicates_are_warned_of(cal33: pd.DataFrame, okf6: pd.DataFrame) -
     assert (many.distinct_draws, many.warnings) == (6435, ())
 
 
+@pytest.mark.full
 def test_random_draws_have_a_seed_and_agree_with_all_draws(okf6: pd.DataFrame) -> None:
     fit = fit_survival(okf6)
     exact, drawn = fit.bootstrap(), fit.bootstrap(draws=20000, seed=17)
@@ -65,6 +66,7 @@ def test_random_draws_have_a_seed_and_agree_with_all_draws(okf6: pd.DataFrame) -
     )
 
 
+@pytest.mark.full
 def test_many_replicates_are_drawn_at_random() -> None:
     generator = np.random.default_rng(2)
     found = fit_survival(_counts(generator, replicates=10)).bootstrap()
@@ -72,6 +74,7 @@ def test_many_replicates_are_drawn_at_random() -> None:
     assert (found.exact, found.seed, found.draws) == (False, 0, 10000)
 
 
+@pytest.mark.full
 def test_limits_agree_with_scipy() -> None:
     """The mean of a skewed sample, whose bootstrap SciPy does as well."""
     generator = np.random.default_rng(8)
@@ -93,6 +96,7 @@ def test_limits_agree_with_scipy() -> None:
         assert found == pytest.approx(tuple(oracle), rel=0.01)
 
 
+@pytest.mark.full
 def test_acceleration_of_two_samples_agrees_with_scipy() -> None:
     generator = np.random.default_rng(9)
     a, b = generator.gamma(1.0, size=14), generator.gamma(2.0, size=9)
@@ -140,6 +144,7 @@ def test_alpha_beta_limits_are_percentiles_of_the_ratio_when_beta_stays_positive
     assert tuple(found.interval("alpha_beta_gy", method="percentile")) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.full
 def test_doses_that_some_draws_never_reach_are_infinite(okf6: pd.DataFrame) -> None:
     table = okf6.copy()
     table.loc[(table["replicate"] == "e1") & (table["dose_gy"] == 6), "colonies"] *= 3

@@ -114,6 +114,37 @@ def test_two_cell_lines_are_two_curves(cal33: pd.DataFrame, okf6: pd.DataFrame) 
     assert fit_survival(table[table["cell_line"] == "CAL 33"]).df == 18
 
 
+@pytest.mark.parametrize("name", ["cline", "Cell line", "cell line ", "Line"])
+def test_cell_lines_are_seen_under_other_names(cal33: pd.DataFrame, okf6: pd.DataFrame, name: str) -> None:
+    table = pd.concat([cal33.assign(**{name: "CAL 33"}), okf6.assign(**{name: "OKF6/TERT1"})]).drop(columns="cell_line")
+    wanted = f"the rows of one line, for example counts[counts[{name!r}] == ...]"
+    assert _issues(table) == [
+        f"column {name}: more than one curve in the table; wanted {wanted}, got CAL 33, OKF6/TERT1"
+    ]
+
+
+def test_one_line_written_with_blanks_and_a_column_of_numbers_are_one_curve(cal33: pd.DataFrame) -> None:
+    expected = fit_survival(cal33)
+    for column in ({"cell_line": ["CAL 33", "CAL 33 "] * 12}, {"cells": np.arange(24)}):
+        found = fit_survival(cal33.assign(**column))
+        assert (found.alpha_per_gy, found.warnings) == (expected.alpha_per_gy, expected.warnings)
+
+
+def test_several_radiations_in_one_table_are_flagged(cal33: pd.DataFrame) -> None:
+    assert fit_survival(cal33.assign(radiation="x rays")).warnings == fit_survival(cal33).warnings
+    mixed = fit_survival(cal33.assign(Radiation=["x rays", "protons"] * 12))
+    assert mixed.warnings == ("column 'Radiation' has 2 values (protons, x rays): one curve is fitted to them all",)
+
+
+def test_truth_values_are_no_counts(cal33: pd.DataFrame) -> None:
+    assert sum("got True" in issue for issue in _issues(cal33.assign(colonies=cal33["colonies"] > 0))) == 24
+    table = cal33.astype(object)
+    table.at[1, "colonies"] = True
+    assert _issues(table) == [
+        'row 2: colonies is not usable; wanted a whole number, 0 or more, empty or "TNTC", got True'
+    ]
+
+
 def test_no_rows_and_no_table(cal33: pd.DataFrame) -> None:
     assert _issues(cal33.iloc[:0]) == ["the table has no rows"]
     with pytest.raises(ScienceError, match="DataFrame"):

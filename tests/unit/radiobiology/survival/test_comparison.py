@@ -121,6 +121,7 @@ def test_every_interval_of_the_ratio_stands_in_one_table(cal33: pd.DataFrame, ok
     assert table.loc["bootstrap bca", "method"] == "bootstrap bca, all 225225 draws of 4 and 8 replicates"
 
 
+@pytest.mark.full
 def test_bootstrap_of_the_ratio(cal33: pd.DataFrame, okf6: pd.DataFrame) -> None:
     ratio = isoeffective_dose_ratio(fit_survival(cal33), fit_survival(okf6))
     exact = ratio.bootstrap()

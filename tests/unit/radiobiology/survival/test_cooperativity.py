@@ -128,6 +128,7 @@ def test_maximum_likelihood_equals_statsmodels(mirror: Path) -> None:
         assert law.dispersion == pytest.approx(oracle.scale, rel=1e-4)
 
 
+@pytest.mark.full
 @given(alpha=st.floats(0.0, 0.5), b=st.floats(0.7, 2.5), colonies=st.floats(1e3, 1e6))
 def test_what_was_put_in_comes_out(alpha: float, b: float, colonies: float) -> None:
     """Where exp(-alpha D) of the cells matter and C = (k S)^b, survival is exp(-alpha D), whatever C."""
@@ -300,3 +301,19 @@ def test_exact_power_laws_are_a_perfect_fit() -> None:
     assert fit.survival[0].log_standard_error == pytest.approx(0.0, abs=1e-9)
     with pytest.raises(FitError):
         fit_cooperativity(pd.DataFrame(rows[:4], columns=["dose_gy", "cells_seeded", "colonies"]))
+
+
+def test_colonies_that_hardly_follow_the_cells_do_not_limit_survival() -> None:
+    rows = [(0.0, 100, 10), (0.0, 1000, 100), (0.0, 10000, 1050), (0.0, 10000, 980)]
+    rows += [(1.0, 10, 0), (1.0, 100, 0), (1.0, 100, 38), (1.0, 1000, 406), (1.0, 1000000, 0)]
+    fit = fit_cooperativity(pd.DataFrame(rows, columns=["dose_gy", "cells_seeded", "colonies"]), method="ml")
+    found = fit.survival[0].interval
+    assert (found.lower, found.upper, found.bounded) == (0.0, math.inf, False)
+    assert found.note == "the plates do not limit survival at matched colonies"
+
+
+def test_no_number_holds_survival_without_a_slope() -> None:
+    rows = [(0.0, 100, 10), (0.0, 1000, 100), (0.0, 10000, 1050), (0.0, 10000, 980)]
+    rows += [(1.0, 100, 400), (1.0, 1000, 401), (1.0, 10000, 401), (1.0, 10000, 400)]
+    with pytest.raises(FitError, match="survival at matched colonies is more than a number can hold, or less"):
+        _ = fit_cooperativity(pd.DataFrame(rows, columns=["dose_gy", "cells_seeded", "colonies"])).survival

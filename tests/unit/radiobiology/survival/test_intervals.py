@@ -194,6 +194,7 @@ def test_survival_has_no_interval_without_dose(cal33: pd.DataFrame) -> None:
         fit_survival(cal33).survival_interval(0.0)
 
 
+@pytest.mark.full
 def test_coverage_of_profile_intervals() -> None:
     """100 overdispersed data sets: the share of 90% intervals with the truth is within 3 binomial errors."""
     generator = np.random.default_rng(20260101)
@@ -236,3 +237,26 @@ def _counts(
             )
         )
     return pd.concat(tables, ignore_index=True)
+
+
+def test_survival_that_no_number_can_hold_is_an_error(cal33: pd.DataFrame) -> None:
+    plates = {"colonies": [100, 120, 160, 250, 400, 900] * 4, "dose_gy": [0.0, 1.0, 2.0, 3.0, 4.0, 6.0] * 4}
+    rising = fit_survival(cal33.assign(**plates, cells_seeded=1000))
+    assert rising.beta_per_gy2 < 0
+    far = 1e6
+    with pytest.raises(ScienceError, match="more than a number can hold"):
+        rising.survival_at([1.0, far])
+    with pytest.raises(ScienceError, match="more than a number can hold"):
+        rising.survival_se(far)
+    for method in ("profile", "delta"):
+        with pytest.raises(ScienceError, match="more than a number can hold"):
+            rising.intervals.survival(far, method=method)  # type: ignore[arg-type]
+
+
+def test_a_quantity_that_no_number_can_hold_leaves_the_others(cal33: pd.DataFrame) -> None:
+    plates = {"colonies": [100, 120, 160, 250, 400, 900] * 4, "dose_gy": [0.0, 1e-5, 2e-5, 3e-5, 4e-5, 6e-5] * 4}
+    tiny = fit_survival(cal33.assign(**plates, cells_seeded=1000))
+    row = tiny.derived(draws=10).set_index("quantity").loc["sf2"]
+    assert row["note"] == "survival is more than a number can hold"
+    assert math.isnan(row["estimate"])
+    assert len(tiny.influence().table) == 4

@@ -36,6 +36,7 @@ def test_pooled_plating_efficiencies_are_not_counted(cal33: pd.DataFrame) -> Non
     assert choice.plating == "pooled"
 
 
+@pytest.mark.full
 def test_all_models_without_the_same_curve_twice(cal33: pd.DataFrame) -> None:
     choice = choose_survival_model(cal33)
     assert "universal" not in choice.fits

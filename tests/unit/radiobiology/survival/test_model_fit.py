@@ -107,6 +107,7 @@ def test_linear_models_equal_statsmodels(cal33: pd.DataFrame, name: str, plating
     assert fit.dispersion == pytest.approx(oracle.scale, rel=1e-7)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "name",
     [
@@ -195,6 +196,7 @@ def test_a_curve_that_turns_up_has_no_mean_inactivation_dose(cal33: pd.DataFrame
         fit.dose_at(1e-12)
 
 
+@pytest.mark.full
 def test_profile_ends_lie_on_the_cutoff(cal33: pd.DataFrame) -> None:
     fit = fit_survival_model(cal33, model="multi_target")
     limit = fit.deviance + fit.dispersion * stats.f.ppf(0.95, 1, fit.df)
@@ -334,6 +336,7 @@ def test_coverage_of_profile_intervals(name: str, parameter: str) -> None:
     assert hits / trials == pytest.approx(0.9, abs=3 * math.sqrt(0.9 * 0.1 / trials))
 
 
+@pytest.mark.full
 def test_a_curve_that_is_wholly_open_has_no_quantities(cal33: pd.DataFrame) -> None:
     """Without any bend in the data Dq of the universal curve runs off; what follows from it is named, not NaN alone."""
     table = fit_survival_model(cal33, model="induced_repair").derived().set_index("quantity")

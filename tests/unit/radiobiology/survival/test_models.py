@@ -68,6 +68,7 @@ def test_lq_l_is_lq_then_its_tangent(alpha: float, beta: float, transition: floa
     assert _effect("lq_l", values, above) == pytest.approx(tangent, rel=1e-9, abs=1e-12)
 
 
+@pytest.mark.full
 @given(st.floats(0.01, 1.0), st.floats(0.005, 0.2), st.floats(0.5, 10.0))
 def test_the_universal_curve_is_lq_l(alpha: float, beta: float, transition: float) -> None:
     """Park et al. 2008: beta = (1 - alpha D0)^2 / (4 D0 Dq) and D_T = 2 Dq / (1 - alpha D0)."""

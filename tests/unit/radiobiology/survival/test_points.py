@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from braggbook.errors import ScienceError
 from braggbook.radiobiology import fit_survival, survival_points
 
 
@@ -34,3 +35,8 @@ def test_limits_enclose_the_points_and_follow_the_level(okf6: pd.DataFrame) -> N
     assert (narrow["lower"] < narrow["survival"]).all()
     assert (narrow["survival"] < narrow["upper"]).all()
     assert (narrow["upper"] < wide["upper"]).all()
+
+
+def test_points_are_those_of_a_fit(cal33: pd.DataFrame) -> None:
+    with pytest.raises(ScienceError, match="not a survival fit; wanted what fit_survival returns, got DataFrame"):
+        survival_points(cal33)  # type: ignore[arg-type]

@@ -306,3 +306,12 @@ def test_the_test_keeps_its_level() -> None:
         rejected += fit_two_way(table, factor_a="drug", factor_b="sirna").p < 0.05
     # 99.9 % of binomial(1000, 0.05) lies between 28 and 74.
     assert 28 <= rejected <= 74
+
+
+def test_a_ratio_that_nothing_limits_is_infinite_and_factors_are_no_mixture() -> None:
+    plates = {"drug": [0, 0, 1, 1, 1], "arm": [0, 1, 0, 1, 1], "colonies": [9000, 40, 8000, 1, 900]}
+    table = pd.DataFrame({"replicate": "e1", "cells_seeded": 10000, **plates})
+    found = fit_two_way(table, factor_a="drug", factor_b="arm", level=0.999)
+    assert np.isinf(found.effects["ratio_upper"]).to_list() == [False, True, True]
+    assert (found.effects["ratio_lower"] <= found.effects["ratio"]).all()
+    assert not any("one curve is fitted" in text for text in found.warnings)
