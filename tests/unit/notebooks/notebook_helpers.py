@@ -30,7 +30,8 @@ def default_issues(source: str, **specs: dict[str, Any]) -> list[str]:
 def encode(value: Any, *, name: str = "x", **options: Any) -> Result:
     """Declares a value as a result."""
     nothing = {"unit": None, "uncertainty": None, "interval": None, "units": {}, "alt": ""}
-    return encode_result(name, value, **{**nothing, **options})
+    # parameters of tests are made while they are collected, when other tests may have read constants
+    return encode_result(name, value, **{**nothing, **options}).model_copy(update={"constants": None})
 
 
 def through_json(result: Result) -> Result:
