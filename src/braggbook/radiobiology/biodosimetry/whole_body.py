@@ -210,6 +210,17 @@ def _samples(case: CaseCounts) -> tuple[AberrationCounts, Floats]:
     return data, np.array([case.genome_factor])
 
 
+def _check_choices(curve: CalibrationCurve, *, method: Method, yield_limits: YieldLimits, protraction: float) -> None:
+    check_curve(curve)
+    if method not in get_args(Method):
+        raise unknown_name("method", str(method), get_args(Method))
+    if yield_limits not in get_args(YieldLimits):
+        raise unknown_name("kind of yield limits", str(yield_limits), get_args(YieldLimits))
+    check_protraction(protraction)
+    if curve.alpha_per_gy == 0 and curve.beta_per_gy2 * protraction == 0:
+        raise ScienceError("the yield of this curve does not depend on dose", wanted="alpha, or a protraction above 0")
+
+
 def _estimates(
     samples: tuple[AberrationCounts, Floats],
     curve: CalibrationCurve,
@@ -219,14 +230,7 @@ def _estimates(
     yield_limits: YieldLimits,
     protraction: float,
 ) -> tuple[pd.DataFrame, list[str]]:
-    check_curve(curve)
-    if method not in get_args(Method):
-        raise unknown_name("method", str(method), get_args(Method))
-    if yield_limits not in get_args(YieldLimits):
-        raise unknown_name("kind of yield limits", str(yield_limits), get_args(YieldLimits))
-    check_protraction(protraction)
-    if curve.alpha_per_gy == 0 and curve.beta_per_gy2 * protraction == 0:
-        raise ScienceError("the yield of this curve does not depend on dose", wanted="alpha, or a protraction above 0")
+    _check_choices(curve, method=method, yield_limits=yield_limits, protraction=protraction)
     data, share = samples
     spread = dispersion_table(data)
     equivalents = data.cells * share
