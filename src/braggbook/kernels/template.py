@@ -12,10 +12,12 @@ connection that its client closes ends the child; a template whose standard inpu
 from __future__ import annotations
 
 import array
+import atexit
 import contextlib
 import ctypes
 import gc
 import importlib
+import io
 import json
 import os
 import random
@@ -37,8 +39,8 @@ _LENGTH = struct.Struct("!I")
 
 # What an ordinary ipykernel imports on its way up, and what IPython imports when it is first used.
 KERNEL_MODULES = (
-    "ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell", "ipykernel.iostream", "ipykernel.datapub",
-    "ipykernel.debugger", "IPython.core.completer", "IPython.core.pylabtools", "IPython.extensions.storemagic",
+    "ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell", "ipykernel.iostream", "ipykernel.debugger",
+    "IPython.core.completer", "IPython.core.pylabtools", "IPython.extensions.storemagic",
     "IPython.core.historyapp", "jedi", "psutil", "sqlite3",
 )  # fmt: skip
 # It hooks itself to a shell when it is imported. In a template there is none yet, and figures would vanish silently.
@@ -231,15 +233,28 @@ def _seed(seed: int | None) -> None:
 
 def _run_kernel(argv: list[str]) -> int:
     sys.argv = argv
+    sys.path[:0] = [""] if "" not in sys.path else []
     from ipykernel.kernelapp import IPKernelApp  # noqa: PLC0415 - imported by then
 
-    IPKernelApp.exec_lines.default_value = []
     app = IPKernelApp.instance()
+    app.no_stdout = app.no_stderr = False
     app.initialize(argv[1:])
     if "matplotlib.pyplot" in sys.modules:  # its import hooks it to the shell, which was not there then
         sys.modules["matplotlib.pyplot"].install_repl_displayhook()
-    app.start()
+    try:
+        app.start()
+    finally:
+        _leave_well()
     return 0
+
+
+def _leave_well() -> None:
+    """Does what a notebook may rely on at the end; tearing down every module, which takes a second, is not of it."""
+    atexit._run_exitfuncs()  # noqa: SLF001 - there is no public name for it
+    for item in gc.get_objects():
+        if isinstance(item, io.IOBase) and not isinstance(item, io.RawIOBase):
+            with contextlib.suppress(Exception):
+                item.flush()
 
 
 def _threads() -> int:
