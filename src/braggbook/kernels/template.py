@@ -118,7 +118,7 @@ class Template:
             code = _run_kernel(request["argv"])
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else int(end.code is not None)
-        except BaseException:  # noqa: BLE001 - the child of a fork must never return into the parent's loop
+        except BaseException:  # the child of a fork must never return into the parent's loop
             sys.excepthook(*sys.exc_info())
         finally:
             with contextlib.suppress(Exception):
@@ -233,7 +233,6 @@ def _seed(seed: int | None) -> None:
 
 def _run_kernel(argv: list[str]) -> int:
     sys.argv = argv
-    sys.path[:0] = [""] if "" not in sys.path else []
     from ipykernel.kernelapp import IPKernelApp  # noqa: PLC0415 - imported by then
 
     app = IPKernelApp.instance()
@@ -257,8 +256,13 @@ def _leave_well() -> None:
                 item.flush()
 
 
+def _say(line: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
 def _threads() -> int:
-    return len(os.listdir("/proc/self/task"))
+    return sum(1 for _ in Path("/proc/self/task").iterdir())
 
 
 def main() -> None:
@@ -275,12 +279,12 @@ def main() -> None:
         except ImportError as error:
             missing.append(f"{name}: {error}")
     if _threads() != 1:
-        print(json.dumps({"refused": f"an import started {_threads() - 1} threads"}), flush=True)
+        _say({"refused": f"an import started {_threads() - 1} threads"})
         sys.exit(3)
     gc.collect()
     gc.freeze()  # the children's collector must not touch, and so copy, the template's pages
     template = Template(path)
-    print(json.dumps({"ready": os.getpid(), "missing": missing}), flush=True)
+    _say({"ready": os.getpid(), "missing": missing})
     template.serve()
 
 

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec
-from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine
 
 from braggbook.formats.result import MIME
 from braggbook.formats.run import CellStatus
+from braggbook.kernels.warm import Template
+from braggbook.runs.quick import QuickKernelManager
 
 _LAUNCH = Path(__file__).with_name("launch.py")
 
@@ -58,6 +59,8 @@ class Job:
     cell_timeout_s: float
     memory_limit_mb: int
     output_limit_bytes: int
+    seed: int = 0
+    template: Template | None = None
     on_cell: Callable[[int, Cell], None] = lambda index, cell: None
     cells: dict[int, Cell] = field(default_factory=dict)
     node: Any = None  # the notebook that papermill works on, which is lost when it raises
@@ -67,10 +70,20 @@ class Job:
     dropped_bytes: int = 0
 
 
-class KernelManager(AsyncKernelManager):
+class KernelManager(QuickKernelManager):
     """Starts the kernel that a job describes; nothing has to be registered with Jupyter for that."""
 
     job: Job
+
+    @property
+    def template(self) -> Template | None:
+        """What the provisioner forks the kernel from."""
+        return self.job.template
+
+    @property
+    def fork_options(self) -> dict[str, Any]:
+        """What a forked kernel must be told, because nobody launches it."""
+        return {"memory_limit_mb": self.job.memory_limit_mb, "seed": self.job.seed}
 
     @classmethod
     def for_job(cls, job: Job) -> KernelManager:
@@ -85,6 +98,9 @@ class KernelManager(AsyncKernelManager):
         """The kernelspec, with the launcher in front of the kernel's own command."""
         python = str(self.job.python_path)
         argv = [python if part in ("python", "python3") else part for part in self.job.argv]
+        if self.job.template is not None:
+            warm = {"kernel_provisioner": {"provisioner_name": "braggbook"}}
+            return KernelSpec(argv=argv, language=self.job.language, display_name="braggbook", env={}, metadata=warm)
         launch = [python, str(_LAUNCH), str(self.job.memory_limit_mb), str(os.getpid())]
         return KernelSpec(argv=[*launch, *argv], language=self.job.language, display_name="braggbook", env={})
 
