@@ -243,6 +243,8 @@ def _run_kernel(argv: list[str]) -> int:
     try:
         app.start()
     finally:
+        # it would wait for a thread that waits for one that has ended; the process ends a moment later anyway
+        atexit.unregister(app.close)
         _leave_well()
     return 0
 

@@ -67,3 +67,8 @@ class QuickKernelManager(AsyncKernelManager):
 
     async def _async_wait(self, pollinterval: float = _POLL_S) -> None:
         await super()._async_wait(min(pollinterval, _POLL_S))
+
+    async def _async_interrupt_kernel(self) -> None:
+        # before it asks an idle kernel to end, the usual manager interrupts it, which sometimes loses the request
+        if not self.shutting_down:
+            await super()._async_interrupt_kernel()
