@@ -16,3 +16,4 @@ class KernelCard(FormatModel):
     title: Annotated[str, Field(min_length=1)]
     language: str = "python"
     description: str = ""
+    preload: list[str] = Field([], description="modules that a warm kernel has imported before it is asked for")

@@ -14,6 +14,7 @@ RUN_FORMAT = "braggbook.run/1"
 _ID_DIGITS = 24  # 96 bits: two runs of all mankind will not share one
 Verdict = Literal["complete", "failed", "timed out", "killed", "interrupted"]
 CellStatus = Literal["complete", "failed", "timed out", "killed", "interrupted", "not run"]
+Engine = Literal["kernel", "warm", "shell"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -116,6 +117,8 @@ class RunRecord(_Model):
     python: str
     braggbook: SoftwareRecord
     determinism: Determinism
+    engine: Engine = "kernel"  # a kernel of its own; one forked from a template; a forked shell without a kernel
+    shared_cells: int = 0  # the first code cells, if they were executed once for many runs of a sweep
     cells: list[CellRecord]
     started: str
     ended: str

@@ -12,26 +12,22 @@ ipykernel, a template that does not start) is started cold, and said once.
 
 from __future__ import annotations
 
-import atexit
 import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from jupyter_client.connect import KernelConnectionInfo
-from jupyter_client.provisioning import LocalProvisioner
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets import List, Unicode
 
 from braggbook.errors import KernelUnavailable
-from braggbook.kernels.warm import Template, can_fork
+from braggbook.kernels.warm import TEMPLATES, Template, can_fork
 
 _IPYKERNEL = {"ipykernel", "ipykernel_launcher"}
-# What must be the same in a template as in its child, because it is read once, at import.
-_AT_IMPORT = (
-    "PYTHONPATH", "PYTHONHASHSEED", "PYTHONNOUSERSITE", "MPLBACKEND", "LANG", "LC_ALL", "LD_LIBRARY_PATH",
-    "NPY_DISABLE_CPU_FEATURES", "OPENBLAS_CORETYPE", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
-)  # fmt: skip
+_OF_ONE_KERNEL = ("JPY_PARENT_PID", "JPY_SESSION_NAME")  # everything else of the environment is the template's too
+_said: set[str] = set()
 
 
 class WarmProvisioner(LocalProvisioner):
@@ -43,27 +39,36 @@ class WarmProvisioner(LocalProvisioner):
         """Forks the kernel, or starts it cold where that cannot be done."""
         variables = dict(kwargs.get("env") or os.environ)
         template = getattr(self.parent, "template", None) or self._template(cmd, variables)
-        if template is None:
+        process = None if template is None else self._fork(template, cmd, variables, kwargs)
+        if process is None:
             return await super().launch_kernel(cmd, **kwargs)
+        self.process = process
+        self.pid = self.pgid = process.pid
+        self.cwd = str(kwargs.get("cwd") or Path.cwd())
+        return self.connection_info
+
+    def _fork(self, template: Template, cmd: list[str], variables: dict[str, str], kwargs: Mapping[str, Any]) -> Any:
         request = {
             "argv": cmd[2:],
             "cwd": str(kwargs.get("cwd") or Path.cwd()),
-            "env": variables,
+            "env": {name: value for name, value in variables.items() if name != "JPY_PARENT_PID"},
             **getattr(self.parent, "fork_options", {}),
         }
-        self.process = template.fork(request, stdout=_file(kwargs, "stdout", 1), stderr=_file(kwargs, "stderr", 2))
-        self.pid = self.pgid = self.process.pid
-        self.cwd = request["cwd"]
-        return self.connection_info
+        try:
+            return template.fork(request, (_file(kwargs, "stdout", 1), _file(kwargs, "stderr", 2)))
+        except KernelUnavailable as error:
+            _say_once(str(error))
+            return None
 
     def _template(self, cmd: list[str], variables: Mapping[str, str]) -> Template | None:
         reason = _cannot(cmd)
         if reason is None:
+            shared = {name: value for name, value in variables.items() if name not in _OF_ONE_KERNEL}
             try:
-                return _Templates.get(Path(cmd[0]), tuple(self.modules), variables)
+                return TEMPLATES.get(python=Path(cmd[0]), modules=tuple(self.modules), variables=shared)
             except KernelUnavailable as error:
                 reason = str(error)
-        _Templates.say_once(reason)
+        _say_once(reason)
         return None
 
 
@@ -75,27 +80,10 @@ def _cannot(cmd: list[str]) -> str | None:
     return None
 
 
-class _Templates:
-    """The templates of this process: one for each interpreter, list of modules and environment at import."""
-
-    known: ClassVar[dict[tuple[Any, ...], Template]] = {}
-    said: ClassVar[set[str]] = set()
-
-    @classmethod
-    def get(cls, python: Path, modules: tuple[str, ...], variables: Mapping[str, str]) -> Template:
-        at_import = tuple((name, variables.get(name)) for name in _AT_IMPORT)
-        key = (python, modules, at_import)
-        template = cls.known.get(key)
-        if template is None or not template.alive:
-            template = cls.known[key] = Template(python=python, modules=modules, variables=variables)
-            atexit.register(template.close)
-        return template
-
-    @classmethod
-    def say_once(cls, reason: str) -> None:
-        if reason not in cls.said:
-            cls.said.add(reason)
-            warnings.warn(f"kernels are started cold: {reason}", RuntimeWarning, stacklevel=2)
+def _say_once(reason: str) -> None:
+    if reason not in _said:
+        _said.add(reason)
+        warnings.warn(f"kernels are started cold: {reason}", RuntimeWarning, stacklevel=2)
 
 
 def _file(kwargs: Mapping[str, Any], name: str, default: int) -> int:

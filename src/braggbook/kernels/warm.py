@@ -1,16 +1,19 @@
 """Kernels that are forked from a template which has already imported their libraries.
 
 A :class:`Template` is one process per interpreter, environment and list of modules; :meth:`Template.fork` gives a
-kernel's process that looks like :class:`subprocess.Popen`. See :mod:`braggbook.kernels.template` for what happens on
-the other side.
+kernel's process that looks like :class:`subprocess.Popen`. See :mod:`braggbook.kernels.process.template` for what
+happens on the other side. A template never runs a notebook's code: it imports installed packages, and its children run
+the code of people whom the user trusts as much as to run it cold.
 """
 
 from __future__ import annotations
 
 import array
+import atexit
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -21,12 +24,15 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from braggbook.errors import KernelUnavailable
 
-_SCRIPT = Path(__file__).with_name("template.py")
+_SCRIPT = Path(__file__).with_name("process") / "template.py"
 _START_TIMEOUT_S = 120.0
+_MOST_STARTS = 12  # each leaves out one more module that cannot be shared
+# A pool of threads does not survive a fork: what a template loads computes in one.
+_ONE_THREAD = tuple(f"{name}_NUM_THREADS" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "BLIS", "NUMBA"))
 
 
 def can_fork() -> bool:
@@ -35,16 +41,24 @@ def can_fork() -> bool:
 
 
 class ForkedProcess:
-    """A forked kernel, with the parts of :class:`subprocess.Popen` that kernel managers use."""
+    """A forked process, with the parts of :class:`subprocess.Popen` that kernel managers use."""
 
     stdin = stdout = stderr = None
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._buffer = b""
+        self._lock = threading.Lock()
         self.returncode: int | None = None
         self.usage: dict[str, Any] = {}
-        self.pid = int(self._line(timeout=_START_TIMEOUT_S)["pid"])
+        answer = self._line(timeout=_START_TIMEOUT_S)
+        if "pid" not in answer:
+            raise KernelUnavailable("a warm kernel could not be forked", got=str(answer.get("refused")))
+        self.pid = int(answer["pid"])
+
+    def fileno(self) -> int:
+        """A file that becomes readable when the process has ended."""
+        return self._connection.fileno()
 
     def _line(self, timeout: float | None) -> dict[str, Any]:
         end = None if timeout is None else time.monotonic() + timeout
@@ -76,19 +90,25 @@ class ForkedProcess:
         return code
 
     def _wait(self, timeout: float | None) -> int | None:
-        if self.returncode is None:
-            try:
-                self.usage = self._line(timeout)
-                self.returncode = int(self.usage["exit"])
-            except TimeoutError:
-                return None
-            except (EOFError, OSError):  # the template died, and every child with it
-                self.returncode = -signal.SIGKILL
-            self._connection.close()
-        return self.returncode
+        with self._lock:
+            if self.returncode is None:
+                try:
+                    self.usage = self._line(timeout)
+                    self.returncode = int(self.usage["exit"])
+                except TimeoutError:
+                    return None
+                except (EOFError, OSError):  # the template died, and every child with it
+                    self.returncode = -signal.SIGKILL
+                self._connection.close()
+            return self.returncode
+
+    @property
+    def template_died(self) -> bool:
+        """Whether it ended because its template did."""
+        return self.returncode is not None and not self.usage
 
     def send_signal(self, number: int) -> None:
-        """Sends a signal to the kernel."""
+        """Sends a signal to the process."""
         if self.poll() is None:
             os.kill(self.pid, number)
 
@@ -100,27 +120,98 @@ class ForkedProcess:
         """Asks it to end."""
         self.send_signal(signal.SIGTERM)
 
+    def close(self) -> None:
+        """Ends it, with all that it started, if it still runs."""
+        with self._lock:
+            self._connection.close()
+            if self.returncode is None:
+                self.returncode = -signal.SIGKILL
+                self.usage = {"exit": self.returncode}
+
+
+class Forks(Protocol):
+    """What can be asked for a forked process: a template, or the process that has run a sweep's shared cells."""
+
+    def fork(self, request: Mapping[str, Any], files: Sequence[int]) -> ForkedProcess:
+        """Returns a new process; see :func:`ask`."""
+
+
+def ask(path: str, request: Mapping[str, Any], files: Sequence[int]) -> ForkedProcess:
+    """Asks the template behind a socket for a new process.
+
+    Args:
+        path: Of the socket.
+        request: ``cwd``, ``env``, ``memory_limit_mb``, ``seed``, and ``argv`` of a kernel.
+        files: The process's standard output and error; a shell's channel is the third.
+
+    Raises:
+        KernelUnavailable: The template is gone.
+    """
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _send(connection, path, request, files)
+        return ForkedProcess(connection)
+    except (OSError, EOFError, TimeoutError) as error:
+        connection.close()
+        raise KernelUnavailable("the template of a warm kernel is gone", got=str(error) or "no answer") from None
+
+
+def _send(connection: socket.socket, path: str, request: Mapping[str, Any], files: Sequence[int]) -> None:
+    body = json.dumps(request).encode()
+    passed = array.array("i", files).tobytes()
+    connection.connect(path)
+    connection.sendmsg([struct.pack("!I", len(body))], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, passed)])
+    connection.sendall(body)
+
 
 class Template:
-    """A template process that this process owns: it ends when this one does, however that ends."""
+    """A template process that this process owns: it ends when this one does, however that ends.
+
+    Attributes:
+        left_out: Modules that it does not import, because they can only be imported in the kernel, with the reason.
+        missing: Modules that are not there.
+        asked: Modules that it was asked to import.
+    """
 
     def __init__(self, *, python: Path, modules: Sequence[str], variables: Mapping[str, str]) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="braggbook-template-")
-        self.path = str(Path(self._folder.name) / "socket")
-        command = [str(python), str(_SCRIPT), self.path, *modules]
+        self._folder = tempfile.mkdtemp(prefix="bbt-")
+        self._command = [str(python), str(_SCRIPT)]
+        self._variables = {**variables, **dict.fromkeys(_ONE_THREAD, "1"), "HOME": self._folder}
+        self.left_out: dict[str, str] = {}
+        self.missing: list[str] = []
+        self.asked = list(modules)
+        try:
+            self._start(list(modules))
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+
+    def _start(self, modules: list[str]) -> None:
+        for attempt in range(_MOST_STARTS):
+            self.path = f"{self._folder}/{attempt}"
+            wanted = [name for name in modules if name not in self.left_out]
+            greeting = self._try([self.path, *wanted])
+            if "ready" in greeting:
+                self.missing = list(greeting["missing"])
+                return
+            self._release()
+            if not greeting.get("left_out"):
+                break
+            self.left_out |= greeting["left_out"]
+        got = f"{greeting.get('threads', 0)} threads" if greeting else f"exit code {self._process.returncode}"
+        raise KernelUnavailable("the template of a warm kernel did not start", got=got)
+
+    def _try(self, arguments: list[str]) -> dict[str, Any]:
         self._process = subprocess.Popen(
-            command,
+            [*self._command, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=dict(variables),
-            cwd=self._folder.name,
+            env=self._variables,
+            cwd=self._folder,
             text=True,
             start_new_session=True,
         )
         self.pid = self._process.pid
-        self.missing = self._greeting()
-
-    def _greeting(self) -> list[str]:
         assert self._process.stdout is not None
         timer = threading.Timer(_START_TIMEOUT_S, self._process.kill)
         timer.start()
@@ -128,46 +219,97 @@ class Template:
             line = self._process.stdout.readline()
         finally:
             timer.cancel()
-        greeting = json.loads(line) if line else {}
-        if "ready" not in greeting:
-            got = greeting.get("refused") or f"exit code {self._process.wait()}"
-            raise KernelUnavailable("the template of a warm kernel did not start", got=got)
-        return list(greeting["missing"])
+        greeting: dict[str, Any] = json.loads(line) if line else {}
+        return greeting
 
     @property
     def alive(self) -> bool:
         """Whether it can be asked."""
         return self._process.poll() is None
 
-    def fork(self, request: Mapping[str, Any], *, stdout: int, stderr: int) -> ForkedProcess:
-        """Returns a new child.
+    def fork(self, request: Mapping[str, Any], files: Sequence[int]) -> ForkedProcess:
+        """Returns a new process; see :func:`ask`."""
+        return ask(self.path, request, files)
 
-        Raises:
-            KernelUnavailable: The template is gone.
-        """
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        body = json.dumps(request).encode()
-        files = array.array("i", [stdout, stderr])
-        try:
-            connection.connect(self.path)
-            connection.sendmsg(
-                [struct.pack("!I", len(body))], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, files.tobytes())]
-            )
-            connection.sendall(body)
-            return ForkedProcess(connection)
-        except (OSError, EOFError, TimeoutError) as error:
-            connection.close()
-            raise KernelUnavailable("the template of a warm kernel is gone", got=str(error)) from None
+    def preload(self, modules: Sequence[str]) -> bool:
+        """Imports more modules; returns whether it is still fit to be forked after that."""
+        new = [name for name in modules if name not in self.asked]
+        if not new:
+            return True
+        self.asked += new
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(_START_TIMEOUT_S)
+            try:
+                _send(connection, self.path, {"preload": new}, (0, 0))
+                answer = json.loads(connection.makefile("rb").readline())
+            except (OSError, ValueError):
+                return False
+        self.left_out |= answer["left_out"]
+        self.missing += answer["missing"]
+        return not any(name in new for name in answer["left_out"])
 
-    def close(self) -> None:
-        """Ends it and all its children."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+    def _release(self) -> None:
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                stream.close()
         try:
             self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._folder.cleanup()
+
+    def close(self) -> None:
+        """Ends it and all its children."""
+        self._release()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class Templates:
+    """The templates of this process: one for each interpreter and environment, with every module asked for so far."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Any, ...], Template] = {}
+        self._retired: list[Template] = []
+        self._lock = threading.Lock()
+        self._owner = os.getpid()
+        atexit.register(self.close)
+
+    def get(self, *, python: Path, modules: Sequence[str], variables: Mapping[str, str]) -> Template:
+        """Returns a living template, started now if there is none.
+
+        Args:
+            python: The interpreter.
+            modules: What it imports beside ipykernel's own.
+            variables: Its whole environment; what libraries read of it at import holds for every child.
+
+        Raises:
+            KernelUnavailable: It does not start.
+        """
+        key = (python, tuple(sorted(variables.items())))
+        with self._lock:
+            if self._owner != os.getpid():  # a fork of the owner has the table, but not the templates
+                self._known, self._retired, self._owner = {}, [], os.getpid()
+            template = self._known.get(key)
+            if template is None or not template.alive:
+                template = self._start(key, modules, variables)
+            elif not template.preload(modules):
+                template = self._start(key, [*template.asked, *modules], variables)
+            return template
+
+    def _start(self, key: tuple[Any, ...], modules: Sequence[str], variables: Mapping[str, str]) -> Template:
+        if key in self._known:
+            self._retired.append(self._known.pop(key))  # its children may still run
+        self._known[key] = Template(python=key[0], modules=list(dict.fromkeys(modules)), variables=variables)
+        return self._known[key]
+
+    def close(self) -> None:
+        """Ends them all."""
+        with self._lock:
+            if self._owner == os.getpid():
+                for template in (*self._known.values(), *self._retired):
+                    template.close()
+                self._known.clear()
+                self._retired.clear()
+
+
+TEMPLATES = Templates()

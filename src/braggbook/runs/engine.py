@@ -1,224 +1,36 @@
-"""The papermill engine that runs are executed with.
+"""The papermill engine that runs are executed with, and that papermill's own users can name: ``--engine braggbook``.
 
-It is papermill's own nbclient engine with three things changed: the kernel gets a private environment, bounded memory
-and local sockets; the outputs are bounded; and every cell's end is noted as it really was, because papermill's saved
-notebook calls every cell completed after a kernel's death or a timeout.
+It is papermill's own nbclient engine with four things changed: the kernel gets a private environment, bounded memory
+and local sockets; the outputs are bounded; every cell's end is noted as it really was, because papermill's saved
+notebook calls every cell completed after a kernel's death or a timeout; and nothing waits out a fixed time. Kernels
+can be forked from a template (:mod:`braggbook.kernels.warm`) or left out (:mod:`braggbook.runs.shell`).
 """
 
 from __future__ import annotations
 
 import os
-import signal
-import time
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from jupyter_client.kernelspec import KernelSpec
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine
 
-from braggbook.formats.result import MIME
-from braggbook.formats.run import CellStatus
-from braggbook.kernels.warm import Template
-from braggbook.runs.quick import QuickKernelManager
-
-_LAUNCH = Path(__file__).with_name("launch.py")
-
-
-@dataclass
-class Cell:
-    """How one cell ended, and how long it took."""
-
-    status: CellStatus = "not run"
-    seconds: float | None = None
-
-
-@dataclass
-class Job:
-    """What one execution needs, and what it finds out.
-
-    Attributes:
-        argv: The kernel's command; ``python`` stands for ``python_path``.
-        folder: The kernel's working directory.
-        sockets: A short private path for the connection's sockets.
-        cells: By index in the notebook; filled while it runs.
-    """
-
-    argv: list[str]
-    python_path: Path
-    language: str
-    folder: Path
-    sockets: Path
-    variables: dict[str, str]
-    kernel_log: Path
-    start_timeout_s: float
-    cell_timeout_s: float
-    memory_limit_mb: int
-    output_limit_bytes: int
-    seed: int = 0
-    template: Template | None = None
-    on_cell: Callable[[int, Cell], None] = lambda index, cell: None
-    cells: dict[int, Cell] = field(default_factory=dict)
-    node: Any = None  # the notebook that papermill works on, which is lost when it raises
-    failure: BaseException | None = None
-    failed_cell: int | None = None
-    exit_code: int | None = None
-    dropped_bytes: int = 0
-
-
-class KernelManager(QuickKernelManager):
-    """Starts the kernel that a job describes; nothing has to be registered with Jupyter for that."""
-
-    job: Job
-
-    @property
-    def template(self) -> Template | None:
-        """What the provisioner forks the kernel from."""
-        return self.job.template
-
-    @property
-    def fork_options(self) -> dict[str, Any]:
-        """What a forked kernel must be told, because nobody launches it."""
-        return {"memory_limit_mb": self.job.memory_limit_mb, "seed": self.job.seed}
-
-    @classmethod
-    def for_job(cls, job: Job) -> KernelManager:
-        """Builds a manager whose connection file and sockets lie in the job's private folder."""
-        connection = job.sockets / "kernel.json"
-        manager = cls(connection_file=str(connection), transport="ipc", ip=str(job.sockets / "k"))
-        manager.job = job
-        return manager
-
-    @property
-    def kernel_spec(self) -> KernelSpec:
-        """The kernelspec, with the launcher in front of the kernel's own command."""
-        python = str(self.job.python_path)
-        argv = [python if part in ("python", "python3") else part for part in self.job.argv]
-        if self.job.template is not None:
-            warm = {"kernel_provisioner": {"provisioner_name": "braggbook"}}
-            return KernelSpec(argv=argv, language=self.job.language, display_name="braggbook", env={}, metadata=warm)
-        launch = [python, str(_LAUNCH), str(self.job.memory_limit_mb), str(os.getpid())]
-        return KernelSpec(argv=[*launch, *argv], language=self.job.language, display_name="braggbook", env={})
-
-
-class Client(PapermillNotebookClient):
-    """papermill's client with true cell statuses and bounded outputs."""
-
-    def __init__(self, nb_man: Any, *, job: Job, **options: Any) -> None:
-        super().__init__(nb_man, **options)
-        self._job = job
-        self._kept_bytes = 0
-        self._manager: Any = None
-        self._process: Any = None
-
-    def create_kernel_manager(self) -> KernelManager:
-        """Builds the job's own kernel manager in place of a registered one."""
-        self._manager = self.km = KernelManager.for_job(self._job)
-        return self.km
-
-    def start_new_kernel(self, **options: Any) -> None:
-        """Starts the kernel and remembers its process."""
-        super().start_new_kernel(**options)
-        self._process = self._manager.provisioner.process
-
-    def close(self) -> None:
-        """Ends whatever a failed start or a failed shutdown left.
-
-        A kernel that lives on would hold the machine, and a context with open sockets would block for ever when it is
-        collected, wherever that happens to be.
-        """
-        if self._process is not None and self._process.poll() is None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)  # the kernel leads a group of its own
-            self._process.wait()
-        if self._manager is not None:
-            self._manager.context.destroy(linger=0)
-
-    def papermill_execute_cells(self) -> None:
-        """Executes the cells in order, up to the first that does not end well."""
-        for index, cell in enumerate(self.nb.cells):
-            if cell.cell_type != "code":
-                continue
-            record = self._job.cells[index] = Cell(status="interrupted")
-            self._job.on_cell(index, record)
-            self.nb_man.cell_start(cell, index)
-            began = time.monotonic()
-            try:
-                self.execute_cell(cell, index)
-                record.status = "failed" if _stopped(cell) else "complete"
-            except BaseException as error:
-                record.status = _status_of(error)
-                self._note_failure(index, error)
-                if not isinstance(error, CellExecutionError):
-                    raise
-            finally:
-                record.seconds = round(time.monotonic() - began, 3)
-                self._finish(cell, index, record)
-            if record.status != "complete":
-                self._job.failed_cell = index
-                return
-
-    def _note_failure(self, index: int, error: BaseException) -> None:
-        self._job.failure, self._job.failed_cell = error, index
-        self.shutdown_kernel = "immediate"  # a kernel that hangs or is gone would not hear a polite request
-        self._job.exit_code = self._process.poll() if self._process is not None else None
-
-    def _finish(self, cell: Any, index: int, record: Cell) -> None:
-        if record.status != "complete":
-            self.nb_man.cell_exception(cell, cell_index=index)
-        self.nb_man.cell_complete(cell, cell_index=index)
-        self._job.on_cell(index, record)
-
-    def output(self, outs: list[Any], msg: dict[str, Any], display_id: str, cell_index: int) -> Any:
-        """Keeps an output unless the run's outputs have grown past the limit; says once that it was dropped."""
-        content = msg["content"]
-        size = len(content.get("text", "")) or sum(len(str(part)) for part in content.get("data", {}).values())
-        if MIME in content.get("data", {}) or self._kept_bytes + size <= self._job.output_limit_bytes:
-            self._kept_bytes += size
-            return super().output(outs, msg, display_id, cell_index)
-        if not self._job.dropped_bytes:
-            limit = self._job.output_limit_bytes >> 20
-            text = f"\n[braggbook: the run's outputs grew past {limit} MB; the rest is left out]\n"
-            super().output(
-                outs,
-                {**msg, "msg_type": "stream", "content": {"name": "stderr", "text": text}},
-                None,
-                cell_index,
-            )
-        self._job.dropped_bytes += size
-        return None
-
-
-def _stopped(cell: Any) -> bool:
-    # sys.exit(0) ends the kernel's cell with an "error" that papermill lets pass as success
-    return any(
-        output.output_type == "error" for output in cell.outputs
-    ) and "raises-exception" not in cell.metadata.get("tags", [])
-
-
-def _status_of(error: BaseException) -> CellStatus:
-    if isinstance(error, CellTimeoutError):
-        return "timed out"
-    if isinstance(error, DeadKernelError):
-        return "killed"
-    return "failed" if isinstance(error, CellExecutionError) else "interrupted"
+from braggbook.notebooks.imports import imported_modules
+from braggbook.runs.client import Client
+from braggbook.runs.job import Job
+from braggbook.runs.quick import QuickKernelManager, SavedOnTime, WarmKernelManager
+from braggbook.runs.shell_client import ShellClient
 
 
 class RunEngine(NBClientEngine):
-    """``papermill --engine braggbook``; Braggbook passes a :class:`Job`, without one it is papermill's own engine."""
+    """``papermill --engine braggbook``; Braggbook itself passes a :class:`Job`."""
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, job: Job | None = None, **options: Any) -> None:
         """Executes the notebook that papermill prepared."""
         if job is None:
-            super().execute_managed_notebook(nb_man, kernel_name, **options)
+            _execute_for_papermill(nb_man, kernel_name, **options)
             return
         job.node = nb_man.nb
-        client = Client(
+        client = (ShellClient if job.shell else Client)(
             nb_man,
             job=job,
             kernel_name=kernel_name,
@@ -237,16 +49,18 @@ class RunEngine(NBClientEngine):
                 client.close()
 
 
-_LEAST_MB = 2048  # address space that Python needs to import NumPy, pandas and matplotlib at all
-_CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")  # Linux, control groups version 2
+_SAVE_EVERY_S = 5.0
+_started: set[int] = set()
 
 
-def default_memory_limit_mb() -> int:
-    """Returns nine tenths of the memory here, so that a notebook that eats it all fails and not the machine."""
-    try:
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):  # not a system that says it
-        total = 8 << 30
-    with suppress(OSError, ValueError):
-        total = min(total, int(_CONTAINER_LIMIT.read_text(encoding="ascii")))
-    return max(_LEAST_MB, int(total * 0.9) >> 20)
+def _execute_for_papermill(nb_man: Any, kernel_name: str, **options: Any) -> None:
+    """papermill's own engine without its waits; from a process's second notebook on, with forked kernels.
+
+    A template costs as much as one cold kernel: it pays from the second notebook on.
+    """
+    nb_man.save = SavedOnTime(nb_man, every_s=_SAVE_EVERY_S)
+    manager: type = QuickKernelManager
+    if os.getpid() in _started:
+        manager = type("Manager", (WarmKernelManager,), {"modules": imported_modules(nb_man.nb.cells)})
+    _started.add(os.getpid())
+    NBClientEngine.execute_managed_notebook(nb_man, kernel_name, **{"kernel_manager_class": manager, **options})

@@ -85,6 +85,18 @@ def kernel_variables(
     return {**passed, **private, **fixed_variables(seed)}
 
 
+def template_variables(*, cache: Path, python: Path, software: Path, caller: Mapping[str, str]) -> dict[str, str]:
+    """Returns the environment of a template: what is the same in every kernel of :func:`kernel_variables`."""
+    shared = {
+        "MPLCONFIGDIR": str(cache / "matplotlib"),
+        "PATH": f"{python.parent}{os.pathsep}{caller.get('PATH', os.defpath)}",
+        "PYTHONPATH": str(software),
+    }
+    passed = {name: value for name, value in caller.items() if _PASSED.fullmatch(name)}
+    fixed = {name: value for name, value in fixed_variables(0).items() if name != "BRAGGBOOK_SEED"}
+    return {**passed, **shared, **fixed}
+
+
 def machine_facts() -> dict[str, str]:
     """Returns what kind of machine this is, without its name or its user's."""
     libc = " ".join(platform.libc_ver())

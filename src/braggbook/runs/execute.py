@@ -21,15 +21,18 @@ from braggbook.errors import Interrupted
 from braggbook.files import storage
 from braggbook.formats.dataset import CARD_NAME
 from braggbook.formats.result import RESULTS_VARIABLE, Result
-from braggbook.formats.run import CellRecord, Failure, Verdict
+from braggbook.formats.run import CellRecord, Engine, Failure, Verdict
+from braggbook.kernels.warm import TEMPLATES, Forks, can_fork
 from braggbook.notebooks.decode import check_results, read_results
+from braggbook.notebooks.imports import imported_modules
 from braggbook.notebooks.source import INJECTED_TAG
 from braggbook.progress import Progress, Silent
-from braggbook.runs.engine import Cell, Job, default_memory_limit_mb
-from braggbook.runs.environment import kernel_variables
+from braggbook.runs.environment import kernel_variables, template_variables
 from braggbook.runs.folder import scratch
+from braggbook.runs.job import Cell, Job, default_memory_limit_mb
 from braggbook.runs.plan import RunPlan
 from braggbook.runs.scrub import Scrubber, make_scrubber
+from braggbook.runs.shared import SharedCells
 from braggbook.runs.wheel import unpack_wheel
 from braggbook.settings import Settings
 
@@ -56,6 +59,9 @@ class Execution:
     kernel_log: str = ""
     dropped_bytes: int = 0
     events: list[dict[str, Any]] = field(default_factory=list)
+    engine: Engine = "kernel"
+    shared_cells: int = 0
+    lost: bool = False  # the template of its kernel died, which is no fault of the notebook's
 
 
 def execute(
@@ -65,6 +71,8 @@ def execute(
     settings: Settings,
     progress: Progress | None = None,
     changed: bool = False,
+    engine: Engine = "kernel",
+    shared: SharedCells | None = None,
 ) -> Execution:
     """Executes a plan in ``folder``, where its datasets are laid out and its notebook may write.
 
@@ -74,6 +82,8 @@ def execute(
         settings: Limits and places.
         progress: Told of every cell.
         changed: Do not refuse datasets whose hash differs; the caller has reported the difference.
+        engine: A kernel of its own, a forked one, or a forked shell; where a process cannot be forked, a kernel.
+        shared: Cells that have been executed for many runs; a shell goes on from there.
 
     Returns:
         How it ended; a notebook that fails, hangs or kills its kernel is no exception here.
@@ -85,7 +95,21 @@ def execute(
     with storage(folder):
         (folder / WRITTEN).mkdir()
     with scratch() as private:
-        return _Executor(plan, folder, private, settings, progress or Silent(), changed=changed).run()
+        executor = _Executor(plan, folder, private, settings, progress or Silent(), changed=changed)
+        return executor.run(engine if can_fork() else "kernel", shared)
+
+
+def template_for(plan: RunPlan, *, settings: Settings) -> Forks:
+    """Returns the template of a plan's kernel, with the libraries that its card and its notebook name.
+
+    Raises:
+        KernelUnavailable: It does not start.
+    """
+    software = unpack_wheel(plan.wheel.data, cache=settings.cache)
+    python = plan.environment.python
+    variables = template_variables(cache=settings.cache, python=python, software=software, caller=os.environ)
+    modules = [*plan.kernel.card.preload, *imported_modules(plan.notebook.node.cells)]
+    return TEMPLATES.get(python=python, modules=modules, variables=variables)
 
 
 def lay_out_datasets(plan: RunPlan, folder: Path) -> None:
@@ -116,7 +140,7 @@ class _Executor:
         self._memory_mb = settings.memory_limit_mb or default_memory_limit_mb()
         self._events: list[dict[str, Any]] = []
         self._done = 0
-        software = unpack_wheel(plan.wheel.data, cache=settings.cache)
+        self._software = software = unpack_wheel(plan.wheel.data, cache=settings.cache)
         self._variables = kernel_variables(
             private,
             cache=settings.cache,
@@ -137,8 +161,11 @@ class _Executor:
         }  # fmt: skip
         self._scrubber = make_scrubber(places, vocabulary="\n".join(cell.source for cell in plan.notebook.node.cells))
 
-    def run(self) -> Execution:
+    def run(self, engine: Engine, shared: SharedCells | None) -> Execution:
         job = self._job()
+        job.shell, job.shared = engine == "shell", shared
+        if engine != "kernel":
+            job.template = shared or template_for(self._plan, settings=self._settings)
         node = copy.deepcopy(self._plan.notebook.node)
         cells = [index for index, cell in enumerate(node.cells) if cell.cell_type == "code"]
         self._progress.start(self._plan.notebook.slug, len(cells))
@@ -156,7 +183,10 @@ class _Executor:
                 verdict, failure = "failed", self._results_failure(issues)
         self._note("run ended", verdict=verdict)
         _tell_truth(node, job, failure)
-        return self._execution(node, job, verdict, failure, results, started)
+        execution = self._execution(node, job, verdict, failure, results, started)
+        execution.engine, execution.lost = engine, job.lost
+        execution.shared_cells = 0 if shared is None else len(shared.outputs)
+        return execution
 
     def _job(self) -> Job:
         kernel = self._plan.kernel
@@ -172,6 +202,7 @@ class _Executor:
             cell_timeout_s=self._settings.cell_timeout_s,
             memory_limit_mb=self._memory_mb,
             output_limit_bytes=self._settings.output_limit_mb << 20,
+            seed=self._plan.seed,
             on_cell=self._on_cell,
         )
 

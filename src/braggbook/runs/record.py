@@ -166,6 +166,8 @@ def _record(plan: RunPlan, execution: Execution, not_copied: dict[str, list[str]
             cell_timeout_s=execution.cell_timeout_s,
             memory_limit_mb=execution.memory_limit_mb,
         ),
+        engine=execution.engine,
+        shared_cells=execution.shared_cells,
         cells=execution.cells,
         started=execution.started,
         ended=execution.ended,

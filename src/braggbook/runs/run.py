@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from braggbook.errors import RecordError
-from braggbook.formats.run import RunRecord
+from braggbook.formats.run import Engine, RunRecord
 from braggbook.progress import Progress
 from braggbook.runs.compare import compare_results
 from braggbook.runs.execute import Execution, execute
 from braggbook.runs.folder import FAILED, changed_files, only_one, read_record, read_results, show, staging
 from braggbook.runs.plan import RunPlan
 from braggbook.runs.record import write_run
+from braggbook.runs.shared import SharedCells
 from braggbook.settings import Settings
 
 
@@ -39,6 +40,8 @@ def run(
     force: bool = False,
     progress: Progress | None = None,
     on_wait: Callable[[], None] = lambda: None,
+    engine: Engine = "kernel",
+    shared: SharedCells | None = None,
 ) -> Run:
     """Answers a plan from its run's folder, or executes it and records how it ended.
 
@@ -51,6 +54,7 @@ def run(
         force: Execute even if the run is there.
         progress: Told of every cell.
         on_wait: Called when another process is executing the same run and this one waits for it.
+        engine, shared: See :func:`braggbook.runs.execute.execute`.
 
     Raises:
         RecordError: The run is there, but a file of it is not as it was.
@@ -62,15 +66,31 @@ def run(
             _require_unchanged(target, known, plan.notebook.slug)
             return Run(known, target, cached=True)
         with staging(settings.runs) as staged:
-            work = staged / plan.id
-            work.mkdir()
-            execution = execute(plan, work, settings=settings, progress=progress)
+            execution, work = _execute(plan, staged, settings, progress, engine, shared)
             record = write_run(work, plan, execution, settings=settings)
             if record.verdict != "complete":
                 target = settings.runs / FAILED / plan.id
             changed = _changes(target, plan, execution) if record.verdict == "complete" else ()
             show(work, target, runs=settings.runs)
     return Run(record, target, cached=False, changed=changed)
+
+
+def _execute(
+    plan: RunPlan,
+    staged: Path,
+    settings: Settings,
+    progress: Progress | None,
+    engine: Engine,
+    shared: SharedCells | None,
+) -> tuple[Execution, Path]:
+    """Executes a plan, once more if the process died that its kernel was forked from."""
+    for attempt in ("first", "second"):
+        work = staged / attempt / plan.id
+        work.mkdir(parents=True)
+        execution = execute(plan, work, settings=settings, progress=progress, engine=engine, shared=shared)
+        if not execution.lost or (shared is not None and not shared.alive):
+            break
+    return execution, work
 
 
 def _require_unchanged(folder: Path, record: RunRecord, slug: str) -> None:

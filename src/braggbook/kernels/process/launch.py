@@ -1,7 +1,7 @@
-"""Starts a kernel's process: ``python launch.py MEMORY_MB PROGRAM [ARGUMENT ...]``.
+"""Starts a kernel's process: ``python launch.py MEMORY_MB PARENT SEED PROGRAM [ARGUMENT ...]``.
 
 Run as a file by the kernel's own interpreter, so standard library only. It bounds the process's memory, asks Linux to
-end it when the runner ends (a killed runner must leave no kernel behind), and then becomes the kernel.
+end it when the runner ends (a killed runner must leave no kernel behind), seeds, and then becomes the kernel.
 """
 
 import ctypes
@@ -31,12 +31,20 @@ def _end_with_parent(parent: int) -> None:
         os._exit(1)
 
 
+def _seed(seed: int) -> None:
+    from seeding import seed_streams  # type: ignore[import-not-found]  # noqa: PLC0415 - the file beside this one
+
+    sys.modules.pop("seeding")  # a notebook may have a module of that name
+    seed_streams(seed)
+
+
 def main() -> None:
     """Prepares the process and becomes the kernel."""
-    memory_mb, parent, *command = sys.argv[1:]
+    memory_mb, parent, seed, *command = sys.argv[1:]
     _end_with_parent(int(parent))
     _bound_memory(int(memory_mb))
     if command[:2] == [sys.executable, "-m"]:
+        _seed(int(seed))
         sys.argv = command[2:]
         sys.path[0] = ""  # as `python -m` has it; otherwise the notebook could import this folder's modules
         runpy.run_module(command[2], run_name="__main__", alter_sys=True)

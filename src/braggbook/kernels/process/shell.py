@@ -1,0 +1,216 @@
+"""The child's side of the in-process engine: cells run in IPython's shell, outputs go back over a socket.
+
+There is no ZMQ, no thread and no event loop of our own here. The shell is ipykernel's, with a session that writes each
+message as a JSON line, so that outputs have the same types, MIME keys and texts as from a real kernel. Standard output
+and error are the process's own: what Python prints and what programs below it print arrive in the order of writing.
+Every message waits for an answer of one byte: by then, the reader has taken all that was printed before it.
+
+What needs a client that talks back (widgets, input, event loops, debugging) is not here, and says so.
+"""
+
+from __future__ import annotations
+
+import builtins
+import getpass
+import io
+import json
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+_PART = 1 << 16
+NO_KERNEL = "it runs in a shell without a Jupyter kernel; run it with the real kernel: --engine kernel"
+Send = Callable[[Mapping[str, Any]], None]
+
+
+class Channel:
+    """One JSON object a line, both ways, over a socket."""
+
+    def __init__(self, file: int) -> None:
+        self._socket = socket.socket(fileno=file)
+        self._buffer = b""
+        self._lock = threading.Lock()
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Writes a message whole, and waits until it has been taken."""
+        data = json.dumps(message, default=str).encode() + b"\n"
+        with self._lock:
+            self._socket.sendall(data)
+            if not self._socket.recv(1):
+                raise BrokenPipeError("nobody reads the outputs any more")
+
+    def receive(self) -> dict[str, Any] | None:
+        """Waits for the next command; None when nobody is there to give one."""
+        while b"\n" not in self._buffer:
+            part = self._socket.recv(_PART)
+            if not part:
+                return None
+            self._buffer += part
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        command: dict[str, Any] = json.loads(line)
+        return command
+
+    def close(self) -> None:
+        """Ends it on this side."""
+        self._socket.close()
+
+
+class Stream(io.TextIOBase):
+    """Standard output or error of the notebook: unbuffered, so that it keeps its order among what others write."""
+
+    encoding = "UTF-8"
+    errors = "replace"
+
+    def __init__(self, name: str, file: int) -> None:
+        self.name, self._file = name, file
+
+    def fileno(self) -> int:  # noqa: D102 - io's
+        return self._file
+
+    def isatty(self) -> bool:  # noqa: D102 - io's
+        return False
+
+    def writable(self) -> bool:  # noqa: D102 - io's
+        return True
+
+    def write(self, text: str) -> int:  # noqa: D102 - io's
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text)}")
+        data = memoryview(text.encode("utf-8", "replace"))
+        while data:
+            data = data[os.write(self._file, data) :]
+        return len(text)
+
+
+class Cells:
+    """An IPython shell that runs cells as they are asked for over a channel."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self._owner = os.getpid()
+        if sys.path[:1] != [""]:
+            sys.path.insert(0, "")  # a kernel finds modules in its working directory
+        self._shell = _make_shell(self._send)
+        self._files = open_files()
+        sys.stdout, sys.stderr = Stream("stdout", 1), Stream("stderr", 2)
+        builtins.input = getpass.getpass = _no_input
+        if "matplotlib.pyplot" in sys.modules:  # its import hooks it to the shell, which was not there then
+            sys.modules["matplotlib.pyplot"].install_repl_displayhook()
+        python = sys.version_info
+        info = {
+            "name": "python", "version": f"{python.major}.{python.minor}.{python.micro}", "mimetype": "text/x-python",
+            "codemirror_mode": {"name": "ipython", "version": 3}, "pygments_lexer": "ipython3",
+            "nbconvert_exporter": "python", "file_extension": ".py",
+        }  # fmt: skip
+        self.greeting = {"language_info": info}
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        if os.getpid() == self._owner:  # a process that the notebook forked must not talk in its parent's place
+            self.channel.send(message)
+
+    def resume(self, channel: Channel) -> None:
+        """Goes on in a forked process, with another reader."""
+        self.channel, self._owner = channel, os.getpid()
+
+    def serve(self) -> str | None:
+        """Runs cells until the asking side is gone (None), or asks this process to become a template (its socket)."""
+        self._send(self.greeting)
+        while (command := self.channel.receive()) is not None:
+            if path := command.get("become_template"):
+                return str(path)
+            self._run(command)
+            if self._shell.exit_now:
+                return None
+        return None
+
+    def _run(self, command: Mapping[str, Any]) -> None:
+        shell = self._shell
+        shell.execution_count = command["count"]
+        began = time.monotonic()
+        result = shell.run_cell(command["source"], store_history=True)
+        if os.getpid() != self._owner:
+            os._exit(0)  # the cell forked, and this is the copy
+        error = result.error_before_exec if result.error_before_exec is not None else result.error_in_exec
+        failed = not result.success or getattr(shell, "_last_traceback_during_displayhook", False)
+        ended = {"ended": True, "ok": not failed, "count": command["count"], "seconds": time.monotonic() - began}
+        if failed:
+            traceback = getattr(shell, "_last_traceback", None) or []
+            ended |= {"ename": type(error).__name__, "evalue": str(error), "traceback": traceback}
+        shell.payload_manager.clear_payload()
+        self._send(ended)
+
+    def unsharable(self) -> str:
+        """Returns why this process cannot be forked for many runs; empty if it can."""
+        tasks = len(list(Path("/proc/self/task").iterdir()))
+        if tasks != 1:
+            return f"the shared cells started {tasks - 1} threads"
+        children = Path(f"/proc/self/task/{os.getpid()}/children")
+        if children.is_file() and children.read_text(encoding="ascii").split():
+            return "the shared cells started processes"
+        if opened := open_files() - self._files:
+            return f"the shared cells left files open: {', '.join(sorted(opened)[:3])}"
+        return ""
+
+
+def open_files() -> set[str]:
+    """Returns what this process has open, by name."""
+    found = set()
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            found.add(f"{entry.name} {entry.readlink()}")
+        except OSError:  # the listing's own
+            continue
+    return found
+
+
+def _no_input(*_: Any, **__: Any) -> Any:
+    from IPython.core.error import StdinNotImplementedError  # noqa: PLC0415 - imported by then
+
+    raise StdinNotImplementedError("raw_input was called, but this frontend does not support input requests.")
+
+
+def _make_shell(send: Send) -> Any:
+    """Builds ipykernel's shell around a session that hands its messages to ``send``."""
+    import comm  # noqa: PLC0415 - in a template all of these are there
+    from ipykernel.zmqshell import ZMQInteractiveShell  # noqa: PLC0415
+    from IPython.core.error import UsageError  # noqa: PLC0415
+    from jupyter_client.session import Session  # noqa: PLC0415
+    from traitlets.config import Config  # noqa: PLC0415
+
+    class Told(Session):
+        def send(self, stream: Any, msg_or_type: Any, content: Any = None, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002
+            if isinstance(msg_or_type, Mapping):
+                kind, body = msg_or_type["header"]["msg_type"], msg_or_type["content"]
+            else:
+                kind, body = msg_or_type, content
+            send({"msg_type": kind, "content": body})
+
+    class Shell(ZMQInteractiveShell):
+        def enable_gui(self, gui: Any = None) -> None:
+            if gui not in (None, "inline"):
+                raise UsageError(f"no event loop for {gui!r}: {NO_KERNEL}")
+
+    def no_comm(*_: Any, **__: Any) -> Any:
+        raise RuntimeError(f"the notebook opens a widget: {NO_KERNEL}")
+
+    session = Told(key=b"")
+    comm.create_comm = no_comm
+    kernel = SimpleNamespace(
+        session=session, iopub_socket=None, eventloop=None, _topic=lambda name: name.encode(),
+        get_parent=lambda *_: {}, shell_streams=[], do_one_iteration=lambda: None,
+    )  # fmt: skip
+    # Libraries that look for "IPKernelApp" mean: is this a notebook? History in SQLite would need a thread.
+    config = Config({"IPKernelApp": {"parent_appname": "braggbook"}, "HistoryManager": {"enabled": False}})
+    shell = Shell.instance(kernel=kernel, config=config)
+    parts: tuple[Any, Any] = (shell.displayhook, shell.display_pub)
+    for part in parts:
+        part.session = session
+        part.pub_socket = object()
+    parts[0].topic = b"execute_result"
+    return shell

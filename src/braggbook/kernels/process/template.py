@@ -1,0 +1,492 @@
+"""A template process: imports a kernel's libraries once, then forks a child for every kernel that is asked for.
+
+Run as a file by the kernel's own interpreter: ``python template.py SOCKET MODULE ...``. It must stay what can be
+forked: one thread, no event loop, no ZMQ context, no BLAS or OpenMP start-up; it looks at its own task list and
+refuses to serve when an import broke that. What a live kernel has of these is born in the child.
+
+A request is one connection to the socket: a length, a JSON object, and files: the child's standard output and error,
+and for a shell its channel. Answers are JSON lines: ``{"pid": ...}``, later ``{"exit": ..., "cpu_s": ...,
+"max_rss_kb": ...}``. Or it asks for more modules to be imported. A connection that its client closes ends the child
+with all that it started; a template whose standard input is closed ends with all children.
+
+A child is either an ordinary ipykernel or a shell (see ``shell.py``). A shell that has run the cells which many runs
+share can become a template itself: its children go on from there.
+"""
+
+from __future__ import annotations
+
+import array
+import atexit
+import contextlib
+import ctypes
+import gc
+import importlib
+import importlib.util
+import io
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import struct
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NoReturn
+
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
+_REQUEST_TIMEOUT_S = 10.0
+_LARGEST_REQUEST = 1 << 22
+_MOST_FILES = 3
+_LENGTH = struct.Struct("!I")
+
+# What an ordinary ipykernel imports on its way up, and what IPython imports when it is first used.
+KERNEL_MODULES = (
+    "ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell", "ipykernel.iostream", "ipykernel.debugger",
+    "ipykernel.comm.manager", "IPython.core.completer", "IPython.core.pylabtools", "IPython.extensions.storemagic",
+    "IPython.core.historyapp", "jedi", "psutil", "sqlite3", "comm", "jupyter_client.session",
+)  # fmt: skip
+# It hooks itself to a shell when it is imported. In a template there is none yet, and figures would vanish silently.
+_NEVER = "matplotlib_inline.backend_inline"
+# It asks for the shell when it is imported, and can be told of it later.
+_ASKS_AGAIN = "matplotlib"
+
+
+class Child:
+    """A forked process and the connection that asked for it."""
+
+    def __init__(self, pid: int, connection: socket.socket) -> None:
+        self.pid, self.connection = pid, connection
+
+
+class Template:
+    """The serving loop; one instance per process.
+
+    Args:
+        path: Of the socket.
+        owner: A file whose end means that the owner is gone.
+        cells: A shell that children go on with, instead of beginning anew.
+    """
+
+    def __init__(self, path: str, *, owner: int | None = None, cells: Any = None) -> None:
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        with _umask(0o177):
+            self._listener.bind(path)
+        self._listener.listen(64)
+        self._owner, self._cells = owner, cells
+        self._children: dict[int, Child] = {}
+        self._wake, wake = os.pipe()
+        for end in (self._wake, wake):
+            os.set_blocking(end, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is for the owner, who then closes our standard input
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        # what a notebook started and left alone becomes this process's child, and can be ended
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        self._private = (self._listener.fileno(), self._wake, wake)
+
+    def serve(self) -> NoReturn:
+        """Forks on request until the owner is gone."""
+        owner = [] if self._owner is None else [self._owner]
+        while True:
+            connections = {child.connection.fileno(): child for child in self._children.values()}
+            waited: list[Any] = [self._listener, self._wake, *owner, *connections]
+            ready, _, _ = select.select(waited, [], [])
+            if self._wake in ready:
+                self._reap()
+            for item in ready:
+                if item is self._listener:
+                    self._accept()
+                elif item in owner:
+                    self._end()
+                elif item in connections:
+                    self._abandon(connections[item])
+
+    def _accept(self) -> None:
+        connection, _ = self._listener.accept()
+        connection.settimeout(_REQUEST_TIMEOUT_S)
+        files: list[int] = []
+        try:
+            request, files = _receive(connection)
+            if "preload" in request:
+                left, missing = preload(request["preload"])
+                gc.freeze()
+                _answer(connection, {"left_out": left, "missing": missing, "threads": _threads()})
+                connection.close()
+                return
+            pid = self._fork(request, files, connection)
+        except (OSError, ValueError, KeyError) as error:
+            _answer(connection, {"refused": str(error)})
+            connection.close()
+        else:
+            connection.settimeout(None)
+            self._children[pid] = Child(pid, connection)
+            _answer(connection, {"pid": pid})
+        finally:
+            for file in files:
+                os.close(file)
+
+    def _fork(self, request: dict[str, Any], files: list[int], connection: socket.socket) -> int:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid == 0:
+            self._become(request, files, connection)
+        return pid
+
+    def _become(self, request: dict[str, Any], files: list[int], connection: socket.socket) -> NoReturn:
+        code = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            for file in self._private:
+                os.close(file)
+            for child in self._children.values():
+                child.connection.close()
+            connection.close()
+            _prepare(request, files)
+            code = _run_shell(request, files[2], self._cells) if len(files) > 2 else _run_kernel(request)
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        except BaseException:  # the child of a fork must never return into the parent's loop
+            sys.excepthook(*sys.exc_info())
+        finally:
+            with contextlib.suppress(Exception):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(code)
+
+    def _reap(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._wake, 512):
+                pass
+        while (ended := _ended_child()) is not None:
+            child = self._children.pop(ended, None)
+            if child is not None:
+                _kill_group(ended)  # while it is not yet waited for, its number cannot be another's
+            _, status, usage = os.wait4(ended, 0)
+            if child is not None:
+                code = os.waitstatus_to_exitcode(status)
+                cpu = round(usage.ru_utime + usage.ru_stime, 3)
+                _answer(child.connection, {"exit": code, "cpu_s": cpu, "max_rss_kb": usage.ru_maxrss})
+                child.connection.close()
+        self._tidy()
+
+    def _abandon(self, child: Child) -> None:
+        # a client sends nothing after its request: readable means that it is gone
+        if child.pid in self._children:
+            _kill_group(child.pid)
+            child.connection.close()
+            self._children.pop(child.pid)
+            os.waitpid(child.pid, 0)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        # what is left when no child runs was started by one that has ended, and has left its group
+        if not self._children and _has_children():
+            _kill_descendants()
+
+    def _end(self) -> NoReturn:
+        for child in self._children.values():
+            _kill_group(child.pid)
+        _kill_descendants()
+        os._exit(0)
+
+
+def _has_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _ended_child() -> int | None:
+    try:
+        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
+    return None if found is None else found.si_pid
+
+
+def _kill_group(leader: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # it may not lead a group yet
+        os.kill(leader, signal.SIGKILL)
+
+
+def _kill_descendants() -> None:
+    """Ends whatever notebooks left running; new ones may appear while the others die."""
+    for _ in range(100):
+        found = _descendants(os.getpid())
+        if not found:
+            return
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        time.sleep(0.001)
+
+
+def _descendants(root: int) -> list[int]:
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError, IndexError, ValueError):
+                state, parent = (entry / "stat").read_bytes().rpartition(b") ")[2].split()[:2]
+                parents[int(entry.name)] = 0 if state == b"Z" and int(parent) != root else int(parent)
+    found: list[int] = []
+    wave = {root}
+    while wave:
+        wave = {pid for pid, parent in parents.items() if parent in wave}
+        found += wave
+    return found
+
+
+@contextlib.contextmanager
+def _umask(mask: int) -> Iterator[None]:
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def _receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    head, extra, _, _ = connection.recvmsg(_LENGTH.size, socket.CMSG_SPACE(_MOST_FILES * array.array("i").itemsize))
+    files = array.array("i")
+    for level, kind, data in extra:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            files.frombytes(data[: len(data) - len(data) % files.itemsize])
+    (size,) = _LENGTH.unpack(head)
+    if size > _LARGEST_REQUEST or len(files) < 2:  # standard output and error
+        raise ValueError("not a request")
+    body = b""
+    while len(body) < size:
+        part = connection.recv(size - len(body))
+        if not part:
+            raise ValueError("a request that is cut short")
+        body += part
+    return json.loads(body), list(files)
+
+
+def _answer(connection: socket.socket, answer: dict[str, Any]) -> None:
+    with contextlib.suppress(OSError):  # the client may be gone
+        connection.sendall(json.dumps(answer).encode() + b"\n")
+
+
+def _prepare(request: dict[str, Any], files: list[int]) -> None:
+    os.setsid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    for number in (signal.SIGCHLD, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    null = os.open(os.devnull, os.O_RDONLY)
+    for target, source in enumerate((null, *files[:2])):
+        os.dup2(source, target)
+        os.close(source)
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["env"])
+    time.tzset()
+    tempfile.tempdir = None
+    if request.get("memory_limit_mb"):
+        limit = request["memory_limit_mb"] << 20
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _reread_matplotlibrc() -> None:
+    """Settings are read when matplotlib is imported; this folder and environment may have others."""
+    matplotlib = sys.modules.get("matplotlib")
+    if matplotlib is not None:
+        matplotlib.rcParams.update(matplotlib.rc_params())
+        matplotlib.rcParamsOrig.update(matplotlib.rcParams)
+
+
+def _run_kernel(request: dict[str, Any]) -> int:
+    _reread_matplotlibrc()
+    _sibling("seeding").seed_streams(request.get("seed"))
+    sys.argv = request["argv"]
+    from ipykernel.kernelapp import IPKernelApp  # noqa: PLC0415 - imported by then
+
+    app: Any = IPKernelApp.instance()
+    app.no_stdout = app.no_stderr = False
+    app.initialize(sys.argv[1:])
+    if "matplotlib.pyplot" in sys.modules:  # its import hooks it to the shell, which was not there then
+        sys.modules["matplotlib.pyplot"].install_repl_displayhook()
+    try:
+        app.start()
+    finally:
+        # it would wait for a thread that waits for one that has ended; the process ends a moment later anyway
+        atexit.unregister(app.close)
+        _leave_well()
+    return 0
+
+
+def _run_shell(request: dict[str, Any], file: int, cells: Any) -> int:
+    os.set_inheritable(file, False)
+    shell = _sibling("shell")
+    channel = shell.Channel(file)
+    if cells is None:
+        _reread_matplotlibrc()
+        sys.argv = ["ipykernel_launcher"]
+        cells = shell.Cells(channel)
+        _sibling("seeding").seed_streams(request.get("seed"))
+    else:
+        cells.resume(channel)  # with the random streams where the shared cells left them
+    try:
+        path = cells.serve()
+    except BrokenPipeError:  # nobody is there any more
+        return 1
+    if path is None:
+        _leave_well()
+        return 0
+    return _become_template(path, cells, channel)
+
+
+def _become_template(path: str, cells: Any, channel: Any) -> NoReturn:
+    if reason := cells.unsharable():
+        channel.send({"refused": reason})
+        sys.exit(1)
+    gc.collect()
+    gc.freeze()
+    template = Template(path, cells=cells)
+    channel.send({"serving": os.getpid()})
+    channel.close()
+    template.serve()
+
+
+def _leave_well() -> None:
+    """Does what a notebook may rely on at the end; tearing down every module, which takes a second, is not of it."""
+    atexit._run_exitfuncs()  # noqa: SLF001 - there is no public name for it
+    for item in gc.get_objects():
+        if isinstance(item, io.IOBase) and not isinstance(item, io.RawIOBase):
+            with contextlib.suppress(Exception):
+                item.flush()
+
+
+_siblings: dict[str, ModuleType] = {}
+
+
+def _sibling(name: str) -> ModuleType:
+    """Returns the module of a file beside this one, under no name that a notebook could import or hide."""
+    if name not in _siblings:
+        spec = importlib.util.spec_from_file_location(f"_braggbook_{name}", Path(__file__).with_name(f"{name}.py"))
+        assert spec is not None
+        assert spec.loader is not None
+        _siblings[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(_siblings[name])
+    return _siblings[name]
+
+
+class _Watch:
+    """Notes what an import does that must happen in the child: printing, warning, threads, asking for the shell."""
+
+    def __init__(self) -> None:
+        self._seen = os.memfd_create("import")
+        self._asked = False
+        self._get_ipython: Any = None
+
+    def begin(self) -> None:
+        """Watches from now on; Jupyter's own modules have been imported."""
+        import IPython  # noqa: PLC0415 - a kernel has it; this file must be importable without
+
+        self._get_ipython = real = IPython.core.getipython.get_ipython
+
+        def get_ipython() -> Any:
+            self._asked = True
+            return real()
+
+        IPython.get_ipython = IPython.core.getipython.get_ipython = get_ipython
+        self._kept = [os.dup(number) for number in (1, 2)]
+        for number in (1, 2):
+            os.dup2(self._seen, number)
+
+    def end(self) -> None:
+        """Puts everything back."""
+        import IPython  # noqa: PLC0415
+
+        IPython.get_ipython = IPython.core.getipython.get_ipython = self._get_ipython
+        for number, kept in zip((1, 2), self._kept, strict=True):
+            os.dup2(kept, number)
+            os.close(kept)
+        os.close(self._seen)
+
+    def reason(self, name: str) -> str:
+        """Returns why the module that was just imported must not stay in a template; empty if it may."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if (threads := _threads()) != 1:
+            return f"starts {threads - 1} threads"
+        if os.fstat(self._seen).st_size:
+            return "prints or warns when it is imported"
+        if self._asked and not name.startswith(_ASKS_AGAIN):
+            return "asks for the notebook's shell when it is imported"
+        self._asked = False
+        return ""
+
+
+def preload(modules: list[str]) -> tuple[dict[str, str], list[str]]:
+    """Imports modules; returns those that must be left to the child, with the reason, and those that are not there."""
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # otherwise the debugger's import prints a warning
+    for name in KERNEL_MODULES:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    left, missing = {}, []
+    watch = _Watch()
+    watch.begin()
+    try:
+        for name in modules:
+            if name == _NEVER:
+                continue
+            try:
+                with warnings.catch_warnings():
+                    importlib.import_module(name)
+            except ImportError:
+                missing.append(name)
+            except Exception as error:  # whatever a library raises when it is imported is the notebook's to see
+                left[name] = f"raises {type(error).__name__} when it is imported"
+            if reason := watch.reason(name):
+                left[name] = reason
+                break  # it cannot be undone in this process
+    finally:
+        watch.end()
+    return left, missing
+
+
+def _say(line: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+def _threads() -> int:
+    return sum(1 for _ in Path("/proc/self/task").iterdir())
+
+
+def main() -> None:
+    """Imports the modules, makes sure that the process can be forked, and serves."""
+    path, *modules = sys.argv[1:]
+    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).resolve().parent]
+    left, missing = preload(modules)
+    for name in ("shell", "seeding"):
+        _sibling(name)
+    if left or _threads() != 1:
+        _say({"left_out": left, "threads": _threads()})
+        sys.exit(3)
+    gc.collect()
+    gc.freeze()  # the children's collector must not touch, and so copy, the template's pages
+    template = Template(path, owner=0)
+    _say({"ready": os.getpid(), "missing": missing})
+    template.serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""papermill's client with true cell statuses and bounded outputs, and the kernel manager of a job."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import suppress
+from typing import Any
+
+from jupyter_client.kernelspec import KernelSpec
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from papermill.clientwrap import PapermillNotebookClient
+
+from braggbook.formats.result import MIME
+from braggbook.formats.run import CellStatus
+from braggbook.kernels.process import launch
+from braggbook.kernels.warm import ForkedProcess, Forks
+from braggbook.runs.job import Cell, Job
+from braggbook.runs.quick import QuickKernelManager
+
+_LAUNCH = launch.__file__
+
+
+class KernelManager(QuickKernelManager):
+    """Starts the kernel that a job describes; nothing has to be registered with Jupyter for that."""
+
+    job: Job
+
+    @property
+    def template(self) -> Forks | None:
+        """What the provisioner forks the kernel from."""
+        return self.job.template
+
+    @property
+    def fork_options(self) -> dict[str, Any]:
+        """What a forked kernel must be told, because nobody launches it."""
+        return {"memory_limit_mb": self.job.memory_limit_mb, "seed": self.job.seed}
+
+    @classmethod
+    def for_job(cls, job: Job) -> KernelManager:
+        """Builds a manager whose connection file and sockets lie in the job's private folder."""
+        connection = job.sockets / "kernel.json"
+        manager = cls(connection_file=str(connection), transport="ipc", ip=str(job.sockets / "k"))
+        manager.job = job
+        return manager
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        """The kernelspec, with the launcher in front of the kernel's own command."""
+        python = str(self.job.python_path)
+        argv = [python if part in ("python", "python3") else part for part in self.job.argv]
+        if self.job.template is not None:
+            warm = {"kernel_provisioner": {"provisioner_name": "braggbook"}}
+            return KernelSpec(argv=argv, language=self.job.language, display_name="braggbook", env={}, metadata=warm)
+        before = [python, _LAUNCH, str(self.job.memory_limit_mb), str(os.getpid()), str(self.job.seed)]
+        return KernelSpec(argv=[*before, *argv], language=self.job.language, display_name="braggbook", env={})
+
+
+class Client(PapermillNotebookClient):
+    """papermill's client with true cell statuses and bounded outputs."""
+
+    def __init__(self, nb_man: Any, *, job: Job, **options: Any) -> None:
+        super().__init__(nb_man, **options)
+        self._job = job
+        self._kept_bytes = 0
+        self._manager: Any = None
+        self._process: Any = None
+
+    def create_kernel_manager(self) -> KernelManager:
+        """Builds the job's own kernel manager in place of a registered one."""
+        self._manager = self.km = KernelManager.for_job(self._job)
+        return self.km
+
+    def start_new_kernel(self, **options: Any) -> None:
+        """Starts the kernel and remembers its process."""
+        super().start_new_kernel(**options)
+        self._process = self._manager.provisioner.process
+
+    def close(self) -> None:
+        """Ends whatever a failed start or a failed shutdown left.
+
+        A kernel that lives on would hold the machine, and a context with open sockets would block for ever when it is
+        collected, wherever that happens to be.
+        """
+        if self._process is not None and self._process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)  # the kernel leads a group of its own
+            self._process.wait()
+        self._job.lost = isinstance(self._process, ForkedProcess) and self._process.template_died
+        if self._manager is not None:
+            self._manager.context.destroy(linger=0)
+
+    def papermill_execute_cells(self) -> None:
+        """Executes the cells in order, up to the first that does not end well."""
+        for index, cell in enumerate(self.nb.cells):
+            if cell.cell_type != "code":
+                continue
+            record = self._job.cells[index] = Cell(status="interrupted")
+            self._job.on_cell(index, record)
+            self.nb_man.cell_start(cell, index)
+            began = time.monotonic()
+            try:
+                self.execute_cell(cell, index)
+                record.status = "failed" if _stopped(cell) else "complete"
+            except BaseException as error:
+                record.status = _status_of(error)
+                self._note_failure(index, error)
+                if not isinstance(error, CellExecutionError):
+                    raise
+            finally:
+                record.seconds = round(time.monotonic() - began, 3)
+                self._finish(cell, index, record)
+            if record.status != "complete":
+                self._job.failed_cell = index
+                return
+
+    def _note_failure(self, index: int, error: BaseException) -> None:
+        self._job.failure, self._job.failed_cell = error, index
+        self.shutdown_kernel = "immediate"  # a kernel that hangs or is gone would not hear a polite request
+        self._job.exit_code = self._process.poll() if self._process is not None else None
+
+    def _finish(self, cell: Any, index: int, record: Cell) -> None:
+        if record.status != "complete":
+            self.nb_man.cell_exception(cell, cell_index=index)
+        self.nb_man.cell_complete(cell, cell_index=index)
+        self._job.on_cell(index, record)
+
+    def output(self, outs: list[Any], msg: dict[str, Any], display_id: str, cell_index: int) -> Any:
+        """Keeps an output unless the run's outputs have grown past the limit; says once that it was dropped."""
+        content = msg["content"]
+        size = len(content.get("text", "")) or sum(len(str(part)) for part in content.get("data", {}).values())
+        if MIME in content.get("data", {}) or self._kept_bytes + size <= self._job.output_limit_bytes:
+            self._kept_bytes += size
+            return super().output(outs, msg, display_id, cell_index)
+        if not self._job.dropped_bytes:
+            limit = self._job.output_limit_bytes >> 20
+            text = f"\n[braggbook: the run's outputs grew past {limit} MB; the rest is left out]\n"
+            super().output(
+                outs,
+                {**msg, "msg_type": "stream", "content": {"name": "stderr", "text": text}},
+                None,
+                cell_index,
+            )
+        self._job.dropped_bytes += size
+        return None
+
+
+def _stopped(cell: Any) -> bool:
+    # sys.exit(0) ends the kernel's cell with an "error" that papermill lets pass as success
+    return any(
+        output.output_type == "error" for output in cell.outputs
+    ) and "raises-exception" not in cell.metadata.get("tags", [])
+
+
+def _status_of(error: BaseException) -> CellStatus:
+    if isinstance(error, CellTimeoutError):
+        return "timed out"
+    if isinstance(error, DeadKernelError):
+        return "killed"
+    return "failed" if isinstance(error, CellExecutionError) else "interrupted"
