@@ -19,7 +19,8 @@ Each message says what went wrong, where, what was wanted, what was found, and t
     ├── RunError                        3    the notebook could not be executed to its end
     │   ├── KernelUnavailable           3    no environment satisfies the kernel's lock
     │   ├── LockDrift                   3    a lock does not belong to its requirements
-    │   └── NotVerifiable               3    a run cannot be repeated
+    │   ├── NotVerifiable               3    a run cannot be repeated
+    │   └── SweepBusy                   3    another process is running the same sweep
     ├── OutsideError                    4    disk, network or archive failed
     │   ├── StorageError                4    a file could not be written
     │   └── NetworkError                4    a download failed
@@ -188,6 +189,10 @@ class LockDrift(RunError):
 
 class NotVerifiable(RunError):
     """A run cannot be repeated."""
+
+
+class SweepBusy(RunError):
+    """Another process is running the same sweep."""
 
 
 class OutsideError(BraggbookError):

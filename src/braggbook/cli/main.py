@@ -31,12 +31,13 @@ class _Lazy(click.Group):
     """Imports a verb's module only when the verb is called, so that help and errors are quick."""
 
     verbs = {
-        "demo": "demo", "run": "run", "verify": "verify", "diff": "compare", "collect": "compare", "list": "catalogue",
+        "demo": "demo", "run": "run", "sweep": "sweep", "verify": "verify", "diff": "compare", "collect": "compare", "list": "catalogue",
         "show": "catalogue", "new": "new", "check": "check", "dataset": "dataset", "kernel": "kernel",
     }  # fmt: skip
     summaries = {
         "demo": "Run, print and verify the flagship notebook.",
         "run": "Execute a notebook and record everything about it.",
+        "sweep": "Execute a notebook at many points of its parameters.",
         "verify": "Repeat a run from its record and compare the results.",
         "diff": "Show what differs between two runs.",
         "collect": "Gather the results of many runs into one table.",

@@ -13,10 +13,11 @@ from rich.text import Text
 from braggbook.cli.face import Face, table, verb
 from braggbook.errors import InputError
 from braggbook.formats.result import Result, ScalarResult
+from braggbook.formats.run import Engine
 from braggbook.notebooks.catalogue import find_notebook
 from braggbook.notebooks.show import interval_text, short_text, value_text
 from braggbook.runs.folder import read_results
-from braggbook.runs.plan import plan_run
+from braggbook.runs.plan import plan_run, require_no_kernel
 from braggbook.runs.report import REPORT
 from braggbook.runs.run import Run, run
 from braggbook.settings import Settings, find_project
@@ -45,6 +46,13 @@ _INTERRUPTED, _FAILED = 130, 3
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of bb.rng().")
 @click.option("--force", is_flag=True, help="Execute even if this very run is already there.")
+@click.option(
+    "--engine",
+    type=click.Choice(["kernel", "warm", "shell"]),
+    default="kernel",
+    show_default=True,
+    help="A kernel of its own, one forked from a process that has its libraries, or a forked shell without a kernel.",
+)
 @click.option("--cell-timeout", type=click.FloatRange(1), metavar="SECONDS", help="Stop a cell that takes longer.")
 @click.option("--memory-limit", type=click.IntRange(64), metavar="MB", help="Memory that the kernel may take.")
 @verb
@@ -55,6 +63,7 @@ def command(
     files: tuple[Path, ...],
     seed: int,
     force: bool,
+    engine: Engine,
     cell_timeout: float | None,
     memory_limit: int | None,
 ) -> None:
@@ -63,14 +72,17 @@ def command(
     Everything is checked before a kernel starts. The run's folder is named by a digest of what went into it; the same
     notebook with the same parameters, data, kernel and code is answered from that folder at once.
     """
-    settings = with_limits(_home_of(notebook, face), cell_timeout, memory_limit)
+    settings = with_limits(home_of(notebook, face), cell_timeout, memory_limit)
     source = find_notebook(notebook, project=settings.project)
     given = read_parameters(parameters, files)
     plan = plan_run(source, given, settings=settings, seed=seed, progress=face.bar)
+    if engine == "shell":
+        require_no_kernel(source)
     done = run(
         plan,
         settings=settings,
         force=force,
+        engine=engine,
         progress=face.bar,
         on_wait=lambda: face.say("another process is executing this run; waiting for it"),
     )
@@ -79,7 +91,7 @@ def command(
         raise click.exceptions.Exit(_INTERRUPTED if done.record.verdict == "interrupted" else _FAILED)
 
 
-def _home_of(notebook: str, face: Face) -> Settings:
+def home_of(notebook: str, face: Face) -> Settings:
     """Returns the settings of the project that a notebook lies in, when it is named by a path and no project is."""
     path = Path(notebook)
     if not path.is_file() or face.origins["project"] != "default":

@@ -7,6 +7,8 @@ import datetime
 import logging
 import os
 import shutil
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,7 @@ from braggbook.runs.folder import scratch
 from braggbook.runs.job import Cell, Job, default_memory_limit_mb
 from braggbook.runs.plan import RunPlan
 from braggbook.runs.scrub import Scrubber, make_scrubber
-from braggbook.runs.shared import SharedCells
+from braggbook.runs.shared import CannotShare, SharedCells, shared_cells
 from braggbook.runs.wheel import unpack_wheel
 from braggbook.settings import Settings
 
@@ -95,8 +97,46 @@ def execute(
     with storage(folder):
         (folder / WRITTEN).mkdir()
     with scratch() as private:
-        executor = _Executor(plan, folder, private, settings, progress or Silent(), changed=changed)
-        return executor.run(engine if can_fork() else "kernel", shared)
+        executor = _Executor(plan, folder, private, settings, progress or Silent(), changed=changed, shared=shared)
+        return executor.run(engine if can_fork() else "kernel")
+
+
+@contextmanager
+def share_cells(
+    plan: RunPlan, *, count: int, fixed: Mapping[str, Any], swept: Collection[str], settings: Settings
+) -> Iterator[SharedCells]:
+    """Executes the first cells of a notebook once, for many runs to go on from.
+
+    Args:
+        plan: Of any of these runs.
+        count: How many cells they share (:func:`braggbook.notebooks.reach.shared_prefix`).
+        fixed: Parameters that have one value, other than their default, in all runs.
+        swept: Names of the others.
+        settings: Limits and places.
+
+    Raises:
+        CannotShare: A cell fails, or leaves behind what a fork does not have.
+    """
+    with scratch() as private:
+        folder = private / "shared"
+        folder.mkdir()
+        lay_out_datasets(plan, folder)
+        (folder / WRITTEN).mkdir()
+        executor = _Executor(plan, folder, private, settings, Silent(), changed=False)
+        cells = shared_cells(
+            plan.notebook.node,
+            count=count,
+            fixed=fixed,
+            swept=swept,
+            template=template_for(plan, settings=settings),
+            request=executor.request,
+            places=executor.places,
+            cell_timeout_s=settings.cell_timeout_s,
+        )
+        with cells as shared:
+            if any((folder / WRITTEN).iterdir()):
+                raise CannotShare("the shared cells write files")
+            yield shared
 
 
 def template_for(plan: RunPlan, *, settings: Settings) -> Forks:
@@ -134,8 +174,9 @@ class _Executor:
         progress: Progress,
         *,
         changed: bool,
+        shared: SharedCells | None = None,
     ) -> None:
-        self._plan, self._folder, self._private = plan, folder, private
+        self._plan, self._folder, self._private, self._shared = plan, folder, private, shared
         self._settings, self._progress = settings, progress
         self._memory_mb = settings.memory_limit_mb or default_memory_limit_mb()
         self._events: list[dict[str, Any]] = []
@@ -155,14 +196,24 @@ class _Executor:
             RESULTS_VARIABLE: str(private / "results.jsonl"),
             **({"BRAGGBOOK_DATASETS_CHANGED": "reported"} if changed else {}),
         }
-        places = {
+        self.places = places = {
             "run": folder, "cache": settings.cache, "env": plan.environment.prefix, "project": settings.project,
             "tmp": private / "tmp", "scratch": private, "braggbook": software,
         }  # fmt: skip
-        self._scrubber = make_scrubber(places, vocabulary="\n".join(cell.source for cell in plan.notebook.node.cells))
+        also = [] if shared is None else [shared.places]
+        vocabulary = "\n".join(cell.source for cell in plan.notebook.node.cells)
+        self._scrubber = make_scrubber(places, *also, vocabulary=vocabulary)
 
-    def run(self, engine: Engine, shared: SharedCells | None) -> Execution:
-        job = self._job()
+    @property
+    def request(self) -> dict[str, Any]:
+        """What a template is asked with for this execution's process."""
+        return {
+            "cwd": str(self._folder / WRITTEN), "env": self._variables, "memory_limit_mb": self._memory_mb,
+            "seed": self._plan.seed,
+        }  # fmt: skip
+
+    def run(self, engine: Engine) -> Execution:
+        job, shared = self._job(), self._shared
         job.shell, job.shared = engine == "shell", shared
         if engine != "kernel":
             job.template = shared or template_for(self._plan, settings=self._settings)

@@ -14,6 +14,7 @@ from braggbook.formats.run import Identity
 from braggbook.kernels.catalogue import Kernel, find_kernel
 from braggbook.kernels.install import KernelEnvironment, choose_environment
 from braggbook.kernels.lock import require_locked
+from braggbook.notebooks.reach import needs_a_kernel
 from braggbook.notebooks.source import Notebook
 from braggbook.progress import Progress, Silent
 from braggbook.runs.wheel import Wheel, build_wheel
@@ -78,6 +79,21 @@ def plan_run(
         for dataset in found
     )
     return RunPlan(notebook, values, fetched, kernel, environment, build_wheel(), seed)
+
+
+def require_no_kernel(notebook: Notebook) -> None:
+    """Checks that a notebook can run in a forked shell.
+
+    Raises:
+        KernelUnavailable: It needs what only a real kernel has; every use is listed.
+    """
+    if issues := needs_a_kernel(notebook.node.cells):
+        raise KernelUnavailable(
+            "the notebook needs a real kernel",
+            where=notebook.path.name,
+            issues=issues,
+            next_command="the same with --engine warm",
+        )
 
 
 def _find_datasets(notebook: Notebook, project: Path) -> list[Dataset]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from braggbook.errors import RecordError
+from braggbook.errors import Interrupted, RecordError
 from braggbook.formats.run import Engine, RunRecord
 from braggbook.progress import Progress
 from braggbook.runs.compare import compare_results
@@ -42,6 +42,7 @@ def run(
     on_wait: Callable[[], None] = lambda: None,
     engine: Engine = "kernel",
     shared: SharedCells | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> Run:
     """Answers a plan from its run's folder, or executes it and records how it ended.
 
@@ -55,8 +56,10 @@ def run(
         progress: Told of every cell.
         on_wait: Called when another process is executing the same run and this one waits for it.
         engine, shared: See :func:`braggbook.runs.execute.execute`.
+        cancelled: Whether somebody stopped the work that this run is part of.
 
     Raises:
+        Interrupted: It was cancelled.
         RecordError: The run is there, but a file of it is not as it was.
         StorageError: The disk refuses; nothing is then left under the run's name that was not there before.
     """
@@ -66,7 +69,7 @@ def run(
             _require_unchanged(target, known, plan.notebook.slug)
             return Run(known, target, cached=True)
         with staging(settings.runs) as staged:
-            execution, work = _execute(plan, staged, settings, progress, engine, shared)
+            execution, work = _execute(plan, staged, settings, progress, engine, shared, cancelled)
             record = write_run(work, plan, execution, settings=settings)
             if record.verdict != "complete":
                 target = settings.runs / FAILED / plan.id
@@ -82,14 +85,18 @@ def _execute(
     progress: Progress | None,
     engine: Engine,
     shared: SharedCells | None,
+    cancelled: Callable[[], bool],
 ) -> tuple[Execution, Path]:
     """Executes a plan, once more if the process died that its kernel was forked from."""
     for attempt in ("first", "second"):
         work = staged / attempt / plan.id
         work.mkdir(parents=True)
         execution = execute(plan, work, settings=settings, progress=progress, engine=engine, shared=shared)
-        if not execution.lost or (shared is not None and not shared.alive):
+        if not execution.lost:
             break
+        if cancelled():
+            raise Interrupted("the run was stopped", where=plan.notebook.slug)
+        shared = None  # it went with its template
     return execution, work
 
 

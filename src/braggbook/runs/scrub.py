@@ -93,8 +93,7 @@ def _binary(key: Any, item: Any) -> bool:
 
 
 def make_scrubber(
-    places: Mapping[str, Path],
-    *,
+    *places: Mapping[str, Path],
     vocabulary: str,
     environment: Mapping[str, str] | None = None,
     user: str | None = None,
@@ -104,14 +103,17 @@ def make_scrubber(
 
     Args:
         places: Folders by their mark (``"run"``, ``"project"``, ``"env"``); home and temporary folders are added.
+            More than one mapping where an execution has been in more than one place.
         vocabulary: The notebook's own source. A user's or machine's name that stands in it is the notebook's word.
         environment: Whose secrets to look for; defaults to the process's own.
         user: Whose name to take out; defaults to the one that runs this process.
         host: Likewise the machine's.
     """
     environment = os.environ if environment is None else environment
-    marks = {mark: [path] for mark, path in places.items()}
-    marks.setdefault("env", [])
+    marks: dict[str, list[Path]] = {"env": []}
+    for group in places:
+        for mark, path in group.items():
+            marks.setdefault(mark, []).append(path)
     marks["env"] = [
         *marks["env"],
         *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib")),
