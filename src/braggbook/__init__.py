@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from braggbook.datasets.load import load
     from braggbook.notebooks.random import rng
     from braggbook.notebooks.results import result
+    from braggbook.runs.lazy import sweep
 
-__all__ = ["__version__", "errors", "load", "radiobiology", "result", "rng", "units"]
+__all__ = ["__version__", "errors", "load", "radiobiology", "result", "rng", "sweep", "units"]
 
 _HOMES = {
     "load": "braggbook.datasets.load",
     "result": "braggbook.notebooks.results",
     "rng": "braggbook.notebooks.random",
+    "sweep": "braggbook.runs.lazy",
 }
 _MODULES = {"errors", "radiobiology", "units"}
 

@@ -31,8 +31,8 @@ class _Lazy(click.Group):
     """Imports a verb's module only when the verb is called, so that help and errors are quick."""
 
     verbs = {
-        "demo": "demo", "run": "run", "sweep": "sweep", "verify": "verify", "diff": "compare", "collect": "compare", "list": "catalogue",
-        "show": "catalogue", "new": "new", "check": "check", "dataset": "dataset", "kernel": "kernel",
+        "demo": "demo", "run": "run", "sweep": "sweep", "verify": "verify", "diff": "compare", "collect": "compare",
+        "list": "catalogue", "show": "catalogue", "new": "new", "check": "check", "dataset": "dataset", "kernel": "kernel",
     }  # fmt: skip
     summaries = {
         "demo": "Run, print and verify the flagship notebook.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from braggbook.formats.common import FormatModel, Slug, refusal, shown
 
@@ -38,9 +38,21 @@ def check_interval(value: Any) -> str | list[Any]:
     raise refusal("not a low and a high end", wanted='[low, high] or "low:high:log"', got=shown(value))
 
 
+def check_filled(table: dict[str, Any]) -> dict[str, Any]:
+    """Returns ``table`` if it names a parameter.
+
+    Raises:
+        ValueError: It is empty.
+    """
+    if not table:
+        raise refusal("an empty table", wanted="at least one parameter")
+    return table
+
+
 SweptValues = Annotated[str | list[Any], BeforeValidator(check_values)]
 IntervalEnds = Annotated[str | list[Any], BeforeValidator(check_interval)]
-ZippedValues = Annotated[dict[str, SweptValues], Field(min_length=1)]
+ZippedValues = Annotated[dict[str, SweptValues], AfterValidator(check_filled)]
+Intervals = Annotated[dict[str, IntervalEnds], AfterValidator(check_filled)]
 
 
 class LatinHypercube(FormatModel):
@@ -48,7 +60,7 @@ class LatinHypercube(FormatModel):
 
     points: Annotated[int, Field(ge=1)]
     seed: Annotated[int, Field(ge=0)]
-    ranges: Annotated[dict[str, IntervalEnds], Field(min_length=1)]
+    ranges: Intervals
 
 
 class SweepDesign(FormatModel):

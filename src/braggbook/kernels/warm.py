@@ -97,7 +97,7 @@ class ForkedProcess:
                     self.returncode = int(self.usage["exit"])
                 except TimeoutError:
                     return None
-                except (EOFError, OSError):  # the template died, and every child with it
+                except (EOFError, OSError, ValueError):  # the template died, and every child with it
                     self.returncode = -signal.SIGKILL
                 self._connection.close()
             return self.returncode

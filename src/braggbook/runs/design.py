@@ -298,7 +298,7 @@ class _Draft:
         if axis.dim in self.known and axis.dim not in axis.members:
             what = f"the dimension {axis.dim} has the name of a parameter that does not go along it"
             self.issues.append(Issue(what, axis.where))
-        if sum(other.dim == axis.dim for other in self.axes) > 1:
+        elif sum(other.dim == axis.dim for other in self.axes) > 1:
             self.issues.append(Issue(f"two dimensions named {axis.dim}", axis.where, "another name for one"))
 
     def finish(self, where: str) -> Design:
@@ -383,9 +383,11 @@ def _take_file(draft: _Draft, path: Path) -> None:
         if draft.accept(name, where):
             draft.fixed[name] = one_value(value, where=where)
     for name, value in design.grid.items():
-        _take_members(draft, name, {name: value}, at=functools.partial(file.where, "grid"))
+        at = functools.partial(file.where, "grid")
+        _take_members(draft, name, {name: value}, where=at(name), at=at)
     for dim, members in design.zip.items():
-        _take_members(draft, dim, members, at=functools.partial(file.where, "zip", dim))
+        at = functools.partial(file.where, "zip", dim)
+        _take_members(draft, dim, members, where=at(), at=at)
     for dim, hypercube in design.latin_hypercube.items():
         _take_hypercube(draft, dim, hypercube, at=functools.partial(file.where, "latin_hypercube", dim))
     draft.replaceable = set(draft.fixed)
@@ -423,8 +425,8 @@ def _drop(table: Any, location: Sequence[int | str]) -> None:
         table.pop(location[-1], None)
 
 
-def _take_members(draft: _Draft, dim: str, members: Mapping[str, Any], *, at: Callable[..., str]) -> None:
-    """Takes lists that go along one dimension."""
+def _take_members(draft: _Draft, dim: str, members: Mapping[str, Any], *, where: str, at: Callable[..., str]) -> None:
+    """Takes lists that go along one dimension; ``at`` says where the list of a name stands."""
     read: dict[str, Values] = {}
     for name, value in members.items():
         parameter = draft.accept(name, at(name))
@@ -435,7 +437,7 @@ def _take_members(draft: _Draft, dim: str, members: Mapping[str, Any], *, at: Ca
         if values is not None:
             read[name] = dataclasses.replace(values, fixed=False)
     if read:
-        draft.add(dim, read, where=at())
+        draft.add(dim, read, where=where)
 
 
 def _read_listed(parameter: Parameter, value: str | list[Any], *, where: str) -> tuple[Values | None, list[Issue]]:

@@ -74,8 +74,8 @@ def check_values(parameter: Parameter, values: Values) -> tuple[tuple[Any, ...],
         found.append(value)
         issues += [_in_words(issue, where, parameter=parameter, raw=raw) for issue in wrong]
     if len(issues) > _SHOWN_ISSUES:
-        more = Issue(f"{len(issues) - _SHOWN_ISSUES:,} more values of {parameter.name} are refused", values.where)
-        issues = [*issues[:_SHOWN_ISSUES], more]
+        more = f"refused too: {len(issues) - _SHOWN_ISSUES:,} more of the values of {parameter.name}"
+        issues = [*issues[:_SHOWN_ISSUES], Issue(more, values.where)]
     return tuple(found), issues
 
 
@@ -83,7 +83,8 @@ def _in_words(issue: Issue, where: str, *, parameter: Parameter, raw: Any) -> Is
     got = issue.got
     if isinstance(raw, dict) and set(raw) == {"value", "unit"} and got == repr(raw):
         got = f"{raw['value']} {raw['unit']}"
-    if issue.what == "wrong type" and isinstance(raw, float) and takes_whole_numbers(parameter):
+    broken = isinstance(raw, float) and not raw.is_integer()
+    if broken and issue.what == "wrong type" and takes_whole_numbers(parameter):
         return Issue("not a whole number", where, parameter.declaration.type_text, got)
     return Issue(issue.what, where, issue.wanted, got)
 

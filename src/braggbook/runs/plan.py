@@ -9,7 +9,7 @@ from typing import Any
 
 from braggbook.datasets.catalogue import Dataset, find_dataset
 from braggbook.datasets.fetch import fetch
-from braggbook.errors import BraggbookError, InputError, Issue
+from braggbook.errors import BraggbookError, InputError, Issue, KernelUnavailable
 from braggbook.formats.run import Identity
 from braggbook.kernels.catalogue import Kernel, find_kernel
 from braggbook.kernels.install import KernelEnvironment, choose_environment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
 import threading
 from collections.abc import Mapping
@@ -140,9 +141,17 @@ def _failed_before(run_id: str, runs: Path) -> Outcome | None:
     return Outcome(run_id, record.verdict, record.failure.message, folder, cached=True)
 
 
+def _leave_all() -> None:
+    for sweep in list(_benches):
+        leave_sweep(sweep)
+
+
 def leave_sweep(sweep_id: str) -> None:
     """Ends what this process keeps for a sweep."""
     with _benches_lock:
         bench = _benches.pop(sweep_id, None)
     if bench is not None:
         bench.close()
+
+
+atexit.register(_leave_all)

@@ -1,4 +1,4 @@
-"""The in-process engine: a notebook's cells in a forked shell, without a kernel between. See docs/explain/performance.md.
+"""The in-process engine: cells in a forked shell, without a kernel between. See docs/explain/performance.md.
 
 What comes back from the shell goes through the same nbclient code as a kernel's messages do.
 """

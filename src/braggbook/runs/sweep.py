@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import dask
 import distributed
@@ -141,6 +140,14 @@ def plan_sweep(base: RunPlan, design: Design, *, engine: Engine | None = None, s
     return SweepPlan(base, design, engine, shared, tuple(why))
 
 
+def points_job(plan: SweepPlan, *, settings: Settings, retry_failed: bool) -> PointsJob:
+    """Returns what all points of a sweep have in common, for their workers."""
+    fixed = {name: value for name, value in plan.design.fixed.items() if value != plan.base.values[name]}
+    return PointsJob(
+        plan.id, plan.base, settings, plan.engine, plan.shared, fixed, frozenset(plan.design.swept), retry_failed
+    )
+
+
 def run_sweep(
     plan: SweepPlan,
     *,
@@ -205,12 +212,7 @@ class _Work:
 
     def run(self, client: distributed.Client, *, retry_failed: bool, stop_on_failure: bool) -> Sweep:
         plan = self._plan
-        defaults = plan.base.values
-        fixed = {name: value for name, value in plan.design.fixed.items() if value != defaults[name]}
-        job = PointsJob(
-            plan.id, plan.base, self._settings, plan.engine, plan.shared, fixed,
-            frozenset(plan.design.swept), retry_failed,
-        )  # fmt: skip
+        job = points_job(plan, settings=self._settings, retry_failed=retry_failed)
         self._progress.start(plan.base.notebook.slug, len(plan.design))
         try:
             for point, future in _submitted(client, job, plan.design.points(), self._flush_if_due):
@@ -382,6 +384,6 @@ def _remote(address: str) -> Iterator[distributed.Client]:
 
 
 def _duration(seconds: float) -> str:
-    if seconds < 100:  # noqa: PLR2004 - then minutes say enough
+    if seconds < 100:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"  # noqa: PLR2004
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -145,6 +145,7 @@ class StoredArray:
         self._shape = tuple(shape)
         self._points = points
         self._fill = fill
+        self._nothing = np.broadcast_to(fill, self._shape[points:])  # what a point has that has not written
         self._stored_attrs: dict[str, Any] | None = None  # None until the array is in the store
         self._chunk = _chunk_shape(self._shape[:points], size=_own_bytes(self._shape[points:], fill))
 
@@ -189,7 +190,7 @@ class Grid(StoredArray):
 
     def put(self, index: Index, value: Any) -> bool:
         """Takes what a point has."""
-        new = self._fill if value is None else value
+        new = self._nothing if value is None else value
         if _equal(self.values[index], new):
             return False
         self.values[index] = new
@@ -212,9 +213,10 @@ class Grid(StoredArray):
         """Returns which chunk a point lies in."""
         return tuple(i // length for i, length in zip(index, self._chunk, strict=True))
 
-    def region(self, chunk: Index) -> tuple[slice, ...]:
-        """Returns where a chunk lies in the array."""
-        return tuple(slice(i * length, (i + 1) * length) for i, length in zip(chunk, self._chunk, strict=True))
+    def region(self, chunk: Index) -> tuple[Any, ...]:
+        """Returns where a chunk lies in the array; what it selects is an array, be it of no dimensions."""
+        slices = (slice(i * length, (i + 1) * length) for i, length in zip(chunk, self._chunk, strict=True))
+        return (*slices, ...)
 
     def write_chunk(self, store: SweepStore, chunk: Index, *, values: Array) -> None:
         """Writes one chunk, whatever is in memory."""
@@ -248,10 +250,6 @@ class Stream(StoredArray):
         if index in self._waiting:
             return self._waiting[index]
         return self._nothing if self._store is None else self._store.array(self.name)[index]
-
-    @property
-    def _nothing(self) -> Array:
-        return np.full(self._shape[self._points :], self._fill, dtype=self._fill.dtype)
 
     def load(self, store: SweepStore) -> None:
         """Takes over what an earlier process stored."""

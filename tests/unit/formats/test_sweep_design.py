@@ -49,7 +49,7 @@ def test_tables_keep_the_order_of_the_file() -> None:
             [
                 "d.toml latin_hypercube.h.points: a value of another type; wanted a whole number, got 1.5",
                 "d.toml latin_hypercube.h.seed: not a possible value; wanted greater than or equal to 0, got -1",
-                "d.toml latin_hypercube.h.ranges: an empty table",
+                "d.toml latin_hypercube.h.ranges: an empty table; wanted at least one parameter",
                 "d.toml latin_hypercube.h.sed: unknown key 'sed'; did you mean seed?",
             ],
         ),

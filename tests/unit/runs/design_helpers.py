@@ -33,17 +33,19 @@ free: Any = None
 """
 
 
-def sweepable() -> Parameters:
-    """Returns parameters of every type, some with units and bounds."""
-    gray = {"unit": "Gy", "minimum": 0, "maximum": 10}
-    specs = {"let": {"unit": "keV/um"}, "dose": gray, "doses": gray, "alpha": {"unit": "1/Gy"}, "cells": {"minimum": 0}}
-    declarations, issues = read_declarations(CELL)
+GRAY = {"unit": "Gy", "minimum": 0, "maximum": 10}
+
+
+def sweepable(cell: str, **specs: dict[str, Any]) -> Parameters:
+    """Reads a parameters cell that has nothing wrong with it."""
+    declarations, issues = read_declarations(cell)
     built, found = build_parameters(declarations, {name: ParameterSpec(**spec) for name, spec in specs.items()})
     assert [*issues, *found] == []
     return built
 
 
-KNOWN = sweepable()
+# Of every type, some with units and bounds
+KNOWN = sweepable(CELL, let={"unit": "keV/um"}, dose=GRAY, doses=GRAY, alpha={"unit": "1/Gy"}, cells={"minimum": 0})
 
 
 def refusals(build: Callable[..., Design], *given: Any, **options: Any) -> list[str]:

@@ -90,12 +90,24 @@ class Sweep:
         return read_store(self.path)
 
 
+def a_sweep(store: Path, **specs: ResultSpec) -> Sweep:
+    """Returns a sweep of three doses."""
+    return Sweep(store, grid(dose_gy=DOSES), given=parameters(dose_gy="Gy"), **specs or {"d10": SCALAR})
+
+
+def continued(sweep: Sweep) -> Sweep:
+    """Returns the same sweep in the next process."""
+    sweep.collector = sweep.another()
+    return sweep
+
+
 def read_store(path: Path) -> xr.Dataset:
     """Opens a store as any reader does, and loads it."""
     with xr.open_zarr(path, consolidated=False) as dataset:
         return dataset.load()
 
 
+DOSES = (1.0, 2.0, 4.0)
 SCALAR, TABLE, ARRAYS = ResultSpec(unit="Gy"), ResultSpec(kind="table"), ResultSpec(kind="dataset")
 CHANGED = {"d10": SCALAR, "plates": TABLE, "curves": ARRAYS, "ragged": ARRAYS}
 

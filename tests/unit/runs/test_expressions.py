@@ -218,7 +218,7 @@ def test_many_wrong_values_are_counted() -> None:
     issues = refusals(build_design, ["dose=1:5000:step1"])
     assert len(issues) == 11
     assert issues[0].endswith("wanted 0 to 10 Gy, got 11 Gy")
-    assert issues[-1] == "dose=1:5000:step1, character 6: 4,980 more values of dose are refused"
+    assert issues[-1] == "dose=1:5000:step1, character 6: refused too: 4,980 more of the values of dose"
 
 
 NAMES = [parameter.name for parameter in KNOWN.items]

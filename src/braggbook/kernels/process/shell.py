@@ -178,6 +178,7 @@ def _no_input(*_: Any, **__: Any) -> Any:
 def _make_shell(send: Send) -> Any:
     """Builds ipykernel's shell around a session that hands its messages to ``send``."""
     import comm  # noqa: PLC0415 - in a template all of these are there
+    from ipykernel.compiler import XCachingCompiler  # noqa: PLC0415
     from ipykernel.zmqshell import ZMQInteractiveShell  # noqa: PLC0415
     from IPython.core.error import UsageError  # noqa: PLC0415
     from jupyter_client.session import Session  # noqa: PLC0415
@@ -207,7 +208,8 @@ def _make_shell(send: Send) -> Any:
     )  # fmt: skip
     # Libraries that look for "IPKernelApp" mean: is this a notebook? History in SQLite would need a thread.
     config = Config({"IPKernelApp": {"parent_appname": "braggbook"}, "HistoryManager": {"enabled": False}})
-    shell = Shell.instance(kernel=kernel, config=config)
+    shell = Shell.instance(kernel=kernel, config=config, user_ns={}, compiler_class=XCachingCompiler)
+    shell.extension_manager.load_extension("storemagic")
     parts: tuple[Any, Any] = (shell.displayhook, shell.display_pub)
     for part in parts:
         part.session = session
