@@ -32,7 +32,8 @@ class _Lazy(click.Group):
 
     verbs = {
         "demo": "demo", "run": "run", "sweep": "sweep", "verify": "verify", "diff": "compare", "collect": "compare",
-        "list": "catalogue", "show": "catalogue", "new": "new", "check": "check", "dataset": "dataset", "kernel": "kernel",
+        "list": "catalogue", "show": "catalogue", "new": "new", "check": "check", "dataset": "dataset",
+        "kernel": "kernel",
     }  # fmt: skip
     summaries = {
         "demo": "Run, print and verify the flagship notebook.",

@@ -400,6 +400,7 @@ _OPENS = "leaves a file open, which forked processes cannot share, unless a `wit
 _PRIVATE = "belongs to one run: its folder, process or environment"
 _VARIES = "is another one in each run"
 _ENDS = "ends the process"
+_CHANGES = "lets later cells change what is shown"
 
 # Global names that no shared cell reads. (`_` may be assigned: people call so what they do not need.)
 _NAMES = _by_name({
@@ -414,8 +415,8 @@ _PATHS = _by_name({
         runpy timeit trace unittest enum.global_enum gc.get_objects gc.get_referents gc.get_referrers
         importlib.import_module importlib.reload inspect.currentframe inspect.getclosurevars inspect.getouterframes
         inspect.stack inspect.trace sys._current_frames sys._getframe sys.modules sys.setprofile sys.settrace
-        traceback.walk_stack bambi brian2 duckdb formulaic numexpr pandasql patsy plotnine polars.SQLContext polars.sql
-        statsmodels.formula sympy.init_session sympy.interactive sympy.var""",
+        traceback.walk_stack bambi brian2 duckdb formulaic numexpr pandas.eval pandasql patsy plotnine
+        polars.SQLContext polars.sql statsmodels.formula sympy.init_session sympy.interactive sympy.var""",
     _LEAVES: """_thread asyncio atexit concurrent distributed dask.compute dask.distributed dask.persist ipyparallel
         braggbook.sweep joblib mmap multiprocessing numpy.lib.format.open_memmap numpy.memmap os.fork os.forkpty
         os.popen os.posix_spawn os.posix_spawnp os.spawnl os.spawnlp os.spawnv os.spawnvp pty signal socket
@@ -429,6 +430,7 @@ _PATHS = _by_name({
         time.process_time time.process_time_ns time.strftime time.thread_time time.thread_time_ns time.time
         time.time_ns""",
     _ENDS: "os._exit os.abort os.kill os.killpg sys.exit",
+    _CHANGES: "IPython.display.DisplayHandle IPython.display.update_display",
     "": "IPython.display joblib.dump joblib.load numpy.absolute",
 })  # fmt: skip
 # By the attribute alone, whatever it is an attribute of.
@@ -439,7 +441,7 @@ _ATTRIBUTES = _by_name({
     _PRIVATE: "absolute cwd expanduser home resolve",
     _VARIES: "now today utcnow",
 })  # fmt: skip
-_KEYWORDS = {"formula": _REACHES, "mmap_mode": _LEAVES, "display_id": "lets later cells change what it shows"}
+_KEYWORDS = {"formula": _REACHES, "mmap_mode": _LEAVES, "display_id": _CHANGES}
 _REACHING_TEXT = re.compile("__main__|__globals__|__builtins__|f_globals|f_locals")
 # Their runtimes start threads or open devices as they are imported, and do not live through a fork.
 _UNFORKABLE = _words("cupy jax jpype juliacall keras matlab mpi4py pycuda pyopencl pyspark ray tensorflow torch")
@@ -532,14 +534,12 @@ class _Search:
                 yield _Finding(call.lineno, f"{name}=... {_KEYWORDS[name]}")
 
     def _evaluated(self, call: ast.Call, tail: str) -> Iterator[_Finding]:
-        """Reads the text that pandas evaluates: ``@name`` in it, or any name for ``pd.eval``, may be the notebook's."""
-        root, _ = _unwound(call.func)
-        names = r"\w+" if isinstance(root, ast.Name) and root.id in self.aliases else r"@\s*(\w+)"
+        """Reads the text that a table's method evaluates: ``@name`` in it is a name of the notebook."""
         for part in (*call.args, *(word.value for word in call.keywords)):
             if not isinstance(part, ast.Constant):
                 yield _Finding(call.lineno, f"a text for {tail}() that is made as the cell runs")
                 continue
-            for name in sorted(set(re.findall(names, _text(part) or "")) & {*self.swept, *_NAMES}):
+            for name in sorted(set(re.findall(r"@\s*(\w+)", _text(part) or "")) & {*self.swept, *_NAMES}):
                 yield _Finding(call.lineno, f"names {name} in a text for {tail}()")
 
 

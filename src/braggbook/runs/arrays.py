@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from braggbook.errors import Issue
-from braggbook.notebooks.parameters import Parameter, check_value
+from braggbook.notebooks.parameters import Parameter, check_value, plain
 from braggbook.runs.expressions import POINT_LIMIT, Place, Values, listed_values, one_value, read_text, takes_text
 
 
@@ -44,8 +44,17 @@ def _length(value: Any) -> int:
 
 def _items(parameter: Parameter, value: Any) -> list[Any]:
     unit = _array_unit(parameter, value)
-    items = [_with_unit(parameter, item) for item in _bare(value)]
+    items = [_with_unit(parameter, item) for item in _each(_bare(value))]
     return [{"value": item, "unit": unit} for item in items] if unit else items
+
+
+def _each(value: Any) -> list[Any]:
+    if not hasattr(value, "ndim"):
+        return list(value)
+    try:
+        return list(plain(value))  # of an array in one go: ten times faster
+    except (TypeError, ValueError):
+        return list(value)  # for the check of each to name the one that has no plain form
 
 
 def _with_unit(parameter: Parameter, value: Any) -> Any:

@@ -217,7 +217,7 @@ class _AxisDraft:
 
     @property
     def count(self) -> int:
-        return next(iter(self.members.values())).count
+        return max(values.count for values in self.members.values())
 
 
 class _Draft:
@@ -292,7 +292,7 @@ class _Draft:
         if len(set(counts.values())) > 1:
             got = ", ".join(f"{name} {count:,}" for name, count in counts.items())
             self.issues.append(Issue("lists of different lengths", axis.where, "equal lengths", got))
-        if SLUG.fullmatch(axis.dim) is None:
+        if axis.dim not in axis.members and SLUG.fullmatch(axis.dim) is None:
             wanted = "small letters, digits and _, beginning with a letter; name it as in dimension=a,b"
             self.issues.append(Issue("a dimension whose name is no slug", axis.where, wanted, shown(axis.dim)))
         if axis.dim in self.known and axis.dim not in axis.members:

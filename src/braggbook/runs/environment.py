@@ -11,6 +11,8 @@ from pathlib import Path
 # Passed on from the caller's environment; everything else, tokens first of all, stays outside.
 _PASSED = re.compile(r"PATH|LD_LIBRARY_PATH|DYLD_.*|SSL_CERT_.*|REQUESTS_CA_BUNDLE|SYSTEMROOT|COVERAGE_PROCESS_START")
 HASHSALT = "braggbook"  # identifiers inside an SVG are hashes; without it, matplotlib salts them at random
+# A kernel that is asked who it is answers with a tip of the day, drawn from the random stream that notebooks draw from.
+_NO_TIPS = "c.InteractiveShell.enable_tip = False\n"
 _ONE_THREAD = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "BLIS", "NUMBA")
 # AVX-512 has other roundings in NumPy's and OpenBLAS's vector loops than AVX2: one number, two last digits. Every
 # x86-64 machine of the last decade has AVX2, so all are held to it. Names as NumPy spells them.
@@ -68,6 +70,8 @@ def kernel_variables(
     for name in ("home", "ipython", "jupyter", "matplotlib", "tmp"):
         (scratch / name).mkdir(parents=True, exist_ok=True)
     (cache / "matplotlib").mkdir(parents=True, exist_ok=True)
+    (scratch / "ipython" / "profile_default").mkdir(exist_ok=True)
+    (scratch / "ipython" / "profile_default" / "ipython_kernel_config.py").write_text(_NO_TIPS, encoding="utf-8")
     (scratch / "matplotlib" / "matplotlibrc").write_text(f"svg.hashsalt: {HASHSALT}\n", encoding="utf-8")
     private = {
         "HOME": str(scratch / "home"),

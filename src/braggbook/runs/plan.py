@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ class RunPlan:
     wheel: Wheel
     seed: int
 
-    @property
+    @cached_property
     def identity(self) -> Identity:
         """What the id is the digest of."""
         return Identity(
@@ -50,6 +51,12 @@ class RunPlan:
     def id(self) -> str:
         """The run's id."""
         return self.identity.run_id
+
+    def at(self, values: Mapping[str, Any]) -> RunPlan:
+        """Returns the same execution with other values of some parameters, which have been checked."""
+        other = replace(self, values={**self.values, **values})
+        other.__dict__["identity"] = self.identity.model_copy(update={"parameters": other.values})
+        return other
 
 
 def plan_run(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import dataclasses
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -107,7 +106,7 @@ def run_point(job: PointsJob, values: Mapping[str, Any]) -> Outcome:
     """
     if CANCELLED.is_set():
         raise Interrupted("the sweep was stopped")
-    plan = dataclasses.replace(job.plan, values={**job.plan.values, **values})
+    plan = job.plan.at(values)
     if not job.retry_failed and (known := _failed_before(plan.id, job.settings.runs)) is not None:
         return known
     with _benches_lock:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import copy
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
 from braggbook.errors import KernelUnavailable
@@ -99,7 +101,10 @@ def shared_cells(
 
 def _first_cells(node: Any, count: int, fixed: Mapping[str, Any]) -> list[tuple[int | None, Any]]:
     """Returns the shared code cells by their index in the source; the cell of fixed parameters has none."""
-    first = parameterize_notebook(node, dict(fixed), kernel_name="python3", language="python") if fixed else node
+    first = node
+    if fixed:
+        known = load_notebook_node(copy.deepcopy(node))  # with what papermill adds to the metadata
+        first = parameterize_notebook(known, dict(fixed), kernel_name="python3", language="python")
     cells: list[tuple[int | None, Any]] = []
     index = 0
     for cell in first.cells:

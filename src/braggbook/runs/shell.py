@@ -141,9 +141,12 @@ class ShellProcess:
     def end(self) -> None:
         """Ends it and all that it started."""
         if self.process.poll() is None:
-            with suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait(_GRACE_S)
+            for kill in (os.killpg, os.kill):  # it leads a group of its own, unless it has only just begun
+                with suppress(ProcessLookupError):
+                    kill(self.process.pid, signal.SIGKILL)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(_GRACE_S)
+            self.process.close()
 
     def close(self) -> None:
         """Ends it if it still runs, and closes what connects to it."""

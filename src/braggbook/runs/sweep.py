@@ -66,8 +66,7 @@ class SweepPlan:
 
     def run_id(self, point: Point) -> str:
         """The id of a point's run."""
-        identity = self.base.identity
-        return identity.model_copy(update={"parameters": {**identity.parameters, **point.values}}).run_id
+        return self.base.at(point.values).id
 
 
 @dataclass

@@ -16,6 +16,7 @@ import tempfile
 import zipfile
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 import braggbook
@@ -34,7 +35,7 @@ class Wheel:
     name: str
     data: bytes
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Their digest."""
         return sha256_bytes(self.data)

@@ -21,7 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import SimpleNamespace
+from types import MethodType, SimpleNamespace
 from typing import Any
 
 _PART = 1 << 16
@@ -94,14 +94,9 @@ class Cells:
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
         self._owner = os.getpid()
-        if sys.path[:1] != [""]:
-            sys.path.insert(0, "")  # a kernel finds modules in its working directory
         self._shell = _make_shell(self._send)
         self._files = open_files()
         sys.stdout, sys.stderr = Stream("stdout", 1), Stream("stderr", 2)
-        builtins.input = getpass.getpass = _no_input
-        if "matplotlib.pyplot" in sys.modules:  # its import hooks it to the shell, which was not there then
-            sys.modules["matplotlib.pyplot"].install_repl_displayhook()
         python = sys.version_info
         info = {
             "name": "python", "version": f"{python.major}.{python.minor}.{python.micro}", "mimetype": "text/x-python",
@@ -169,16 +164,12 @@ def open_files() -> set[str]:
     return found
 
 
-def _no_input(*_: Any, **__: Any) -> Any:
-    from IPython.core.error import StdinNotImplementedError  # noqa: PLC0415 - imported by then
-
-    raise StdinNotImplementedError("raw_input was called, but this frontend does not support input requests.")
-
-
 def _make_shell(send: Send) -> Any:
     """Builds ipykernel's shell around a session that hands its messages to ``send``."""
     import comm  # noqa: PLC0415 - in a template all of these are there
     from ipykernel.compiler import XCachingCompiler  # noqa: PLC0415
+    from ipykernel.kernelapp import IPKernelApp  # noqa: PLC0415
+    from ipykernel.kernelbase import Kernel  # noqa: PLC0415
     from ipykernel.zmqshell import ZMQInteractiveShell  # noqa: PLC0415
     from IPython.core.error import UsageError  # noqa: PLC0415
     from jupyter_client.session import Session  # noqa: PLC0415
@@ -204,11 +195,13 @@ def _make_shell(send: Send) -> Any:
     comm.create_comm = no_comm
     kernel = SimpleNamespace(
         session=session, iopub_socket=None, eventloop=None, _topic=lambda name: name.encode(),
-        get_parent=lambda *_: {}, shell_streams=[], do_one_iteration=lambda: None,
+        get_parent=lambda *_: {}, shell_streams=[], do_one_iteration=lambda: None, _allow_stdin=False,
     )  # fmt: skip
+    builtins.input, getpass.getpass = MethodType(Kernel.raw_input, kernel), MethodType(Kernel.getpass, kernel)
+    IPKernelApp().init_path()  # where a kernel finds the modules of its working directory
     # Libraries that look for "IPKernelApp" mean: is this a notebook? History in SQLite would need a thread.
     config = Config({"IPKernelApp": {"parent_appname": "braggbook"}, "HistoryManager": {"enabled": False}})
-    shell = Shell.instance(kernel=kernel, config=config, user_ns={}, compiler_class=XCachingCompiler)
+    shell = Shell.instance(kernel=kernel, config=config, compiler_class=XCachingCompiler)
     shell.extension_manager.load_extension("storemagic")
     parts: tuple[Any, Any] = (shell.displayhook, shell.display_pub)
     for part in parts:

@@ -285,8 +285,7 @@ def _answer(connection: socket.socket, answer: dict[str, Any]) -> None:
 def _prepare(request: dict[str, Any], files: list[int]) -> None:
     os.setsid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    for number in (signal.SIGCHLD, signal.SIGPIPE):
-        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     null = os.open(os.devnull, os.O_RDONLY)
     for target, source in enumerate((null, *files[:2])):
@@ -311,17 +310,28 @@ def _reread_matplotlibrc() -> None:
         matplotlib.rcParamsOrig.update(matplotlib.rcParams)
 
 
+def _hook_pyplot() -> None:
+    """Older versions of matplotlib look for the notebook's shell when they are imported, and it was not there then."""
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None and pyplot._REPL_DISPLAYHOOK.name == "PLAIN":  # noqa: SLF001 - there is no other way to know
+        pyplot.install_repl_displayhook()
+
+
+def _file_of(module: str) -> str:
+    spec = importlib.util.find_spec(module)
+    return module if spec is None or spec.origin is None else spec.origin
+
+
 def _run_kernel(request: dict[str, Any]) -> int:
     _reread_matplotlibrc()
-    _sibling("seeding").seed_streams(request.get("seed"))
-    sys.argv = request["argv"]
+    sys.argv = [_file_of(request["argv"][0]), *request["argv"][1:]]
     from ipykernel.kernelapp import IPKernelApp  # noqa: PLC0415 - imported by then
 
-    app: Any = IPKernelApp.instance()
+    app: Any = IPKernelApp.instance(parent_handle=1)  # it has no parent to look after, and need not talk of ctrl-C
     app.no_stdout = app.no_stderr = False
     app.initialize(sys.argv[1:])
-    if "matplotlib.pyplot" in sys.modules:  # its import hooks it to the shell, which was not there then
-        sys.modules["matplotlib.pyplot"].install_repl_displayhook()
+    _hook_pyplot()
+    _sibling("seeding").seed_streams(request.get("seed"))
     try:
         app.start()
     finally:
@@ -337,8 +347,9 @@ def _run_shell(request: dict[str, Any], file: int, cells: Any) -> int:
     channel = shell.Channel(file)
     if cells is None:
         _reread_matplotlibrc()
-        sys.argv = ["ipykernel_launcher"]
+        sys.argv = [_file_of("ipykernel_launcher")]
         cells = shell.Cells(channel)
+        _hook_pyplot()
         _sibling("seeding").seed_streams(request.get("seed"))
     else:
         cells.resume(channel)  # with the random streams where the shared cells left them
