@@ -14,6 +14,7 @@ import pathlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import PydanticUserError, TypeAdapter
@@ -109,9 +110,22 @@ def check_value(parameter: Parameter, value: Any) -> tuple[Any, list[Issue]]:
         return None, [Issue(str(error), parameter.name, parameter.declaration.type_text, repr(value))]
 
 
+def _adapter(parameter: Parameter) -> TypeAdapter[Any]:
+    kind = parameter.declaration.type
+    try:
+        return _adapter_of(kind, parameter.declaration.type_text)
+    except TypeError:  # a type that has no hash
+        return TypeAdapter(kind)
+
+
+@lru_cache(maxsize=256)
+def _adapter_of(kind: Any, text: str) -> TypeAdapter[Any]:  # noqa: ARG001 - int | float equals float | int
+    return TypeAdapter(kind)
+
+
 def _typed(parameter: Parameter, candidates: Iterable[Any], value: Any) -> tuple[Any, list[Issue]]:
     """Returns the first candidate that is of the parameter's type, or says that ``value`` is not."""
-    adapter = TypeAdapter(parameter.declaration.type)
+    adapter = _adapter(parameter)
     for candidate in candidates:
         try:
             result = plain(adapter.validate_json(json.dumps(candidate), strict=True))
@@ -196,8 +210,15 @@ def _bounds(parameter: Parameter, value: Any) -> list[Issue]:
     if (low is not None and value < low) or (high is not None and value > high):
         wanted = f"{'-inf' if low is None else f'{low:g}'} to {'inf' if high is None else f'{high:g}'}"
         unit = f" {parameter.spec.unit}" if parameter.spec.unit not in (None, "1") else ""
-        return [Issue("out of bounds", parameter.name, wanted + unit, f"{value:g}{unit}")]
+        return [Issue("out of bounds", parameter.name, wanted + unit, _shown(value) + unit)]
     return []
+
+
+def _shown(value: float) -> str:
+    try:
+        return f"{value:g}"
+    except OverflowError:
+        return "a whole number beyond what a float holds"
 
 
 def plain(value: Any) -> Any:

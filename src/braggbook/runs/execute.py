@@ -278,7 +278,8 @@ class _Executor:
                 job=job,
             )
         except PapermillExecutionError as error:
-            return _without_markers(job.node), error
+            # papermill takes a cell that is tagged to raise for one that must not
+            return _without_markers(job.node), error if job.failed_cell is not None else None
         except (Exception, KeyboardInterrupt) as error:
             return job.node or node, error
         return job.node, None

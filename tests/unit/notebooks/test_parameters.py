@@ -421,3 +421,10 @@ def _resolved(name: str, value: Any) -> Any:
 def test_any_value_becomes_the_declared_type_or_is_refused(value: Any, declared: tuple[str, type]) -> None:
     name, kind = declared
     assert type(_resolved(name, value)) in (kind, type(None))  # any other error would come through
+
+
+def test_a_whole_number_beyond_every_float_is_refused_without_a_fault() -> None:
+    bounded = parameters("cells: int = 200\n", cells={"minimum": 0})
+    (issue,) = _refusals(bounded, cells="-" + "9" * 400)
+    assert "out of bounds" in issue
+    assert "beyond what a float holds" in issue

@@ -109,12 +109,13 @@ def read_store(path: Path) -> xr.Dataset:
 
 DOSES = (1.0, 2.0, 4.0)
 SCALAR, TABLE, ARRAYS = ResultSpec(unit="Gy"), ResultSpec(kind="table"), ResultSpec(kind="dataset")
+WRITTEN = "written.txt"
 CHANGED = {"d10": SCALAR, "plates": TABLE, "curves": ARRAYS, "ragged": ARRAYS}
 
 
 def results_of(value: float, *, length: int = 2, **options: Any) -> dict[str, Result]:
     """Returns results of every kind that belong to ``value``."""
-    curve = xr.Dataset({"s": ("dose", value * np.ones(3))}, coords={"dose": [0.0, 1.0, 2.0], "line": "CAL 33"})
+    curve = xr.Dataset({"s": ("dose", value * np.ones(3))}, coords={"dose": [0.0, 2.0, 6.0], "line": "CAL 33"})
     return by_name(
         number("d10", value, **options),
         encoded("plates", pd.DataFrame({"n": [value, value], "line": [str(value)] * 2})),
@@ -137,15 +138,19 @@ def changes(collector: Collector, points: list[Point]) -> None:
 
 
 def _copy_before_each_step(path: Path, copies: Path) -> None:
-    """Copies a store, and what lies beside it, before each rename and each file that is opened to be written."""
+    """Copies a store before each step on the disk, and lists the files that are opened to be written."""
     count, lock, busy = itertools.count(), threading.Lock(), threading.local()
+    written = copies.with_name(WRITTEN).open("w")
 
     def before(event: str, arguments: tuple[Any, ...]) -> None:
-        writes = event == "open" and isinstance(arguments[1], str) and not arguments[1].startswith("r")
-        if getattr(busy, "now", False) or not (writes or event in ("os.rename", "os.mkdir", "os.remove")):
+        if getattr(busy, "now", False) or event not in ("open", "os.rename", "os.mkdir", "os.remove"):
+            return
+        if event == "open" and (not isinstance(arguments[1], str) or arguments[1].startswith("r")):
             return
         busy.now = True
         with lock:
+            if event == "open":
+                written.write(f"{arguments[0]}\n")
             shutil.copytree(path, copies / f"{next(count):04}" / path.name, ignore_dangling_symlinks=True)
         busy.now = False
 

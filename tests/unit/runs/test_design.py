@@ -210,6 +210,22 @@ def test_groups_that_cannot_be(together: list[str], issues: list[str]) -> None:
     assert refusals(build_design, expressions, together=together) == issues
 
 
+def test_the_longest_list_of_a_group_is_counted_before_it_is_made() -> None:
+    assert refusals(build_design, ["let=1,2", "dose=1:2:lin1000000000"], together=["let,dose"]) == [
+        "--together let,dose: lists of different lengths; wanted equal lengths, got let 2, dose 1,000,000,000",
+        "too many points; wanted at most 1,000,000, got 1,000,000,000 (let_dose 1,000,000,000)",
+    ]
+
+
+def test_a_parameter_whose_name_is_no_slug_is_swept_but_names_no_group(design_file: FileMaker) -> None:
+    known = sweepable("Dose: float = 1\nDays: int = 1\n")
+    file = design_file(HEAD + "[grid]\nDose = [1, 2]\n")
+    assert build_design(known, ["Days=1,2"], file=file).shape == {"Dose": 2, "Days": 2}
+    assert build_design(known, ["Dose=1,2", "Days=1,2"], together=["plan=Dose,Days"]).shape == {"plan": 2}
+    with pytest.raises(ParameterError, match="no slug"):
+        build_design(known, ["Dose=1,2", "Days=1,2"], together=["Dose,Days"])
+
+
 def test_a_group_of_what_cannot_be_read_says_nothing_more() -> None:
     assert len(refusals(build_design, ["let=1,2", "dose=1,,2"], together=["let,dose"])) == 1
 
@@ -492,7 +508,7 @@ def test_lists_and_arrays_are_swept(given_values: dict[str, Any], values: tuple[
         ({"doses": np.ones((2, 3))}, "doses: an array of several dimensions; wanted one dimension, got 2 of shape (2, 3)"),
         ({"let": [1, np.nan]}, "let[1]: a number that is not finite: nan; wanted float, got nan"),
         ({"let": [1, "b"]}, "let[1]: wrong type; wanted float, got 'b'"),
-        ({"cells": np.array([1.0])}, "cells[0]: wrong type; wanted int, got np.float64(1.0)"),
+        ({"cells": np.array([1.0])}, "cells[0]: wrong type; wanted int, got 1.0"),
         ({"dose": [1, 11]}, "dose[1]: out of bounds; wanted 0 to 10 Gy, got 11 Gy"),
         ({"doses": [1, 11]}, "doses: out of bounds; wanted 0 to 10 Gy, got 11 Gy"),
         ({"dose": xr.DataArray([100], dims="d", attrs={"units": "s"})}, "dose[0]: wrong unit; wanted Gy, got 100 s"),

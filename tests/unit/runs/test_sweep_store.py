@@ -162,6 +162,10 @@ def test_a_process_killed_at_any_step_leaves_a_store_that_is_right(tmp_path: Pat
     assert statuses[0] == ["missing"] * 3
     assert ["complete", "failed", "missing"] in statuses
     assert ["missing", "complete", "missing"] in statuses, "a point that is replaced is missing meanwhile"
+    written = (tmp_path / sweep_helpers.WRITTEN).read_text().splitlines()
+    in_place = [path for path in written if Path(path).is_relative_to(store) and not path.endswith(".partial")]
+    assert written
+    assert not in_place, "a file is renamed to its place when it is whole"
     for folder in snapshots[::17]:
         assert_same_after_going_on(folder / store.name, read_store(store))
 
@@ -181,7 +185,8 @@ def check_snapshot(store: Path) -> list[str]:
         assert np.array_equal(read.get("d10_uncertainty", read.d10 * NAN).values[i], uncertainty, equal_nan=True)
         assert read.reason.values[i] == ("cell 3" if status == "failed" else "")
     if "curves_s" in read:
-        assert read.dose.values.tolist() == [0.0, 1.0, 2.0]
+        assert read.dose.values.tolist() == [0.0, 2.0, 6.0]
+        assert "dose" in read.indexes
     return statuses
 
 
@@ -240,17 +245,20 @@ def test_a_full_disk_stops_a_flush_and_the_next_one_writes_all(store: Path) -> N
     assert "ragged_r" not in read
 
 
-@pytest.mark.parametrize("free", [1000, 3000, 10_000])
+@pytest.mark.parametrize("free", [1000, 10_000, 100_000])
 def test_a_disk_that_fills_up_in_the_middle_leaves_whole_points(store: Path, free: int) -> None:
-    sweep = a_sweep(store, d10=SCALAR, noise=ARRAYS)
-    noise = np.random.default_rng(1).random(4000)
-    sweep.complete(0, number("d10", 1.0), encoded("noise", xr.DataArray(noise, dims="x")))
+    sweep = a_sweep(store, d10=SCALAR, small=ARRAYS, large=ARRAYS)
+    noise = np.random.default_rng(1).random(200_000)
+    arrays = {"small": noise[:4000], "large": noise}
+    results = [encoded(name, xr.DataArray(values, dims=f"{name}_x")) for name, values in arrays.items()]
+    sweep.complete(0, number("d10", 1.0), *results)
     with full_disk(largest=free), pytest.raises(StorageError, match="the disk is full"):
         sweep.collector.flush()
     assert sweep.read().status.values.tolist() == ["missing"] * 3
     read = sweep.flushed()
     assert read.status.values[0] == "complete"
-    assert np.array_equal(read.noise.values[0], noise)
+    for name, values in arrays.items():
+        assert np.array_equal(read[name].values[0], values)
 
 
 def test_a_place_that_cannot_be_a_folder_is_said(tmp_path: Path) -> None:
