@@ -14,6 +14,7 @@ from braggbook.cli.face import Face, table, verb
 from braggbook.errors import InputError
 from braggbook.formats.result import Result, ScalarResult
 from braggbook.formats.run import Engine
+from braggbook.kernels.warm import can_fork
 from braggbook.notebooks.catalogue import find_notebook
 from braggbook.notebooks.show import interval_text, short_text, value_text
 from braggbook.runs.folder import read_results
@@ -78,6 +79,8 @@ def command(
     plan = plan_run(source, given, settings=settings, seed=seed, progress=face.bar)
     if engine == "shell":
         require_no_kernel(source)
+    if engine != "kernel" and not can_fork():
+        face.say("this system cannot fork a process that has loaded libraries; the kernel is started cold")
     done = run(
         plan,
         settings=settings,

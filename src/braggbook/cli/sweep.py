@@ -103,7 +103,7 @@ def command(
         progress=face.bar,
         say=face.say,
     )
-    show_sweep(face, sweep)
+    show_sweep(face, sweep, order=list(source.front.braggbook.results))
     if sweep.failed:
         raise click.exceptions.Exit(_FAILED)
 
@@ -123,7 +123,7 @@ def show_plan(face: Face, plan: SweepPlan, *, runs: Path) -> None:
     face.emit(data, f"would execute {len(plan.design) - there:,} points; {there:,} are there")
 
 
-def show_sweep(face: Face, sweep: Sweep) -> None:
+def show_sweep(face: Face, sweep: Sweep, *, order: list[str]) -> None:
     """Prints how a sweep ended: counts, reasons of failures, what the results are and where they lie."""
     data = {
         "sweep_id": sweep.id,
@@ -140,7 +140,7 @@ def show_sweep(face: Face, sweep: Sweep) -> None:
     if face.json:
         face.emit(data)
         return
-    lines: list[Any] = [_ranges(sweep), ""]
+    lines: list[Any] = [_ranges(sweep, order), ""]
     for reason, ids in list(sweep.reasons.items())[:_MOST_REASONS]:
         lines.append(Text(f"{len(ids):,} x {reason}  (run {ids[0]})", style="red"))
     if len(sweep.reasons) > _MOST_REASONS:
@@ -157,20 +157,19 @@ def show_sweep(face: Face, sweep: Sweep) -> None:
     face.emit(data, *(Text(line) if isinstance(line, str) else line for line in lines))
 
 
-def _ranges(sweep: Sweep) -> Any:
-    """Returns a table of every number's range over the points."""
+def _ranges(sweep: Sweep, order: list[str]) -> Any:
+    """Returns a table of every number's range over the points, in the order of the notebook's results."""
     import xarray as xr  # noqa: PLC0415 - help and errors of this verb must not wait for it
 
     rows = []
     with xr.open_zarr(sweep.store, consolidated=False) as found:
         for name, array in found.data_vars.items():
-            numbers = array.dtype.kind == "f" and set(array.dims) <= set(found.status.dims)
-            if numbers and array.attrs.get("part", "value") == "value" and bool(array.notnull().any()):
+            number = array.dtype.kind == "f" and set(array.dims) <= set(found.status.dims)
+            if number and array.attrs.get("part") == "value" and bool(array.notnull().any()):
                 unit = array.attrs.get("units", "1")
-                rows.append(
-                    (str(name), f"{float(array.min()):.6g}", f"{float(array.max()):.6g}", "" if unit == "1" else unit)
-                )
-    return table("result", "least", "greatest", "unit", rows=rows)
+                limits = (f"{float(array.min()):.6g}", f"{float(array.max()):.6g}")
+                rows.append((order.index(array.attrs["result"]), str(name), *limits, "" if unit == "1" else unit))
+    return table("result", "least", "greatest", "unit", rows=[row[1:] for row in sorted(rows)])
 
 
 COMMANDS = {"sweep": command}

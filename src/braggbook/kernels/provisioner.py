@@ -12,6 +12,7 @@ ipykernel, a template that does not start) is started cold, and said once.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import warnings
 from collections.abc import Mapping
@@ -23,10 +24,14 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets import List, Unicode
 
 from braggbook.errors import KernelUnavailable
-from braggbook.kernels.warm import TEMPLATES, Template, can_fork
+from braggbook.kernels.warm import TEMPLATES, ForkedProcess, Template, can_fork
 
 _IPYKERNEL = {"ipykernel", "ipykernel_launcher"}
+_WITH_VALUE = {"-X", "-W"}  # options of the interpreter whose value may stand apart
 _OF_ONE_KERNEL = ("JPY_PARENT_PID", "JPY_SESSION_NAME")  # everything else of the environment is the template's too
+# ipykernel sets it before a notebook can import matplotlib, which reads it once: in the template, without it, figures
+# would be drawn and never shown
+_INLINE = "module://matplotlib_inline.backend_inline"
 _said: set[str] = set()
 
 
@@ -37,47 +42,59 @@ class WarmProvisioner(LocalProvisioner):
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Forks the kernel, or starts it cold where that cannot be done."""
-        variables = dict(kwargs.get("env") or os.environ)
-        template = getattr(self.parent, "template", None) or self._template(cmd, variables)
-        process = None if template is None else self._fork(template, cmd, variables, kwargs)
-        if process is None:
+        try:
+            # in a thread, because a template may import for seconds and a server has other notebooks to serve
+            process: Any = await asyncio.to_thread(self._fork, cmd, kwargs)
+        except KernelUnavailable as error:
+            _say_once(str(error))
             return await super().launch_kernel(cmd, **kwargs)
         self.process = process
         self.pid = self.pgid = process.pid
         self.cwd = str(kwargs.get("cwd") or Path.cwd())
         return self.connection_info
 
-    def _fork(self, template: Template, cmd: list[str], variables: dict[str, str], kwargs: Mapping[str, Any]) -> Any:
+    def _fork(self, cmd: list[str], kwargs: Mapping[str, Any]) -> ForkedProcess:
+        variables = dict(kwargs.get("env") or os.environ)
+        variables["MPLBACKEND"] = variables.get("MPLBACKEND") or _INLINE
+        files = _file(kwargs.get("stdout"), 1), _file(kwargs.get("stderr"), 2)
+        template = getattr(self.parent, "template", None) or self._template(cmd, variables, kwargs)
         request = {
-            "argv": cmd[2:],
+            "argv": cmd[cmd.index("-m") + 1 :],
             "cwd": str(kwargs.get("cwd") or Path.cwd()),
-            "env": {name: value for name, value in variables.items() if name != "JPY_PARENT_PID"},
+            "env": {**variables, "JPY_PARENT_PID": str(os.getpid())},
             **getattr(self.parent, "fork_options", {}),
         }
-        try:
-            return template.fork(request, (_file(kwargs, "stdout", 1), _file(kwargs, "stderr", 2)))
-        except KernelUnavailable as error:
-            _say_once(str(error))
-            return None
+        return template.fork(request, files)
 
-    def _template(self, cmd: list[str], variables: Mapping[str, str]) -> Template | None:
-        reason = _cannot(cmd)
-        if reason is None:
-            shared = {name: value for name, value in variables.items() if name not in _OF_ONE_KERNEL}
-            try:
-                return TEMPLATES.get(python=Path(cmd[0]), modules=tuple(self.modules), variables=shared)
-            except KernelUnavailable as error:
-                reason = str(error)
-        _say_once(reason)
-        return None
+    def _template(self, cmd: list[str], variables: Mapping[str, str], kwargs: Mapping[str, Any]) -> Template:
+        if not can_fork():
+            raise KernelUnavailable("this system cannot fork a process that has loaded libraries")
+        if kwargs.get("independent"):
+            raise KernelUnavailable("a forked kernel cannot outlive the program that started it, and this one should")
+        return TEMPLATES.get(
+            python=Path(cmd[0]).expanduser(),
+            options=_options(cmd),
+            modules=tuple(self.modules),
+            variables={name: value for name, value in variables.items() if name not in _OF_ONE_KERNEL},
+        )
 
 
-def _cannot(cmd: list[str]) -> str | None:
-    if not can_fork():
-        return "this system cannot fork a process that has loaded libraries"
-    if cmd[1:2] != ["-m"] or cmd[2] not in _IPYKERNEL:
-        return f"only ipykernel can be forked, and this is {' '.join(cmd[:3])}"
-    return None
+def _options(cmd: list[str]) -> list[str]:
+    """Returns what stands between the interpreter and ``-m ipykernel_launcher``.
+
+    Raises:
+        KernelUnavailable: The command is another.
+    """
+    end = cmd.index("-m") if "-m" in cmd else len(cmd)
+    options = cmd[1:end]
+    foreign = [
+        part
+        for before, part in zip([cmd[0], *options], options, strict=False)
+        if not part.startswith("-") and before not in _WITH_VALUE
+    ]
+    if foreign or not _IPYKERNEL.intersection(cmd[end + 1 : end + 2]):
+        raise KernelUnavailable("only ipykernel can be forked", got=" ".join(cmd[:4]))
+    return options
 
 
 def _say_once(reason: str) -> None:
@@ -86,8 +103,8 @@ def _say_once(reason: str) -> None:
         warnings.warn(f"kernels are started cold: {reason}", RuntimeWarning, stacklevel=2)
 
 
-def _file(kwargs: Mapping[str, Any], name: str, default: int) -> int:
-    file = kwargs.get(name)
-    if file is None:
-        return default
-    return file if isinstance(file, int) else int(file.fileno())
+def _file(given: Any, default: int) -> int:
+    number = default if given is None else given if isinstance(given, int) else int(given.fileno())
+    if number < 0:  # subprocess.PIPE and its like
+        raise KernelUnavailable("a forked kernel can print into a file, and this one should print into a pipe")
+    return number

@@ -173,10 +173,12 @@ class Template:
         asked: Modules that it was asked to import.
     """
 
-    def __init__(self, *, python: Path, modules: Sequence[str], variables: Mapping[str, str]) -> None:
+    def __init__(
+        self, *, python: Path, modules: Sequence[str], variables: Mapping[str, str], options: Sequence[str] = ()
+    ) -> None:
         self._folder = tempfile.mkdtemp(prefix="bbt-")
-        self._command = [str(python), str(_SCRIPT)]
-        self._variables = {**variables, **dict.fromkeys(_ONE_THREAD, "1"), "HOME": self._folder}
+        self._command = [str(python), *options, str(_SCRIPT)]
+        self._variables = {"HOME": self._folder, **variables, **dict.fromkeys(_ONE_THREAD, "1")}
         self.left_out: dict[str, str] = {}
         self.missing: list[str] = []
         self.asked = list(modules)
@@ -274,18 +276,22 @@ class Templates:
         self._owner = os.getpid()
         atexit.register(self.close)
 
-    def get(self, *, python: Path, modules: Sequence[str], variables: Mapping[str, str]) -> Template:
+    def get(
+        self, *, python: Path, modules: Sequence[str], variables: Mapping[str, str], options: Sequence[str] = ()
+    ) -> Template:
         """Returns a living template, started now if there is none.
 
         Args:
             python: The interpreter.
             modules: What it imports beside ipykernel's own.
-            variables: Its whole environment; what libraries read of it at import holds for every child.
+            variables: Its whole environment; what libraries read of it at import holds for every child. Without
+                ``HOME``, it is given an empty folder.
+            options: Of the interpreter, such as ``-Xfrozen_modules=off``.
 
         Raises:
             KernelUnavailable: It does not start.
         """
-        key = (python, tuple(sorted(variables.items())))
+        key = (python, tuple(options), tuple(sorted(variables.items())))
         with self._lock:
             if self._owner != os.getpid():  # a fork of the owner has the table, but not the templates
                 self._known, self._retired, self._owner = {}, [], os.getpid()
@@ -299,7 +305,8 @@ class Templates:
     def _start(self, key: tuple[Any, ...], modules: Sequence[str], variables: Mapping[str, str]) -> Template:
         if key in self._known:
             self._retired.append(self._known.pop(key))  # its children may still run
-        self._known[key] = Template(python=key[0], modules=list(dict.fromkeys(modules)), variables=variables)
+        wanted = list(dict.fromkeys(modules))
+        self._known[key] = Template(python=key[0], modules=wanted, variables=variables, options=key[1])
         return self._known[key]
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ import datetime
 import decimal
 import io
 import pathlib
+import re
 import tokenize
 import typing
 from dataclasses import dataclass
@@ -26,6 +27,18 @@ _NAMES: dict[str, Any] = {
     "date": datetime.date, "datetime": datetime.datetime,
 }  # fmt: skip
 _FORMS: dict[str, Any] = {"Literal": typing.Literal, "Optional": typing.Optional, "Union": typing.Union}
+_COMMANDS = """
+alias alias_magic autoawait autocall automagic autosave bookmark cat cd clear code_wrap colors conda config
+connect_info cp debug dhist dirs doctest_mode ed edit env gui hist history killbgscripts ldir less lf lk ll load
+load_ext loadpy logoff logon logstart logstate logstop ls lsmagic lx macro magic mamba man matplotlib micromamba
+mkdir more mv notebook page pastebin pdb pdef pdoc pfile pinfo pinfo2 pip popd pprint precision prun psearch
+psource pushd pwd pycat pylab qtconsole quickref recall rehashx reload_ext rep rerun reset reset_selective rm
+rmdir run save sc set_env store subshell sx system tb time timeit unalias unload_ext uv who who_ls whos xdel
+xmode
+"""
+# IPython takes a cell of one line for a command when it begins with one of these and no variable is called so.
+IPYTHON_COMMANDS = frozenset(_COMMANDS.split())
+_ONE_LINE = re.compile(r"\s*([^\W\d]\w*)(?!\w)(?!\s*[=,]).*\s*")  # `cd = 1` assigns, whatever cd is
 _MODULES = {"typing", "pathlib", "decimal", "datetime", "__future__"}
 
 
@@ -59,6 +72,9 @@ def read_declarations(source: str) -> tuple[list[Declaration], list[Issue]]:
     comments = _comments(source)
     found: list[Declaration] = []
     issues: list[Issue] = []
+    if (only := _ONE_LINE.fullmatch(source)) and only[1] in IPYTHON_COMMANDS:
+        wanted = "another name, or a comment on a line of its own above it"
+        issues.append(Issue("IPython takes the cell for its own command", "parameters cell, line 1", wanted, only[1]))
     for statement in tree.body:
         if _is_import(statement) or _is_docstring(statement):
             continue

@@ -26,6 +26,7 @@ from types import CodeType
 from typing import Any, NamedTuple
 
 from braggbook.errors import Issue
+from braggbook.notebooks.declarations import IPYTHON_COMMANDS
 from braggbook.notebooks.source import INJECTED_TAG, PARAMETERS_TAG
 
 REAL_KERNEL = "the real kernel (--engine kernel)"
@@ -36,15 +37,13 @@ class Prefix:
     """The first cells of a notebook, as far as every point of a sweep can share them.
 
     Attributes:
-        count: How many of all cells, Markdown included.
+        count: How many of all cells, Markdown included; the parameters cell is one of them, or there are none.
         code_cells: How many of these are code cells with something in them.
-        has_parameters: Whether the parameters cell is one of them; if not, the rest runs as an ordinary notebook.
         ended_by: What keeps the next cell out, and where it stands; None when all cells can be shared.
     """
 
     count: int
     code_cells: int
-    has_parameters: bool
     ended_by: Issue | None
 
     @property
@@ -56,7 +55,8 @@ class Prefix:
 def shared_prefix(cells: Sequence[Mapping[str, Any]], swept: Collection[str]) -> Prefix:
     """Finds the first cells that no swept parameter can reach.
 
-    Any shorter beginning can be shared as well, so a caller may stop earlier for reasons of its own.
+    Any shorter beginning that has the parameters cell can be shared as well, so a caller may stop earlier for reasons
+    of its own.
 
     Args:
         cells: All cells of a Python notebook, as its source has them (nothing injected).
@@ -66,15 +66,15 @@ def shared_prefix(cells: Sequence[Mapping[str, Any]], swept: Collection[str]) ->
     codes = list(_read(cells))
     parameters, problem = _parameters_cell(cells, codes)
     if problem is not None:
-        return Prefix(0, 0, has_parameters=False, ended_by=problem)
+        return Prefix(0, 0, problem)
     search = _Search(names, _aliases(codes), parameters)
     shared: list[_Code] = []
     for code in codes:
         found = min(search.findings(code), default=None, key=lambda finding: finding.line)
         if found is not None:
-            return _prefix(code.index, shared, parameters, ended_by=_issue(code, found))
+            return _prefix(code.index, shared, _issue(code, found), parameters=parameters)
         shared.append(code)
-    return _prefix(len(cells), shared, parameters, ended_by=None)
+    return _prefix(len(cells), shared, None, parameters=parameters)
 
 
 def needs_a_kernel(cells: Iterable[Mapping[str, Any]]) -> list[Issue]:
@@ -106,9 +106,10 @@ def _issue(code: _Code, found: _Finding) -> Issue:
     return Issue(found.what, f"code cell {code.number}, line {found.line}", got=found.got)
 
 
-def _prefix(count: int, shared: Iterable[_Code], parameters: int, *, ended_by: Issue | None) -> Prefix:
-    full = [code for code in shared if code.source.strip()]
-    return Prefix(count, len(full), any(code.index == parameters for code in shared), ended_by)
+def _prefix(count: int, shared: Collection[_Code], ended_by: Issue | None, *, parameters: int) -> Prefix:
+    if count <= parameters:  # the values, swept or not, would still have to be set, and imports alone are soon done
+        return Prefix(0, 0, ended_by)
+    return Prefix(count, sum(bool(code.source.strip()) for code in shared), ended_by)
 
 
 class _Part(NamedTuple):
@@ -424,7 +425,8 @@ _PATHS = _by_name({
     _OPENS: """h5py.File netCDF4.Dataset pandas.ExcelFile pandas.HDFStore shelve.open tables.open_file tarfile.open
         uproot.open xarray.open_dataarray xarray.open_dataset xarray.open_mfdataset zipfile.ZipFile""",
     _PRIVATE: """contextlib.chdir os.chdir os.environ os.environb os.fchdir os.getcwd os.getenv os.getpid os.getppid
-        os.path.abspath os.path.expanduser os.path.expandvars os.path.realpath os.putenv os.unsetenv tempfile""",
+        os.path.abspath os.path.expanduser os.path.expandvars os.path.realpath os.putenv os.unsetenv resource.setrlimit
+        tempfile""",
     _VARIES: """os.getrandom os.urandom random.SystemRandom secrets uuid time.asctime time.clock_gettime time.ctime
         time.gmtime time.localtime time.monotonic time.monotonic_ns time.perf_counter time.perf_counter_ns
         time.process_time time.process_time_ns time.strftime time.thread_time time.thread_time_ns time.time
@@ -450,15 +452,6 @@ _TAKES_TIME_AS_TEXT = {"Timestamp", "datetime64", "to_datetime"}
 _ONE_THREAD = {"single-threaded", "sync", "synchronous"}
 # Variables of the environment that a run sets to places of its own.
 _OWN_VARIABLE = re.compile(r"BRAGGBOOK_.*|IPYTHONDIR|JPY_.*|JUPYTER_.*|HOME|MATPLOTLIBRC|MPLCONFIGDIR|PWD|TE?MP|TMPDIR")
-# IPython takes a cell of one line for a command when it begins with one of these and no variable is called so.
-_COMMANDS = _words(
-    """alias alias_magic autoawait autocall automagic autosave bookmark cat cd clear code_wrap colors conda config
-    connect_info cp debug dhist dirs doctest_mode ed edit env gui hist history killbgscripts ldir less lf lk ll load
-    load_ext loadpy logoff logon logstart logstate logstop ls lsmagic lx macro magic mamba man matplotlib micromamba
-    mkdir more mv notebook page pastebin pdb pdef pdoc pfile pinfo pinfo2 pip popd pprint precision prun psearch psource
-    pushd pwd pycat pylab qtconsole quickref recall rehashx reload_ext rep rerun reset reset_selective rm rmdir run save
-    sc set_env store subshell sx system tb time timeit unalias unload_ext uv who who_ls whos xdel xmode"""
-)
 
 
 @dataclass
@@ -492,7 +485,7 @@ class _Search:
 
     def _command(self, code: _Code) -> Iterator[_Finding]:
         match = re.fullmatch(r"\s*([^\W\d]\w*)(?!\w)(?!\s*[=,]).*\s*", code.source)  # `cd = 1` assigns, whatever cd is
-        if match and match[1] in _COMMANDS - self._known:
+        if match and match[1] in IPYTHON_COMMANDS - self._known:
             yield _Finding(1, "a command of IPython's, unless a second line stands in the cell", match[1])
 
     def _names(self, touches: Iterable[_Touch], *, is_parameters: bool) -> Iterator[_Finding]:
@@ -563,12 +556,15 @@ def _use_found(use: _Use, closed: Collection[int]) -> _Finding | None:
 
 
 def _is_plain_variable(use: _Use, path: str) -> bool:
-    """Whether it is one variable of the environment that the cell names in full and that no run sets for itself."""
+    """Whether it reads one variable of the environment by a name that the cell spells out and that no run sets itself.
+
+    What a cell writes there ends with the process that shares it: each child begins with its own run's environment.
+    """
     name: ast.expr | None = None
-    if path == "os.environ" and isinstance(use.parent, ast.Subscript):
+    if path == "os.environ" and isinstance(use.parent, ast.Subscript) and isinstance(use.parent.ctx, ast.Load):
         name = use.parent.slice
-    elif path in ("os.getenv", "os.environ.get", "os.environ.pop", "os.environ.setdefault"):
-        name = use.parent.args[0] if isinstance(use.parent, ast.Call) and use.parent.args else None
+    elif path in ("os.getenv", "os.environ.get") and isinstance(use.parent, ast.Call) and use.parent.args:
+        name = use.parent.args[0]
     text = _text(name)
     return text is not None and not _OWN_VARIABLE.fullmatch(text)
 

@@ -148,8 +148,13 @@ def _front_matter(node: NotebookNode) -> tuple[FrontMatter | None, str, list[Iss
 def _parameters(node: NotebookNode, front: FrontMatter | None) -> tuple[Parameters, list[Issue]]:
     tagged = [cell for cell in node.cells if PARAMETERS_TAG in cell.metadata.get("tags", [])]
     code = [cell for cell in tagged if cell.cell_type == "code"]
-    if len(code) != 1:
+    if any(INJECTED_TAG in cell.metadata.get("tags", []) for cell in node.cells):
+        wanted = "the notebook's source, in which no cell has that tag"
+        return Parameters(()), [Issue("an executed notebook", "a cell tagged 'injected-parameters'", wanted)]
+    if len(code) != 1 or len(tagged) != 1:
+        others = len(tagged) - len(code)
         got = f"{len(code)} of them" if code else "none"
+        got += f", and {others} that hold no code" if others else ""
         return Parameters(()), [
             Issue("needs one parameters cell", "notebook", "one code cell tagged 'parameters'", got)
         ]

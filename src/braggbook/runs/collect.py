@@ -23,7 +23,7 @@ from braggbook.notebooks.parameters import Parameters
 from braggbook.runs.labels import REASON, RUN_ID, STATUS, TEXT, coordinates, label
 from braggbook.runs.layouts import Structured
 from braggbook.runs.scalars import ScalarGrids
-from braggbook.runs.sweep_store import Grid, Index, SweepStore
+from braggbook.runs.sweep_store import Flushable, Grid, Index, SweepStore
 from braggbook.units import same_unit
 
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ class Collector:
             if self._store.exists:
                 self._continue()
             else:
-                self._store.create(self._coordinates, attrs=self._all_attrs())
+                arrays: tuple[Flushable, ...] = (*self._scalars.values(), *self._facts.values())
+                self._store.create(self._coordinates, attrs=self._all_attrs(), arrays=arrays)
         self.flush()
 
     @property

@@ -16,12 +16,19 @@ from papermill.engines import NBClientEngine
 from braggbook.notebooks.imports import imported_modules
 from braggbook.runs.client import Client
 from braggbook.runs.job import Job
-from braggbook.runs.quick import QuickKernelManager, SavedOnTime, WarmKernelManager
+from braggbook.runs.quick import QuickKernelManager, SavedOnTime, WarmKernelManager, write_whole
 from braggbook.runs.shell_client import ShellClient
 
 
 class RunEngine(NBClientEngine):
     """``papermill --engine braggbook``; Braggbook itself passes a :class:`Job`."""
+
+    @classmethod
+    def execute_notebook(cls, nb: Any, kernel_name: str, output_path: str | None = None, **options: Any) -> Any:
+        """Executes a notebook for papermill, which calls this."""
+        if "job" not in options:
+            write_whole(nb.metadata.papermill.get("output_path"))
+        return super().execute_notebook(nb, kernel_name, output_path=output_path, **options)
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, job: Job | None = None, **options: Any) -> None:
@@ -37,7 +44,6 @@ class RunEngine(NBClientEngine):
             timeout=max(1, round(job.cell_timeout_s)),
             startup_timeout=max(1, round(job.start_timeout_s)),
             record_timing=False,
-            coalesce_streams=True,
             raise_on_iopub_timeout=True,
             iopub_timeout=60,
         )
@@ -58,9 +64,10 @@ def _execute_for_papermill(nb_man: Any, kernel_name: str, **options: Any) -> Non
 
     A template costs as much as one cold kernel: it pays from the second notebook on.
     """
-    nb_man.save = SavedOnTime(nb_man, every_s=_SAVE_EVERY_S)
+    saved = SavedOnTime(nb_man, every_s=_SAVE_EVERY_S)
     manager: type = QuickKernelManager
     if os.getpid() in _started:
         manager = type("Manager", (WarmKernelManager,), {"modules": imported_modules(nb_man.nb.cells)})
     _started.add(os.getpid())
-    NBClientEngine.execute_managed_notebook(nb_man, kernel_name, **{"kernel_manager_class": manager, **options})
+    ours = {"kernel_manager_class": manager, "on_cell_execute": saved.cell_begins}
+    NBClientEngine.execute_managed_notebook(nb_man, kernel_name, **{**ours, **options})

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import os
+import stat
 import time
 from pathlib import Path
 from queue import Empty
 from typing import Any, ClassVar
 
-import nbformat
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
-from papermill.iorw import LocalHandler, papermill_io, write_ipynb
+from jupyter_client.provisioning.factory import KernelProvisionerFactory
+from papermill.iorw import LocalHandler, papermill_io
 from traitlets import Type
 
+from braggbook.errors import StorageError
 from braggbook.files import write_text
 
 _ANSWER_S = 1.0  # then it is asked again, and looked whether it still lives
 _SUBSCRIBED_S = 0.05  # longer than a message takes on one machine; if nothing came, the subscription was not there yet
 _POLL_S = 0.005
+_OURS, _USUAL = "braggbook", "local-provisioner"
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 class QuickKernelClient(AsyncKernelClient):
@@ -85,7 +91,7 @@ class QuickKernelManager(AsyncKernelManager):
 
 
 class WarmKernelManager(QuickKernelManager):
-    """A manager whose kernels are forked, unless their kernelspec names another provisioner.
+    """A manager whose kernels are forked, unless somebody has chosen another provisioner for them.
 
     Attributes:
         modules: What the template imports beside ipykernel's own.
@@ -97,42 +103,99 @@ class WarmKernelManager(QuickKernelManager):
     def kernel_spec(self) -> KernelSpec | None:
         """The registered kernelspec, with our provisioner where it has none."""
         spec = super().kernel_spec
-        if spec is not None and "kernel_provisioner" not in spec.metadata:
-            ours = {"provisioner_name": "braggbook", "config": {"modules": list(self.modules)}}
+        free = os.environ.get(KernelProvisionerFactory.default_provisioner_name_env, _OURS) in (_OURS, _USUAL)
+        if spec is not None and free and spec.language == "python" and "kernel_provisioner" not in spec.metadata:
+            ours = {"provisioner_name": _OURS, "config": {"modules": list(self.modules)}}
             spec.metadata = {**spec.metadata, "kernel_provisioner": ours}
         return spec
 
 
 class SavedOnTime:
-    """Takes the place of a notebook manager's ``save``: at most every few seconds and at the end, by one rename.
+    """Makes a notebook manager save at most every few seconds and at the end.
 
-    papermill's own writes the whole notebook twice for each cell, over the file that is there.
+    papermill's own writes the whole notebook twice for each cell. What a long cell finds done is saved while it runs,
+    too; how often its outputs are is papermill's ``autosave_cell_every``, which 0 turns off.
     """
 
     def __init__(self, manager: Any, *, every_s: float) -> None:
         self._manager, self._every_s = manager, every_s
+        self._save, self._autosave = manager.save, manager.autosave_cell
         self._last = time.monotonic()
+        self._timer: asyncio.TimerHandle | None = None
+        manager.save, manager.autosave_cell = self.save, self.autosave
 
-    def __call__(self, **_: Any) -> None:
+    def save(self, **changed: Any) -> None:
         """Saves if it is time."""
-        manager, moment = self._manager, time.monotonic()
-        if manager.end_time is None and moment - self._last < self._every_s:
+        ended = self._manager.end_time is not None
+        if ended and self._timer is not None:
+            self._timer.cancel()
+        if ended or time.monotonic() - self._last >= self._every_s:
+            self._save(**changed)
+            self._last = time.monotonic()
+
+    def autosave(self, **changed: Any) -> None:
+        """Saves if papermill, which asks at each output, says that it is time."""
+        before = self._manager.last_save_time
+        self._manager.save = self._save
+        try:
+            self._autosave(**changed)
+        finally:
+            self._manager.save = self.save
+        if self._manager.last_save_time != before:
+            self._last = time.monotonic()
+
+    def cell_begins(self, **_: Any) -> None:
+        """Looks, a few seconds from now, whether there is something to save."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._manager.autosave_cell_every:
+            self._timer = asyncio.get_running_loop().call_later(self._every_s, self.save)
+
+
+class WholeFile:
+    """Lets papermill write one local file whole or not at all; see :func:`write_whole`."""
+
+    def __init__(self, local: LocalHandler) -> None:
+        self._local = local
+        self.read, self.listdir, self.pretty_path = local.read, local.listdir, local.pretty_path
+
+    def write(self, text: str, path: str) -> None:
+        """Writes by one rename where that can be done, and as papermill does where it cannot.
+
+        Raises:
+            OSError: As papermill's own.
+        """
+        target = self._target(path)
+        if target is None:
+            self._local.write(text, path)
             return
-        if manager.output_path:
-            _save(manager.nb, manager.output_path)
-        manager.last_save_time = manager.now()
-        self._last = moment
+        mode = target.stat().st_mode if target.exists() else None
+        try:
+            write_text(target, text)
+        except StorageError as error:
+            reason = error.__cause__
+            if isinstance(reason, OSError) and reason.errno in _FULL:  # what is there must stay
+                raise OSError(reason.errno, reason.strerror, path) from None
+            self._local.write(text, path)
+            return
+        if mode is not None:
+            target.chmod(stat.S_IMODE(mode))
+
+    def _target(self, path: str) -> Path | None:
+        folder = self._local.cwd(None)  # papermill keeps it there, and gives it to whoever sets another
+        self._local.cwd(folder)
+        target = Path(os.path.realpath(Path(folder or Path.cwd()) / path))
+        fit = target.is_file() and os.access(target, os.W_OK) if target.exists() else target.parent.is_dir()
+        return target if fit else None  # a pipe or a device cannot be renamed over
 
 
-def _save(node: Any, path: str) -> None:
-    handler = papermill_io.get_handler(path)
-    if not isinstance(handler, LocalHandler):
-        write_ipynb(node, path)
+def write_whole(path: Any) -> None:
+    """Lets papermill write a local file whole or not at all, from now on.
+
+    papermill writes over the file that is there, at the beginning, while it runs, and once more when it is done.
+    """
+    if not isinstance(path, str) or not Path(path).suffix:  # papermill looks for handlers by how a path begins
         return
-    folder = handler.cwd(None)  # papermill keeps it there, and gives it to whoever sets another
-    handler.cwd(folder)
-    target = Path(folder or Path.cwd()) / path
-    if target.exists() and not target.is_file():  # a pipe or a device cannot be renamed over
-        write_ipynb(node, path)
-    else:
-        write_text(Path(os.path.realpath(target)), nbformat.writes(node))
+    handler = papermill_io.get_handler(path)
+    if isinstance(handler, LocalHandler):
+        papermill_io.register(path, WholeFile(handler))

@@ -42,7 +42,7 @@ class ScalarGrids:
                 self._learn(part, getattr(result.interval, part))
         if result is not None:
             self._kinds.add(_kind(result.value))
-        values = _values(result)
+        values = scalar_parts(result)
         for part, value in values.items():
             if value is not None and part not in self._grids and part not in _ABOUT_INTERVAL:
                 self._grids[part] = self._grid(part)
@@ -115,7 +115,7 @@ def _kind(value: float) -> str:
     return "integer" if isinstance(value, int) else "number"
 
 
-def _values(result: ScalarResult | None) -> dict[str, Any]:
+def scalar_parts(result: ScalarResult | None) -> dict[str, Any]:
     """Returns the parts that a point has; a limit that does not exist is infinite, which NaN (no interval) is not."""
     if result is None:
         return {}

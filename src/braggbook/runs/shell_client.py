@@ -5,7 +5,6 @@ What comes back from the shell goes through the same nbclient code as a kernel's
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -15,8 +14,6 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from braggbook.notebooks.source import INJECTED_TAG
 from braggbook.runs.client import Client
 from braggbook.runs.shell import ShellEnded, ShellProcess
-
-_OVERWRITTEN = re.compile(r".*\r(?=[^\n])")  # nbclient's, for a cell's text: what a carriage return begins anew
 
 
 class ShellClient(Client):
@@ -76,7 +73,6 @@ class ShellClient(Client):
             shared = self._job.shared.outputs.get(index)
         ended = self._take(cell, cell_index, shared or self._live(cell))
         cell.execution_count = self.code_cells_executed
-        cell.outputs = coalesce(cell.outputs)
         if not ended["ok"] and "raises-exception" not in cell.metadata.get("tags", []):
             raise CellExecutionError.from_cell_and_msg(cell, ended)
         return cell
@@ -120,23 +116,3 @@ def _source_index(cells: list[Any], index: int) -> int | None:
     """Returns a cell's place in the notebook's source; None for the cell that papermill put in."""
     injected = [i for i, cell in enumerate(cells) if INJECTED_TAG in cell.metadata.get("tags", [])]
     return None if index in injected else index - sum(i < index for i in injected)
-
-
-def coalesce(outputs: list[Any]) -> list[Any]:
-    """Joins a cell's printed texts as nbclient does: one output for each stream, standard output first."""
-    joined: list[Any] = []
-    streams: dict[str, Any] = {}
-    for output in outputs:
-        if output["output_type"] == "stream" and output["name"] in streams:
-            streams[output["name"]]["text"] += output["text"]
-            continue
-        if output["output_type"] == "stream":
-            streams[output["name"]] = output
-        joined.append(output)
-    for output in streams.values():
-        output["text"] = _OVERWRITTEN.sub("", output["text"])
-    for i in range(len(joined) - 1):
-        names = [output.get("name") if output["output_type"] == "stream" else None for output in joined[i : i + 2]]
-        if names == ["stderr", "stdout"]:
-            joined[i], joined[i + 1] = joined[i + 1], joined[i]
-    return joined

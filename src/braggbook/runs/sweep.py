@@ -33,7 +33,7 @@ SWEEPS, RECORD, STORE = "sweeps", "sweep.json", "results.zarr"
 _FLUSH_S = 2.0
 _CONNECT_S = 20
 _AHEAD = 2  # points that wait at each worker, so that it never waits for us
-_NO_PAGES = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+_NO_PAGES: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,9 @@ def plan_sweep(base: RunPlan, design: Design, *, engine: Engine | None = None, s
     prefix = shared_prefix(cells, design.swept)
     shared = prefix.count if share and engine == "shell" and prefix.code_cells else 0
     if share and engine == "shell" and prefix.reason:
-        why.append(f"{prefix.code_cells} code cells are shared; the next is not: {prefix.reason}")
+        count = prefix.code_cells
+        head = f"{count} code cells are shared; the next is not" if count else "no cells are shared"
+        why.append(f"{head}: {prefix.reason}")
     return SweepPlan(base, design, engine, shared, tuple(why))
 
 

@@ -7,10 +7,10 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import xarray as xr
@@ -27,6 +27,13 @@ _TEXT_BYTES = 32  # of a run id in a chunk; other texts are shorter or rare
 _HELD_BYTES = 4 << 20  # a larger array of all points is written point by point, and not kept in memory
 
 
+class Flushable(Protocol):
+    """What writes itself into a store."""
+
+    def flush(self, store: SweepStore) -> None:
+        """Writes what is new."""
+
+
 class SweepStore:
     """A Zarr group of format 3 in a folder, with nothing below it but arrays."""
 
@@ -41,13 +48,22 @@ class SweepStore:
         """Is there anything at the store's path but an empty folder?"""
         return self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir()))
 
-    def create(self, coordinates: Mapping[str, xr.Variable], *, attrs: Mapping[str, Any]) -> None:
-        """Makes the store with its coordinates; it appears whole."""
+    def create(
+        self,
+        coordinates: Mapping[str, xr.Variable],
+        *,
+        attrs: Mapping[str, Any],
+        arrays: Iterable[Flushable],
+    ) -> None:
+        """Makes the store with its coordinates and first arrays; it appears whole."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._aside() as folder:
-            self._write_variables(coordinates, folder / "store")
-            _write_card(folder / "store" / _CARD, attrs)
-            os.rename(folder / "store", self.path)
+            draft = SweepStore(folder / "store")
+            self._write_variables(coordinates, draft.path)
+            _write_card(draft.path / _CARD, attrs)
+            for array in arrays:
+                array.flush(draft)
+            os.rename(draft.path, self.path)
 
     @property
     def attrs(self) -> dict[str, Any]:

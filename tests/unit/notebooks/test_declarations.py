@@ -237,3 +237,18 @@ literals = st.recursive(
 @given(literals)
 def test_any_literal_is_its_own_default(value: Any) -> None:
     assert repr(_one(f"x: Any = {value!r}").default) == repr(value)
+
+
+@pytest.mark.parametrize(
+    ("source", "refused"),
+    [
+        ("time: float = 3.0", True),
+        ("cd: int = 3  # cells per dish", True),
+        ("time = 3.0", False),
+        ("# how long\ntime: float = 3.0", False),
+        ("times: float = 3.0", False),
+    ],
+)
+def test_a_cell_that_ipython_would_take_for_a_command_is_refused(source: str, refused: bool) -> None:
+    _, issues = read_declarations(source)
+    assert [issue.what for issue in issues] == ["IPython takes the cell for its own command"] * refused

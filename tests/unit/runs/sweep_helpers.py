@@ -151,7 +151,8 @@ def _copy_before_each_step(path: Path, copies: Path) -> None:
         with lock:
             if event == "open":
                 written.write(f"{arguments[0]}\n")
-            shutil.copytree(path, copies / f"{next(count):04}" / path.name, ignore_dangling_symlinks=True)
+            if path.exists():
+                shutil.copytree(path, copies / f"{next(count):04}" / path.name)
         busy.now = False
 
     sys.addaudithook(before)
@@ -160,8 +161,8 @@ def _copy_before_each_step(path: Path, copies: Path) -> None:
 def main() -> None:
     """Makes the changes in the first folder, and the copies in the second."""
     store, copies = Path(sys.argv[1]), Path(sys.argv[2])
-    sweep = Sweep(store, grid(dose_gy=(1.0, 2.0, 4.0)), **CHANGED)
     _copy_before_each_step(store, copies)
+    sweep = Sweep(store, grid(dose_gy=(1.0, 2.0, 4.0)), **CHANGED)
     changes(sweep.collector, sweep.points)
 
 

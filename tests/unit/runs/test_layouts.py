@@ -161,6 +161,19 @@ def test_a_result_that_differs_between_points_is_left_out_with_the_reason(store:
     assert continued(sweep).collector.left_out == told
 
 
+@pytest.mark.parametrize("flush", [False, True])
+def test_a_coordinate_stays_while_another_result_has_it(store: Path, flush: bool) -> None:
+    sweep = a_sweep(store, odd=ARRAYS, even=ARRAYS)
+    sweep.complete(0, encoded("odd", curves([1.0, 2.0], dose=DOSE)), encoded("even", curves([1.0, 2.0], dose=DOSE)))
+    if flush:
+        sweep.collector.flush()
+    sweep.complete(1, encoded("odd", curves([1.0])), encoded("even", curves([3.0, 4.0], dose=[-0.0, 1.0])))
+    read = sweep.flushed()
+    assert set(read.attrs["left_out"]) == {"odd"}
+    assert read.indexes["dose"].tolist() == DOSE
+    assert read.even_s.values[:2].tolist() == [[1.0, 2.0], [3.0, 4.0]]
+
+
 @pytest.mark.parametrize(
     ("value", "reason"),
     [

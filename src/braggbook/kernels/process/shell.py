@@ -148,6 +148,8 @@ class Cells:
         children = Path(f"/proc/self/task/{os.getpid()}/children")
         if children.is_file() and children.read_text(encoding="ascii").split():
             return "the shared cells started processes"
+        if " rw-s " in Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace"):
+            return "the shared cells left memory that processes would share"
         if opened := open_files() - self._files:
             return f"the shared cells left files open: {', '.join(sorted(opened)[:3])}"
         return ""
@@ -198,10 +200,11 @@ def _make_shell(send: Send) -> Any:
         get_parent=lambda *_: {}, shell_streams=[], do_one_iteration=lambda: None, _allow_stdin=False,
     )  # fmt: skip
     builtins.input, getpass.getpass = MethodType(Kernel.raw_input, kernel), MethodType(Kernel.getpass, kernel)
-    IPKernelApp().init_path()  # where a kernel finds the modules of its working directory
+    app: Any = IPKernelApp
+    app().init_path()  # where a kernel finds the modules of its working directory
     # Libraries that look for "IPKernelApp" mean: is this a notebook? History in SQLite would need a thread.
     config = Config({"IPKernelApp": {"parent_appname": "braggbook"}, "HistoryManager": {"enabled": False}})
-    shell = Shell.instance(kernel=kernel, config=config, compiler_class=XCachingCompiler)
+    shell: Any = Shell.instance(kernel=kernel, config=config, compiler_class=XCachingCompiler)
     shell.extension_manager.load_extension("storemagic")
     parts: tuple[Any, Any] = (shell.displayhook, shell.display_pub)
     for part in parts:
