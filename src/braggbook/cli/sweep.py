@@ -164,7 +164,7 @@ def _ranges(sweep: Sweep, order: list[str]) -> Any:
     rows = []
     with xr.open_zarr(sweep.store, consolidated=False) as found:
         for name, array in found.data_vars.items():
-            number = array.dtype.kind == "f" and set(array.dims) <= set(found.status.dims)
+            number = array.dtype.kind == "f" and set(array.dims) <= set(sweep.dims)
             if number and array.attrs.get("part") == "value" and bool(array.notnull().any()):
                 unit = array.attrs.get("units", "1")
                 limits = (f"{float(array.min()):.6g}", f"{float(array.max()):.6g}")

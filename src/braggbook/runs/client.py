@@ -128,23 +128,30 @@ class Client(PapermillNotebookClient):
         self._job.on_cell(index, record)
 
     def output(self, outs: list[Any], msg: dict[str, Any], display_id: str, cell_index: int) -> Any:
-        """Keeps an output unless the run's outputs have grown past the limit; says once that it was dropped."""
+        """Keeps an output until the run's outputs grow past the limit, then only results and errors; says so once."""
         content = msg["content"]
-        size = len(content.get("text", "")) or sum(len(str(part)) for part in content.get("data", {}).values())
-        if MIME in content.get("data", {}) or self._kept_bytes + size <= self._job.output_limit_bytes:
+        text, data = content.get("text", ""), content.get("data", {})
+        size = len(text) or sum(len(str(part)) for part in data.values())
+        if MIME in data or msg["msg_type"] == "error" or (not self._job.dropped_bytes and size <= self._room):
             self._kept_bytes += size
             return super().output(outs, msg, display_id, cell_index)
         if not self._job.dropped_bytes:
+            if text:
+                super().output(outs, _stream(msg, content["name"], text[: self._room]), None, cell_index)
+                size -= self._room
             limit = self._job.output_limit_bytes >> 20
-            text = f"\n[braggbook: the run's outputs grew past {limit} MB; the rest is left out]\n"
-            super().output(
-                outs,
-                {**msg, "msg_type": "stream", "content": {"name": "stderr", "text": text}},
-                None,
-                cell_index,
-            )
+            note = f"\n[braggbook: the run's outputs grew past {limit} MB; the rest is left out]\n"
+            super().output(outs, _stream(msg, "stderr", note), None, cell_index)
         self._job.dropped_bytes += size
         return None
+
+    @property
+    def _room(self) -> int:
+        return max(0, self._job.output_limit_bytes - self._kept_bytes)
+
+
+def _stream(msg: dict[str, Any], name: str, text: str) -> dict[str, Any]:
+    return {**msg, "msg_type": "stream", "content": {"name": name, "text": text}}
 
 
 def _stopped(cell: Any) -> bool:

@@ -17,14 +17,14 @@ from braggbook.formats.run import Engine
 from braggbook.notebooks.catalogue import find_notebook
 from braggbook.runs.design import design_from_values
 from braggbook.runs.folder import read_results
-from braggbook.runs.labels import FACTS, coordinates, label, scalar_attrs
+from braggbook.runs.labels import FACTS, TEXT, coordinates, label, scalar_attrs
 from braggbook.runs.plan import plan_run
 from braggbook.runs.points import CANCELLED, PointsJob, run_point
+from braggbook.runs.scalars import scalar_parts
 from braggbook.runs.sweep import SweepPlan, plan_sweep, points_job
 from braggbook.settings import Settings, load_settings
 
 _PARTS = ("value", "uncertainty", "lower", "upper")
-_TEXT = "U400"  # a reason is one line
 
 
 def sweep(
@@ -61,8 +61,9 @@ def sweep(
             read as the command line reads it (``"1:100:log20"``).
 
     Returns:
-        For each scalar its value, ``_uncertainty``, ``_lower`` and ``_upper`` (NaN where a point has none or did not
-        complete), with units; ``run_id``, ``status`` and ``reason`` of each point. One chunk is one point.
+        For each scalar its value, ``_uncertainty``, ``_lower`` and ``_upper``, with units (NaN where a point has none or
+        did not complete; a limit that does not exist is infinite); ``run_id``, ``status`` and ``reason`` of each point.
+        One chunk is one point.
 
     Raises:
         ParameterError: Values that the notebook does not accept.
@@ -102,7 +103,7 @@ def _grids(plan: SweepPlan, job: PointsJob, scalars: list[str]) -> tuple[da.Arra
     for each in plan.design.points():
         number, text = point(shared, each.values, scalars)
         numbers.append(da.from_delayed(number, shape=number_shape, dtype=float))
-        texts.append(da.from_delayed(text, shape=text_shape, dtype=_TEXT))
+        texts.append(da.from_delayed(text, shape=text_shape, dtype=TEXT))
     shape = tuple(plan.design.shape.values())
     return _stacked(numbers, shape), _stacked(texts, shape)
 
@@ -120,13 +121,11 @@ def _point(job: PointsJob, values: Mapping[str, Any], scalars: list[str]) -> tup
     results: Mapping[str, Result] = {}
     if outcome.status == "complete" and outcome.folder is not None:
         results = read_results(outcome.folder).results
-    numbers = np.array([_parts(results.get(name)) for name in scalars], dtype=float).reshape(len(scalars), len(_PARTS))
-    return numbers, np.array([outcome.run_id, outcome.status, outcome.reason], dtype=_TEXT)
-
-
-def _parts(result: Result | None) -> list[float]:
-    if not isinstance(result, ScalarResult):
-        return [np.nan] * len(_PARTS)
-    limits = (None, None) if result.interval is None else (result.interval.lower, result.interval.upper)
-    values = (result.value, result.uncertainty, *limits)
-    return [np.nan if value is None else float(value) for value in values]
+    numbers = np.full((len(scalars), len(_PARTS)), np.nan)
+    for i, name in enumerate(scalars):
+        result = results.get(name)
+        known = scalar_parts(result if isinstance(result, ScalarResult) else None)
+        for j, part in enumerate(_PARTS):
+            if known.get(part) is not None:
+                numbers[i, j] = known[part]
+    return numbers, np.array([outcome.run_id, outcome.status, outcome.reason], dtype=TEXT)

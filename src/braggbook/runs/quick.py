@@ -113,8 +113,8 @@ class WarmKernelManager(QuickKernelManager):
 class SavedOnTime:
     """Makes a notebook manager save at most every few seconds and at the end.
 
-    papermill's own writes the whole notebook twice for each cell. What a long cell finds done is saved while it runs,
-    too; how often its outputs are is papermill's ``autosave_cell_every``, which 0 turns off.
+    papermill's own writes the whole notebook twice for each cell. What is not saved when a long cell begins is saved
+    while it runs; how often that cell's outputs are is papermill's ``autosave_cell_every``.
     """
 
     def __init__(self, manager: Any, *, every_s: float) -> None:
@@ -148,8 +148,8 @@ class SavedOnTime:
         """Looks, a few seconds from now, whether there is something to save."""
         if self._timer is not None:
             self._timer.cancel()
-        if self._manager.autosave_cell_every:
-            self._timer = asyncio.get_running_loop().call_later(self._every_s, self.save)
+        self._timer = asyncio.get_running_loop().call_later(self._every_s, self.save)
+        self._manager.last_save_time = self._manager.now()  # from which papermill counts; its own saves at each cell
 
 
 class WholeFile:

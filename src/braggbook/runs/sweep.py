@@ -79,6 +79,7 @@ class Sweep:
         cached: How many of them were answered from their runs' folders.
         reasons: Points that did not complete, by the reason, with their run ids.
         left_out: Results that the store does not hold, each with the reason.
+        dims: The dimensions of its points.
     """
 
     id: str
@@ -86,6 +87,7 @@ class Sweep:
     points: int
     engine: Engine
     shared_cells: int
+    dims: tuple[str, ...]
     ended: Counter[Verdict] = field(default_factory=Counter)
     cached: int = 0
     reasons: dict[str, list[str]] = field(default_factory=dict)
@@ -198,9 +200,11 @@ class _Work:
         self._plan, self._folder, self._settings = plan, folder, settings
         self._progress, self._say = progress, say
         self._started, self._began, self._flushed = now(), time.monotonic(), time.monotonic()
-        self._sweep = Sweep(plan.id, folder, len(plan.design), plan.engine, plan.shared)
+        dims = tuple(plan.design.shape)
+        self._sweep = Sweep(plan.id, folder, len(plan.design), plan.engine, plan.shared, dims)
         notebook = plan.base.notebook
-        attrs = {"title": notebook.front.title, "notebook": notebook.slug}
+        version = plan.base.wheel.name.split("-")[1]
+        attrs = {"title": notebook.front.title, "notebook": notebook.slug, "braggbook": version}
         self._collector = Collector(
             folder / STORE,
             plan.design,

@@ -239,7 +239,7 @@ def histories(draw: st.DrawFn) -> tuple[tuple[int, ...], list[tuple[int, float |
     return lengths, draw(st.lists(event, max_size=12))
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(history=histories())
 def test_the_dataset_is_what_the_points_gave_last(
     history: tuple[tuple[int, ...], list[tuple[int, float | None, float | None, bool]]],

@@ -88,11 +88,12 @@ def test_large_arrays_are_a_chunk_for_each_point_and_are_not_kept(store: Path) -
 
 def test_what_waits_does_not_fill_the_memory(store: Path) -> None:
     sweep = Sweep(store, grid(dose_gy=tuple(range(10))), given=parameters("dose_gy: int = 0"), dose=ARRAYS)
-    volume = xr.Dataset({"d": ("x", np.ones(2_000_000))})
-    for i in range(5):
-        sweep.complete(i, encoded("dose", volume))
+    volume = xr.Dataset({"d": ("x", np.zeros(4_500_000))})
+    result = encoded("dose", volume)
+    for i in range(2):
+        sweep.complete(i, result)
     assert sweep.collector._structured.waiting_bytes < collect._WAITING_BYTES
-    assert (sweep.read().status == "complete").sum() == 5
+    assert (sweep.read().status == "complete").sum() == 2
 
 
 def test_tables_are_columns_over_rows(store: Path) -> None:
@@ -140,7 +141,7 @@ DIFFER = {
 
 
 @pytest.mark.parametrize("case", DIFFER)
-@pytest.mark.parametrize("between", ["nothing", "a flush", "another process"])
+@pytest.mark.parametrize("between", ["nothing", "another process"])
 def test_a_result_that_differs_between_points_is_left_out_with_the_reason(store: Path, case: str, between: str) -> None:
     first, second, reason = DIFFER[case]
     spec = TABLE if isinstance(first, pd.DataFrame) else ARRAYS

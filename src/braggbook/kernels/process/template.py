@@ -405,6 +405,7 @@ class _Watch:
         self._seen = os.memfd_create("import")
         self._asked = False
         self._get_ipython: Any = None
+        self._filters = list(warnings.filters)
 
     def begin(self) -> None:
         """Watches from now on; Jupyter's own modules have been imported."""
@@ -442,7 +443,16 @@ class _Watch:
         if self._asked and not name.startswith(_ASKS_AGAIN):
             return "asks for the notebook's shell when it is imported"
         self._asked = False
+        before, self._filters = self._filters, list(warnings.filters)
+        if any(_of_all_warnings(entry) for entry in self._filters if entry not in before):
+            return "changes which warnings are shown when it is imported"
         return ""
+
+
+def _of_all_warnings(entry: Any) -> bool:
+    # kernels share the template: what one notebook imports must not hide another's warnings, or show more of them
+    _, message, category, module, _ = entry
+    return message is None and module is None and category.__module__ == "builtins"
 
 
 def preload(modules: list[str]) -> tuple[dict[str, str], list[str]]:
@@ -459,11 +469,10 @@ def preload(modules: list[str]) -> tuple[dict[str, str], list[str]]:
             if name == _NEVER:
                 continue
             try:
-                with warnings.catch_warnings():
-                    importlib.import_module(name)
+                importlib.import_module(name)
             except ImportError:
                 missing.append(name)
-            except Exception as error:  # whatever a library raises when it is imported is the notebook's to see
+            except BaseException as error:  # whatever a library raises when it is imported is the notebook's to see
                 left[name] = f"raises {type(error).__name__} when it is imported"
             if reason := watch.reason(name):
                 left[name] = reason
