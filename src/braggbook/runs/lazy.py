@@ -61,9 +61,9 @@ def sweep(
             read as the command line reads it (``"1:100:log20"``).
 
     Returns:
-        For each scalar its value, ``_uncertainty``, ``_lower`` and ``_upper``, with units (NaN where a point has none or
-        did not complete; a limit that does not exist is infinite); ``run_id``, ``status`` and ``reason`` of each point.
-        One chunk is one point.
+        For each scalar its value, ``_uncertainty``, ``_lower`` and ``_upper``, with units (NaN where a point has none
+        or did not complete; a limit that does not exist is infinite); ``run_id``, ``status`` and ``reason`` of each
+        point. One chunk is one point.
 
     Raises:
         ParameterError: Values that the notebook does not accept.
