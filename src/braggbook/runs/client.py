@@ -121,11 +121,22 @@ class Client(PapermillNotebookClient):
         self._job.exit_code = self._process.poll() if self._process is not None else None
 
     def _finish(self, cell: Any, index: int, record: Cell) -> None:
-        cell.outputs = coalesce(cell.outputs)
+        self._join_texts(cell, index)
         if record.status != "complete":
             self.nb_man.cell_exception(cell, cell_index=index)
         self.nb_man.cell_complete(cell, cell_index=index)
         self._job.on_cell(index, record)
+
+    def _join_texts(self, cell: Any, index: int) -> None:
+        before, cell.outputs = cell.outputs, coalesce(cell.outputs)
+        places = {id(output): place for place, output in enumerate(cell.outputs)}
+        for shown in self._display_id_map.values():  # where a later cell finds what it updates
+            if index in shown:
+                shown[index] = [places[id(before[place])] for place in shown[index]]
+
+    async def _async_poll_kernel_alive(self) -> None:
+        with suppress(AssertionError):  # a cell that ended in an error has left no client to ask
+            await super()._async_poll_kernel_alive()
 
     def output(self, outs: list[Any], msg: dict[str, Any], display_id: str, cell_index: int) -> Any:
         """Keeps an output until the run's outputs grow past the limit, then only results and errors; says so once."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import dask
 import distributed
+from dask.system import CPU_COUNT
 
 from braggbook.errors import BraggbookError, Interrupted, NetworkError, StorageError, SweepBusy
 from braggbook.files import storage, write_json
@@ -25,12 +25,14 @@ from braggbook.runs.collect import Collector
 from braggbook.runs.design import Design, Point
 from braggbook.runs.execute import now
 from braggbook.runs.folder import read_results
+from braggbook.runs.job import default_memory_limit_mb
 from braggbook.runs.plan import RunPlan, require_no_kernel
 from braggbook.runs.points import CANCELLED, Outcome, PointsJob, leave_sweep, run_point
 from braggbook.settings import Settings
 
 SWEEPS, RECORD, STORE = "sweeps", "sweep.json", "results.zarr"
 _FLUSH_S = 2.0
+_LEAST_MB = 2048  # of address space for each point, of which libraries take much
 _CONNECT_S = 20
 _AHEAD = 2  # points that wait at each worker, so that it never waits for us
 _NO_PAGES: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
@@ -167,7 +169,7 @@ def run_sweep(
     Args:
         plan: The sweep.
         settings: Limits and places; on a cluster, all machines must see them under the same paths.
-        workers: Points at a time on this machine; None is one for each processor.
+        workers: Points at a time on this machine, which share its memory; None is one for each processor.
         cluster: Address of a running Dask scheduler, in place of this machine.
         retry_failed: Execute points again that have failed before.
         stop_on_failure: Begin no more points after one that fails.
@@ -181,6 +183,10 @@ def run_sweep(
         StorageError: The disk is full or refuses; what was written is kept.
     """
     folder = settings.runs / SWEEPS / plan.id
+    if cluster is None:
+        workers = workers or CPU_COUNT
+        limit = settings.memory_limit_mb or max(_LEAST_MB, default_memory_limit_mb() // workers)
+        settings = replace(settings, memory_limit_mb=limit)
     with _only_one(folder), ExitStack() as stack:
         work = _Work(plan, folder, settings, progress or Silent(), say)
         stack.callback(work.close)
@@ -349,11 +355,10 @@ def _cluster(workers: int | None, address: str | None) -> Iterator[distributed.C
             yield client
         return
     CANCELLED.clear()
-    threads = workers or len(os.sched_getaffinity(0))
     with dask.config.set(_NO_PAGES):
         # threads of this process speak to each other without a port that others could connect to
         cluster = distributed.LocalCluster(
-            processes=False, n_workers=1, threads_per_worker=threads, dashboard_address="127.0.0.1:0",
+            processes=False, n_workers=1, threads_per_worker=workers, dashboard_address="127.0.0.1:0",
             memory_limit=0, silence_logs="CRITICAL",
         )  # fmt: skip
         with cluster, distributed.Client(cluster) as client:

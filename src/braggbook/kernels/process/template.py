@@ -40,6 +40,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
+_ENDED_FIRST = "500"  # of -1000 to 1000, see proc(5)
 _REQUEST_TIMEOUT_S = 10.0
 _LARGEST_REQUEST = 1 << 22
 _MOST_FILES = 3
@@ -265,16 +266,25 @@ def _receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
     for level, kind, data in extra:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             files.frombytes(data[: len(data) - len(data) % files.itemsize])
-    (size,) = _LENGTH.unpack(head)
-    if size > _LARGEST_REQUEST or len(files) < 2:  # standard output and error
-        raise ValueError("not a request")
+    (size,) = _LENGTH.unpack(head.ljust(_LENGTH.size, b"\xff"))
+    try:
+        if size > _LARGEST_REQUEST or len(files) < 2:  # standard output and error
+            raise ValueError("not a request")
+        return json.loads(_read(connection, size)), list(files)
+    except BaseException:
+        for file in files:
+            os.close(file)
+        raise
+
+
+def _read(connection: socket.socket, size: int) -> bytes:
     body = b""
     while len(body) < size:
         part = connection.recv(size - len(body))
         if not part:
             raise ValueError("a request that is cut short")
         body += part
-    return json.loads(body), list(files)
+    return body
 
 
 def _answer(connection: socket.socket, answer: dict[str, Any]) -> None:
@@ -296,6 +306,8 @@ def _prepare(request: dict[str, Any], files: list[int]) -> None:
     os.environ.update(request["env"])
     time.tzset()
     tempfile.tempdir = None
+    with contextlib.suppress(OSError):  # where memory runs out, Linux is to end this and not who asked for it
+        Path("/proc/self/oom_score_adj").write_text(_ENDED_FIRST, encoding="ascii")
     if request.get("memory_limit_mb"):
         limit = request["memory_limit_mb"] << 20
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
