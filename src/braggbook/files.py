@@ -16,6 +16,7 @@ from braggbook.errors import StorageError
 
 _BLOCK_BYTES = 1 << 20
 _LONGEST_REASON = 300  # characters; shutil lists every file that it could not copy
+_LONGEST_BASE = 60  # characters; a socket's whole path may have 107 (Linux, unix(7)), 103 on macOS
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -105,3 +106,21 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def short_temporary_folder() -> Path:
+    """Returns a temporary folder of the system whose path is short enough for sockets in it.
+
+    Raises:
+        StorageError: There is none.
+    """
+    places = [tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm"]  # noqa: S108 - mkstemp makes the name
+    for place in places:
+        if len(place) <= _LONGEST_BASE and os.access(place, os.W_OK):
+            return Path(place)
+    raise StorageError(
+        "no temporary folder has a short path",
+        where=places[0],
+        wanted=f"at most {_LONGEST_BASE} characters, since the kernel's sockets lie there",
+        next_command="TMPDIR=/tmp braggbook ...",
+    )

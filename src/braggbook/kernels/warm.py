@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from braggbook.errors import KernelUnavailable
+from braggbook.files import short_temporary_folder
 
 _SCRIPT = Path(__file__).with_name("process") / "template.py"
 _START_TIMEOUT_S = 120.0
@@ -176,7 +177,7 @@ class Template:
     def __init__(
         self, *, python: Path, modules: Sequence[str], variables: Mapping[str, str], options: Sequence[str] = ()
     ) -> None:
-        self._folder = tempfile.mkdtemp(prefix="bbt-")
+        self._folder = tempfile.mkdtemp(prefix="bbt-", dir=short_temporary_folder())
         self._command = [str(python), *options, str(_SCRIPT)]
         self._variables = {"HOME": self._folder, **variables, **dict.fromkeys(_ONE_THREAD, "1")}
         self.left_out: dict[str, str] = {}

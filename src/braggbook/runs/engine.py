@@ -65,9 +65,15 @@ def _execute_for_papermill(nb_man: Any, kernel_name: str, **options: Any) -> Non
     A template costs as much as one cold kernel: it pays from the second notebook on.
     """
     saved = SavedOnTime(nb_man, every_s=_SAVE_EVERY_S)
-    manager: type = QuickKernelManager
+    parts: dict[str, Any] = {"in_cell": staticmethod(saved.in_cell)}
+    base: type = QuickKernelManager
     if os.getpid() in _started:
-        manager = type("Manager", (WarmKernelManager,), {"modules": imported_modules(nb_man.nb.cells)})
+        base = WarmKernelManager
+        parts["modules"] = imported_modules(nb_man.nb.cells)
     _started.add(os.getpid())
-    ours = {"kernel_manager_class": manager, "on_cell_execute": saved.cell_begins}
+    ours = {
+        "kernel_manager_class": type("Manager", (base,), parts),
+        "on_cell_execute": saved.cell_begins,
+        "on_cell_executed": saved.cell_ends,
+    }
     NBClientEngine.execute_managed_notebook(nb_man, kernel_name, **{**ours, **options})

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from braggbook.errors import Issue, RecordError, StorageError, unknown_name
-from braggbook.files import sha256_file, storage, sync_tree
+from braggbook.errors import Issue, RecordError, unknown_name
+from braggbook.files import sha256_file, short_temporary_folder, storage, sync_tree
 from braggbook.formats.common import issues_from
 from braggbook.formats.result import ResultsFile
 from braggbook.formats.run import RUN_FORMAT, RunRecord
@@ -23,7 +23,6 @@ from braggbook.formats.run import RUN_FORMAT, RunRecord
 RECORD, RESULTS = "run.json", "results.json"
 FAILED = "failed"  # runs that did not complete lie here, so that they never stand under a run's name
 _STAGING, _LOCKS = ".staging", ".locks"
-_LONGEST_BASE = 60  # characters; a socket's whole path may have 107 (Linux, unix(7)), 103 on macOS
 _ID = re.compile(r"[0-9a-f]{24}")
 
 
@@ -81,23 +80,10 @@ def scratch() -> Iterator[Path]:
     Raises:
         StorageError: No temporary folder has a path short enough, or the disk refuses.
     """
-    base = _short_folder()
+    base = short_temporary_folder()
     _sweep(base, prefix=f"bb{os.getuid()}-")
     with _owned(base, prefix=f"bb{os.getuid()}-") as folder:
         yield folder
-
-
-def _short_folder() -> Path:
-    places = [tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm"]  # noqa: S108 - mkstemp makes the name
-    for place in places:
-        if len(place) <= _LONGEST_BASE and os.access(place, os.W_OK):
-            return Path(place)
-    raise StorageError(
-        "no temporary folder has a short path",
-        where=places[0],
-        wanted=f"at most {_LONGEST_BASE} characters, since the kernel's sockets lie there",
-        next_command="TMPDIR=/tmp braggbook ...",
-    )
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,7 +65,7 @@ class Job:
 
 
 _LEAST_MB = 2048  # address space that Python needs to import NumPy, pandas and matplotlib at all
-_CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")  # Linux, control groups version 2
+_GROUPS, _GROUP_FOLDER = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")  # Linux, cgroups(7)
 
 
 def default_memory_limit_mb() -> int:
@@ -74,6 +74,24 @@ def default_memory_limit_mb() -> int:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):  # not a system that says it
         total = 8 << 30
-    with suppress(OSError, ValueError):
-        total = min(total, int(_CONTAINER_LIMIT.read_text(encoding="ascii")))
+    for limit in _group_limits():
+        with suppress(OSError, ValueError):
+            total = min(total, int(limit.read_text(encoding="ascii")))
     return max(_LEAST_MB, int(total * 0.9) >> 20)
+
+
+def _group_limits() -> Iterator[Path]:
+    """Gives the files that say how much memory a container or a batch job has, versions 2 and 1."""
+    yield _GROUP_FOLDER / "memory.max"
+    yield _GROUP_FOLDER / "memory" / "memory.limit_in_bytes"
+    try:
+        lines = _GROUPS.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, kinds, path = line.split(":", 2)
+        if kinds not in ("", "memory"):
+            continue
+        root, name = (_GROUP_FOLDER, "memory.max") if not kinds else (_GROUP_FOLDER / kinds, "memory.limit_in_bytes")
+        group = root / path.lstrip("/")
+        yield from (folder / name for folder in (group, *group.parents) if folder.is_relative_to(root))

@@ -7,6 +7,7 @@ import errno
 import os
 import stat
 import time
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty
 from typing import Any, ClassVar
@@ -69,9 +70,14 @@ class QuickKernelClient(AsyncKernelClient):
 
 
 class QuickKernelManager(AsyncKernelManager):
-    """A manager that looks every few milliseconds whether a kernel that was asked to end has ended."""
+    """A manager that looks every few milliseconds whether a kernel that was asked to end has ended.
+
+    Attributes:
+        in_cell: Whether the kernel is executing a cell.
+    """
 
     client_factory = Type(QuickKernelClient, klass=AsyncKernelClient)
+    in_cell: ClassVar[Any] = staticmethod(lambda: False)
 
     async def _async_finish_shutdown(
         self,
@@ -85,8 +91,8 @@ class QuickKernelManager(AsyncKernelManager):
         await super()._async_wait(min(pollinterval, _POLL_S))
 
     async def _async_interrupt_kernel(self) -> None:
-        # before it asks an idle kernel to end, the usual manager interrupts it, which sometimes loses the request
-        if not self.shutting_down:
+        # the usual manager also interrupts an idle kernel, before it asks it to end, which sometimes loses the request
+        if not self.shutting_down or self.in_cell():
             await super()._async_interrupt_kernel()
 
 
@@ -111,7 +117,7 @@ class WarmKernelManager(QuickKernelManager):
 
 
 class SavedOnTime:
-    """Makes a notebook manager save at most every few seconds and at the end.
+    """Makes a notebook manager save at most every few seconds and at the end, and knows whether a cell is executed.
 
     papermill's own writes the whole notebook twice for each cell. What is not saved when a long cell begins is saved
     while it runs; how often that cell's outputs are is papermill's ``autosave_cell_every``.
@@ -122,6 +128,7 @@ class SavedOnTime:
         self._save, self._autosave = manager.save, manager.autosave_cell
         self._last = time.monotonic()
         self._timer: asyncio.TimerHandle | None = None
+        self._in_cell = False
         manager.save, manager.autosave_cell = self.save, self.autosave
 
     def save(self, **changed: Any) -> None:
@@ -144,8 +151,17 @@ class SavedOnTime:
         if self._manager.last_save_time != before:
             self._last = time.monotonic()
 
+    def in_cell(self) -> bool:
+        """Returns whether a cell has begun and not ended."""
+        return self._in_cell
+
+    def cell_ends(self, **_: Any) -> None:
+        """Notes it."""
+        self._in_cell = False
+
     def cell_begins(self, **_: Any) -> None:
         """Looks, a few seconds from now, whether there is something to save."""
+        self._in_cell = True
         if self._timer is not None:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(self._every_s, self.save)
@@ -166,27 +182,34 @@ class WholeFile:
             OSError: As papermill's own.
         """
         target = self._target(path)
-        if target is None:
+        if target is None or not _write_whole(target, text, path):
             self._local.write(text, path)
-            return
-        mode = target.stat().st_mode if target.exists() else None
-        try:
-            write_text(target, text)
-        except StorageError as error:
-            reason = error.__cause__
-            if isinstance(reason, OSError) and reason.errno in _FULL:  # what is there must stay
-                raise OSError(reason.errno, reason.strerror, path) from None
-            self._local.write(text, path)
-            return
-        if mode is not None:
-            target.chmod(stat.S_IMODE(mode))
 
     def _target(self, path: str) -> Path | None:
         folder = self._local.cwd(None)  # papermill keeps it there, and gives it to whoever sets another
         self._local.cwd(folder)
         target = Path(os.path.realpath(Path(folder or Path.cwd()) / path))
-        fit = target.is_file() and os.access(target, os.W_OK) if target.exists() else target.parent.is_dir()
-        return target if fit else None  # a pipe or a device cannot be renamed over
+        with suppress(OSError):  # a name that is too long, say
+            if target.exists():
+                fit = target.is_file() and os.access(target, os.W_OK)  # a pipe or a device cannot be renamed over
+                return target if fit else None
+            return target if target.parent.is_dir() else None
+        return None
+
+
+def _write_whole(target: Path, text: str, path: str) -> bool:
+    """Returns whether it could be written; papermill's own way then says why not, or finds a way."""
+    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
+    try:
+        write_text(target, text)
+    except StorageError as error:
+        reason = error.__cause__
+        if isinstance(reason, OSError) and reason.errno in _FULL:  # papermill would cut short what is there
+            raise OSError(reason.errno, reason.strerror, path) from None
+        return False
+    if mode is not None:
+        target.chmod(mode)
+    return True
 
 
 def write_whole(path: Any) -> None:

@@ -6,36 +6,34 @@ import fcntl
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import dask
 import distributed
 from dask.system import CPU_COUNT
 
-from braggbook.errors import BraggbookError, Interrupted, NetworkError, StorageError, SweepBusy
+from braggbook.errors import BraggbookError, Interrupted, StorageError, SweepBusy
 from braggbook.files import storage, write_json
 from braggbook.formats.run import Engine, Verdict
 from braggbook.formats.sweep_record import AxisRecord, SweepRecord, sweep_id
-from braggbook.kernels.warm import TEMPLATES, can_fork
+from braggbook.kernels.warm import can_fork
 from braggbook.notebooks.reach import needs_a_kernel, shared_prefix
 from braggbook.progress import Progress, Silent
+from braggbook.runs.cluster import ended_points, local_cluster, running_cluster
 from braggbook.runs.collect import Collector
 from braggbook.runs.design import Design, Point
 from braggbook.runs.execute import now
 from braggbook.runs.folder import read_results
 from braggbook.runs.job import default_memory_limit_mb
 from braggbook.runs.plan import RunPlan, require_no_kernel
-from braggbook.runs.points import CANCELLED, Outcome, PointsJob, leave_sweep, run_point
+from braggbook.runs.points import Outcome, PointsJob
 from braggbook.settings import Settings
 
 SWEEPS, RECORD, STORE = "sweeps", "sweep.json", "results.zarr"
 _FLUSH_S = 2.0
 _LEAST_MB = 2048  # of address space for each point, of which libraries take much
-_CONNECT_S = 20
-_AHEAD = 2  # points that wait at each worker, so that it never waits for us
-_NO_PAGES: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+_PATIENCE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -190,10 +188,9 @@ def run_sweep(
     with _only_one(folder), ExitStack() as stack:
         work = _Work(plan, folder, settings, progress or Silent(), say)
         stack.callback(work.close)
-        client = stack.enter_context(_cluster(workers, cluster))
-        stack.callback(_leave, client, plan.id)
-        if cluster is None:
-            stack.enter_context(_all_ends_on_error())
+        client = stack.enter_context(
+            local_cluster(workers or CPU_COUNT, plan.id) if cluster is None else running_cluster(cluster, plan.id)
+        )
         return work.run(client, retry_failed=retry_failed, stop_on_failure=stop_on_failure)
 
 
@@ -205,6 +202,7 @@ class _Work:
     ) -> None:
         self._plan, self._folder, self._settings = plan, folder, settings
         self._progress, self._say = progress, say
+        self._told = False
         self._started, self._began, self._flushed = now(), time.monotonic(), time.monotonic()
         dims = tuple(plan.design.shape)
         self._sweep = Sweep(plan.id, folder, len(plan.design), plan.engine, plan.shared, dims)
@@ -226,7 +224,7 @@ class _Work:
         job = points_job(plan, settings=self._settings, retry_failed=retry_failed)
         self._progress.start(plan.base.notebook.slug, len(plan.design))
         try:
-            for point, future in _submitted(client, job, plan.design.points(), self._flush_if_due):
+            for point, future in ended_points(client, job, plan.design.points(), meanwhile=self._meanwhile):
                 self._take(point, future)
                 if stop_on_failure and self._sweep.failed:
                     self._say("stopped at the first point that failed")
@@ -276,7 +274,10 @@ class _Work:
             parts += [f"{_duration((sweep.points - sweep.done) / rate)} left"]
         return ", ".join(parts)
 
-    def _flush_if_due(self) -> None:
+    def _meanwhile(self, workers: int) -> None:
+        if not workers and not self._told and time.monotonic() - self._began > _PATIENCE_S:
+            self._told = True
+            self._say("waiting for a worker: the scheduler has none yet")
         if time.monotonic() - self._flushed > _FLUSH_S:
             self._flush()
 
@@ -303,32 +304,6 @@ class _Work:
         self._collector.close()
 
 
-def _submitted(
-    client: distributed.Client, job: PointsJob, points: Iterator[Point], meanwhile: Callable[[], None]
-) -> Iterator[tuple[Point, distributed.Future]]:
-    """Keeps the workers busy, and gives each point when it has ended."""
-    shared = client.scatter(job, broadcast=True, hash=False)
-    waiting: dict[distributed.Future, Point] = {}
-    exhausted = False
-    while True:
-        room = max(2, (1 + _AHEAD) * sum(client.nthreads().values())) - len(waiting)
-        for _ in range(0 if exhausted else room):
-            point = next(points, None)
-            if point is None:
-                exhausted = True
-                break
-            waiting[client.submit(run_point, shared, point.values, pure=False)] = point
-        if not waiting:
-            return
-        try:
-            ended = distributed.wait(list(waiting), timeout=_FLUSH_S, return_when="FIRST_COMPLETED").done
-        except TimeoutError:
-            ended = set()
-        meanwhile()
-        for future in ended:
-            yield waiting.pop(future), future
-
-
 @contextmanager
 def _only_one(folder: Path) -> Iterator[None]:
     """Keeps other processes from the sweep's folder."""
@@ -345,52 +320,6 @@ def _only_one(folder: Path) -> Iterator[None]:
                 next_command="wait for it, or stop it and run the same command again: it does only what is missing",
             ) from None
         yield
-
-
-@contextmanager
-def _cluster(workers: int | None, address: str | None) -> Iterator[distributed.Client]:
-    """Gives a client of a running cluster, or of threads of this process that fork what they execute."""
-    if address is not None:
-        with _remote(address) as client:
-            yield client
-        return
-    CANCELLED.clear()
-    with dask.config.set(_NO_PAGES):
-        # threads of this process speak to each other without a port that others could connect to
-        cluster = distributed.LocalCluster(
-            processes=False, n_workers=1, threads_per_worker=workers, dashboard_address="127.0.0.1:0",
-            memory_limit=0, silence_logs="CRITICAL",
-        )  # fmt: skip
-        with cluster, distributed.Client(cluster) as client:
-            yield client
-
-
-@contextmanager
-def _all_ends_on_error() -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        CANCELLED.set()
-        TEMPLATES.close()  # and with them whatever still runs
-        raise
-
-
-def _leave(client: distributed.Client, sweep: str) -> None:
-    with suppress(Exception):  # the cluster may be gone; its workers then end what they keep
-        client.run(leave_sweep, sweep)
-
-
-@contextmanager
-def _remote(address: str) -> Iterator[distributed.Client]:
-    try:
-        client = distributed.Client(address, timeout=_CONNECT_S)
-    except (OSError, ValueError) as error:
-        raise NetworkError(
-            "the Dask scheduler does not answer", where=address, wanted="tcp://HOST:PORT of a running scheduler",
-            got=str(error), next_command="dask scheduler",
-        ) from None  # fmt: skip
-    with client:
-        yield client
 
 
 def _duration(seconds: float) -> str:

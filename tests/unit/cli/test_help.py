@@ -54,7 +54,7 @@ VERBS = {path: command for path, command in COMMANDS.items() if not isinstance(c
 
 def test_the_verbs_are_these() -> None:
     assert {" ".join(path) for path in VERBS} == {
-        "demo", "run", "verify", "diff", "collect", "list", "show", "new", "check",
+        "demo", "run", "sweep", "verify", "diff", "collect", "list", "show", "new", "check",
         "dataset fetch", "dataset add", "dataset verify", "kernel lock", "kernel install", "kernel verify",
     }  # fmt: skip
 
@@ -129,6 +129,15 @@ UNUSABLE = {
     "run good -f notes.txt": ("notes.txt: parameters cannot be read; wanted a TOML file", ""),
     "run other_kernel": ("no kernel named 'root'; wanted one of radiobiology", "braggbook new kernel root"),
     "run other_data": ("counts", ""),
+    "sweep": ("Missing argument 'NOTEBOOK'.", "braggbook sweep --help"),
+    "sweep none": ("no notebook named 'none'", "braggbook list notebook"),
+    "sweep good --engine quick": ("'quick' is not one of 'shell', 'warm', 'kernel'", "braggbook sweep --help"),
+    "sweep good --workers 0": ("0 is not in the range x>=1.", "braggbook sweep --help"),
+    "sweep good -p factr=1,2": ("unknown parameter 'factr'; did you mean factor?", ""),
+    "sweep good -p factor=1:9:20": ("factor=1:9:20, character 12: points or steps?", ""),
+    "sweep good -p factor=1,x": ("factor=1,x, character 10: wrong type; wanted float, got 'x'", ""),
+    "sweep good --design none.toml": ("none.toml", ""),
+    "sweep other_kernel": ("no kernel named 'root'; wanted one of radiobiology", "braggbook new kernel root"),
     "verify none": ("no run named 'none'", "braggbook list run"),
     "verify ./notebooks": ("not a run", "braggbook list run"),
     "show run none": ("no run named 'none'", "braggbook list run"),

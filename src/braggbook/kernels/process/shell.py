@@ -11,8 +11,8 @@ What needs a client that talks back (widgets, input, event loops, debugging) is 
 from __future__ import annotations
 
 import builtins
+import contextlib
 import getpass
-import io
 import json
 import os
 import socket
@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MethodType, SimpleNamespace
-from typing import Any
+from typing import Any, TextIO
 
 _PART = 1 << 16
 NO_KERNEL = "it runs in a shell without a Jupyter kernel; run it with the real kernel: --engine kernel"
@@ -61,31 +61,9 @@ class Channel:
         self._socket.close()
 
 
-class Stream(io.TextIOBase):
-    """Standard output or error of the notebook: unbuffered, so that it keeps its order among what others write."""
-
-    encoding = "UTF-8"
-    errors = "replace"
-
-    def __init__(self, name: str, file: int) -> None:
-        self.name, self._file = name, file
-
-    def fileno(self) -> int:  # noqa: D102 - io's
-        return self._file
-
-    def isatty(self) -> bool:  # noqa: D102 - io's
-        return False
-
-    def writable(self) -> bool:  # noqa: D102 - io's
-        return True
-
-    def write(self, text: str) -> int:  # noqa: D102 - io's
-        if not isinstance(text, str):
-            raise TypeError(f"write() argument must be str, not {type(text)}")
-        data = memoryview(text.encode("utf-8", "replace"))
-        while data:
-            data = data[os.write(self._file, data) :]
-        return len(text)
+def _printer(file: int) -> TextIO:
+    """Standard output or error of the notebook; it hands on whole lines, so that a program's do not fall into them."""
+    return open(file, "w", buffering=1, encoding="utf-8", errors="replace", newline="\n", closefd=False)
 
 
 class Cells:
@@ -96,7 +74,8 @@ class Cells:
         self._owner = os.getpid()
         self._shell = _make_shell(self._send)
         self._files = open_files()
-        sys.stdout, sys.stderr = Stream("stdout", 1), Stream("stderr", 2)
+        sys.stdout, sys.stderr = self._printers = _printer(1), _printer(2)
+        os.register_at_fork(before=self._flush)  # otherwise a copy would print it once more
         python = sys.version_info
         info = {
             "name": "python", "version": f"{python.major}.{python.minor}.{python.micro}", "mimetype": "text/x-python",
@@ -108,6 +87,11 @@ class Cells:
     def _send(self, message: Mapping[str, Any]) -> None:
         if os.getpid() == self._owner:  # a process that the notebook forked must not talk in its parent's place
             self.channel.send(message)
+
+    def _flush(self) -> None:
+        for printer in self._printers:
+            with contextlib.suppress(OSError, ValueError):  # the notebook may have closed it
+                printer.flush()
 
     def resume(self, channel: Channel) -> None:
         """Goes on in a forked process, with another reader."""
@@ -129,6 +113,7 @@ class Cells:
         shell.execution_count = command["count"]
         began = time.monotonic()
         result = shell.run_cell(command["source"], store_history=True)
+        self._flush()
         if os.getpid() != self._owner:
             os._exit(0)  # the cell forked, and this is the copy
         error = result.error_before_exec if result.error_before_exec is not None else result.error_in_exec

@@ -17,16 +17,19 @@ from __future__ import annotations
 
 import array
 import atexit
+import builtins
 import contextlib
 import ctypes
 import gc
 import importlib
+import importlib.machinery
 import importlib.util
 import io
 import json
 import os
 import resource
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -36,7 +39,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any, NoReturn
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
@@ -44,6 +47,7 @@ _ENDED_FIRST = "500"  # of -1000 to 1000, see proc(5)
 _REQUEST_TIMEOUT_S = 10.0
 _LARGEST_REQUEST = 1 << 22
 _MOST_FILES = 3
+_FOLDER = "bbt-"  # how the name of a folder begins that its owner made for a template alone
 _LENGTH = struct.Struct("!I")
 
 # What an ordinary ipykernel imports on its way up, and what IPython imports when it is first used.
@@ -54,8 +58,9 @@ KERNEL_MODULES = (
 )  # fmt: skip
 # It hooks itself to a shell when it is imported. In a template there is none yet, and figures would vanish silently.
 _NEVER = "matplotlib_inline.backend_inline"
-# It asks for the shell when it is imported, and can be told of it later.
-_ASKS_AGAIN = "matplotlib"
+# They ask for the shell when they are imported. matplotlib can be told of it later (in some versions it looks then); to
+# pandas it only matters that there is one with a kernel: in a terminal, it would print tables as wide as that.
+_MAY_ASK = ("matplotlib", "pandas")
 
 
 class Child:
@@ -79,7 +84,7 @@ class Template:
         with _umask(0o177):
             self._listener.bind(path)
         self._listener.listen(64)
-        self._owner, self._cells = owner, cells
+        self._path, self._owner, self._cells = path, owner, cells
         self._children: dict[int, Child] = {}
         self._wake, wake = os.pipe()
         for end in (self._wake, wake):
@@ -195,6 +200,9 @@ class Template:
         for child in self._children.values():
             _kill_group(child.pid)
         _kill_descendants()
+        folder = Path(self._path).parent
+        if folder.name.startswith(_FOLDER):  # made for this template; the owner cannot remove it if it was killed
+            shutil.rmtree(folder, ignore_errors=True)
         os._exit(0)
 
 
@@ -314,6 +322,20 @@ def _prepare(request: dict[str, Any], files: list[int]) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
+def _forget_hidden() -> None:
+    """Modules in the working directory come before installed ones of their name, which the notebook must not get."""
+    loaded = set(sys.modules) - _of_the_kernel  # a cold kernel, too, has its own before it looks in the directory
+    found = importlib.machinery.PathFinder.find_spec
+    hidden = set()
+    for name in {module.partition(".")[0] for module in loaded}:
+        spec = found(name, [os.getcwd()])  # noqa: PTH109 - importlib wants text
+        if spec is not None and spec.has_location:
+            hidden.add(name)
+    for module in loaded:
+        if module.partition(".")[0] in hidden:
+            del sys.modules[module]
+
+
 def _reread_matplotlibrc() -> None:
     """Settings are read when matplotlib is imported; this folder and environment may have others."""
     matplotlib = sys.modules.get("matplotlib")
@@ -335,6 +357,7 @@ def _file_of(module: str) -> str:
 
 
 def _run_kernel(request: dict[str, Any]) -> int:
+    _forget_hidden()
     _reread_matplotlibrc()
     sys.argv = [_file_of(request["argv"][0]), *request["argv"][1:]]
     from ipykernel.kernelapp import IPKernelApp  # noqa: PLC0415 - imported by then
@@ -358,6 +381,7 @@ def _run_shell(request: dict[str, Any], file: int, cells: Any) -> int:
     shell = _sibling("shell")
     channel = shell.Channel(file)
     if cells is None:
+        _forget_hidden()
         _reread_matplotlibrc()
         sys.argv = [_file_of("ipykernel_launcher")]
         cells = shell.Cells(channel)
@@ -397,6 +421,7 @@ def _leave_well() -> None:
 
 
 _siblings: dict[str, ModuleType] = {}
+_of_the_kernel: set[str] = set()
 
 
 def _sibling(name: str) -> ModuleType:
@@ -426,10 +451,15 @@ class _Watch:
         self._get_ipython = real = IPython.core.getipython.get_ipython
 
         def get_ipython() -> Any:
-            self._asked = True
+            self._note(sys._getframe(1).f_globals)  # noqa: SLF001 - the only way to know who asks
             return real()
 
+        def get_ipython_of_builtins() -> Any:
+            self._note(sys._getframe(1).f_globals)  # noqa: SLF001 - the same
+            return SimpleNamespace(kernel=None)
+
         IPython.get_ipython = IPython.core.getipython.get_ipython = get_ipython
+        builtins.get_ipython = get_ipython_of_builtins  # type: ignore[attr-defined]
         self._kept = [os.dup(number) for number in (1, 2)]
         for number in (1, 2):
             os.dup2(self._seen, number)
@@ -439,12 +469,17 @@ class _Watch:
         import IPython  # noqa: PLC0415
 
         IPython.get_ipython = IPython.core.getipython.get_ipython = self._get_ipython
+        del builtins.get_ipython  # type: ignore[attr-defined]
         for number, kept in zip((1, 2), self._kept, strict=True):
             os.dup2(kept, number)
             os.close(kept)
         os.close(self._seen)
 
-    def reason(self, name: str) -> str:
+    def _note(self, asking: dict[str, Any]) -> None:
+        if str(asking.get("__name__")).partition(".")[0] not in _MAY_ASK:
+            self._asked = True
+
+    def reason(self) -> str:
         """Returns why the module that was just imported must not stay in a template; empty if it may."""
         sys.stdout.flush()
         sys.stderr.flush()
@@ -452,9 +487,8 @@ class _Watch:
             return f"starts {threads - 1} threads"
         if os.fstat(self._seen).st_size:
             return "prints or warns when it is imported"
-        if self._asked and not name.startswith(_ASKS_AGAIN):
+        if self._asked:
             return "asks for the notebook's shell when it is imported"
-        self._asked = False
         before, self._filters = self._filters, list(warnings.filters)
         if any(_of_all_warnings(entry) for entry in self._filters if entry not in before):
             return "changes which warnings are shown when it is imported"
@@ -473,6 +507,8 @@ def preload(modules: list[str]) -> tuple[dict[str, str], list[str]]:
     for name in KERNEL_MODULES:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    if not _of_the_kernel:
+        _of_the_kernel.update(sys.modules)
     left, missing = {}, []
     watch = _Watch()
     watch.begin()
@@ -486,7 +522,7 @@ def preload(modules: list[str]) -> tuple[dict[str, str], list[str]]:
                 missing.append(name)
             except BaseException as error:  # whatever a library raises when it is imported is the notebook's to see
                 left[name] = f"raises {type(error).__name__} when it is imported"
-            if reason := watch.reason(name):
+            if reason := watch.reason():
                 left[name] = reason
                 break  # it cannot be undone in this process
     finally:
