@@ -6,28 +6,32 @@ Registered as ``braggbook`` under ``jupyter_client.kernel_provisioners``. A kern
 
 and so does ``JUPYTER_DEFAULT_PROVISIONER_NAME=braggbook``, for every kernelspec that names none. papermill, nbclient,
 nbconvert and JupyterLab all start kernels through provisioners and need not know. The template belongs to the
-process that asks for kernels and ends with it. What cannot be forked (another system than Linux, another kernel than
-ipykernel, a template that does not start) is started cold, and said once.
+process that asks for kernels and ends with it; in a server, kernels are started cold until it is there. What cannot be
+forked (another system than Linux, another kernel than ipykernel, a template that does not start) is started cold, and
+said once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jupyter_client.connect import KernelConnectionInfo
+from jupyter_client.ioloop.manager import AsyncIOLoopKernelManager, IOLoopKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
-from traitlets import List, Unicode
+from traitlets import Bool, List, Unicode, default
 
 from braggbook.errors import KernelUnavailable
 from braggbook.kernels.warm import TEMPLATES, ForkedProcess, Template, can_fork
 
 _IPYKERNEL = {"ipykernel", "ipykernel_launcher"}
 _WITH_VALUE = {"-X", "-W"}  # options of the interpreter whose value may stand apart
+_OF_A_SERVER = (AsyncIOLoopKernelManager, IOLoopKernelManager)
 _OF_ONE_KERNEL = ("JPY_PARENT_PID", "JPY_SESSION_NAME")  # everything else of the environment is the template's too
 # ipykernel sets it before a notebook can import matplotlib, which reads it once: in the template, without it, figures
 # would be drawn and never shown
@@ -39,6 +43,14 @@ class WarmProvisioner(LocalProvisioner):
     """Starts a kernel by forking a template that has imported its libraries."""
 
     modules = List(Unicode(), help="modules that the template imports beside ipykernel's own").tag(config=True)
+    cold_first = Bool(
+        help="start kernels cold until there is a template, which is made meanwhile, instead of waiting for it; "
+        "the default in a server, whose user waits for the kernel"
+    ).tag(config=True)
+
+    @default("cold_first")
+    def _in_a_server(self) -> bool:
+        return isinstance(self.parent, _OF_A_SERVER)
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Forks the kernel, or starts it cold where that cannot be done."""
@@ -47,17 +59,21 @@ class WarmProvisioner(LocalProvisioner):
             process: Any = await asyncio.to_thread(self._fork, cmd, kwargs)
         except KernelUnavailable as error:
             _say_once(str(error))
+            process = None
+        if process is None:
             return await super().launch_kernel(cmd, **kwargs)
         self.process = process
         self.pid = self.pgid = process.pid
         self.cwd = str(kwargs.get("cwd") or Path.cwd())
         return self.connection_info
 
-    def _fork(self, cmd: list[str], kwargs: Mapping[str, Any]) -> ForkedProcess:
+    def _fork(self, cmd: list[str], kwargs: Mapping[str, Any]) -> ForkedProcess | None:
         variables = dict(kwargs.get("env") or os.environ)
         variables["MPLBACKEND"] = variables.get("MPLBACKEND") or _INLINE
         files = _file(kwargs.get("stdout"), 1), _file(kwargs.get("stderr"), 2)
         template = getattr(self.parent, "template", None) or self._template(cmd, variables, kwargs)
+        if template is None:
+            return None
         request = {
             "argv": cmd[cmd.index("-m") + 1 :],
             "cwd": str(kwargs.get("cwd") or Path.cwd()),
@@ -66,17 +82,30 @@ class WarmProvisioner(LocalProvisioner):
         }
         return template.fork(request, files)
 
-    def _template(self, cmd: list[str], variables: Mapping[str, str], kwargs: Mapping[str, Any]) -> Template:
+    def _template(self, cmd: list[str], variables: Mapping[str, str], kwargs: Mapping[str, Any]) -> Template | None:
         if not can_fork():
             raise KernelUnavailable("this system cannot fork a process that has loaded libraries")
         if kwargs.get("independent"):
             raise KernelUnavailable("a forked kernel cannot outlive the program that started it, and this one should")
-        return TEMPLATES.get(
-            python=Path(cmd[0]).expanduser(),
-            options=_options(cmd),
-            modules=tuple(self.modules),
-            variables={name: value for name, value in variables.items() if name not in _OF_ONE_KERNEL},
-        )
+        wanted: dict[str, Any] = {
+            "python": Path(cmd[0]).expanduser(),
+            "options": _options(cmd),
+            "modules": tuple(self.modules),
+            "variables": {name: value for name, value in variables.items() if name not in _OF_ONE_KERNEL},
+        }
+        if not self.cold_first:
+            return TEMPLATES.get(**wanted)
+        template = TEMPLATES.ready(**wanted)
+        if template is None:
+            threading.Thread(target=_make, kwargs=wanted, daemon=True).start()
+        return template
+
+
+def _make(**wanted: Any) -> None:
+    try:
+        TEMPLATES.get(**wanted)
+    except KernelUnavailable as error:
+        _say_once(str(error))
 
 
 def _options(cmd: list[str]) -> list[str]:

@@ -185,6 +185,9 @@ class Template:
         self.asked = list(modules)
         try:
             self._start(list(modules))
+        except OSError as error:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise KernelUnavailable("the template of a warm kernel did not start", got=str(error)) from None
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
@@ -302,6 +305,19 @@ class Templates:
             elif not template.preload(modules):
                 template = self._start(key, [*template.asked, *modules], variables)
             return template
+
+    def ready(
+        self, *, python: Path, modules: Sequence[str], variables: Mapping[str, str], options: Sequence[str] = ()
+    ) -> Template | None:
+        """Returns the template that :meth:`get` would, if it is there and that takes no time."""
+        if self._owner != os.getpid() or not self._lock.acquire(blocking=False):
+            return None
+        try:
+            template = self._known.get((python, tuple(options), tuple(sorted(variables.items()))))
+            fit = template is not None and template.alive and set(modules) <= set(template.asked)
+            return template if fit else None
+        finally:
+            self._lock.release()
 
     def _start(self, key: tuple[Any, ...], modules: Sequence[str], variables: Mapping[str, str]) -> Template:
         if key in self._known:

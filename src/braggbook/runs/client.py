@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec
@@ -87,6 +88,8 @@ class Client(PapermillNotebookClient):
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)  # the kernel leads a group of its own
             self._process.wait()
+        if self._process is not None and self._job.template is None:  # a template looks after its own
+            _end_what_is_left(self._job.variables["HOME"])
         self._job.lost = isinstance(self._process, ForkedProcess) and self._process.template_died
         if self._manager is not None:
             self._manager.context.destroy(linger=0)
@@ -163,6 +166,15 @@ class Client(PapermillNotebookClient):
 
 def _stream(msg: dict[str, Any], name: str, text: str) -> dict[str, Any]:
     return {**msg, "msg_type": "stream", "content": {"name": name, "text": text}}
+
+
+def _end_what_is_left(home: str) -> None:
+    """Ends what a notebook started and what has left its kernel's group: it has the kernel's own environment."""
+    mark = f"HOME={home}".encode()
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended, or is somebody else's
+            if mark in (entry / "environ").read_bytes().split(b"\0"):
+                os.kill(int(entry.name), signal.SIGKILL)
 
 
 def _stopped(cell: Any) -> bool:

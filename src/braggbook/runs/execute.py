@@ -41,6 +41,7 @@ from braggbook.settings import Settings
 ENGINE = "braggbook"
 WRITTEN = "files"  # the notebook's working directory: what it writes there is kept with the run
 _LOG_TAIL_BYTES = 20_000
+_PACKAGE = Path(__file__).parents[1]  # where a kernel's process is started from
 
 
 @dataclass
@@ -200,7 +201,7 @@ class _Executor:
             "run": folder, "cache": settings.cache, "env": plan.environment.prefix, "project": settings.project,
             "tmp": private / "tmp", "scratch": private, "braggbook": software,
         }  # fmt: skip
-        also = [] if shared is None else [shared.places]
+        also = [{"braggbook": _PACKAGE}, *([] if shared is None else [shared.places])]
         vocabulary = "\n".join(cell.source for cell in plan.notebook.node.cells)
         self._scrubber = make_scrubber(places, *also, vocabulary=vocabulary)
 

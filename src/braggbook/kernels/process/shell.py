@@ -15,6 +15,7 @@ import contextlib
 import getpass
 import json
 import os
+import random
 import socket
 import sys
 import threading
@@ -71,7 +72,7 @@ class Cells:
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
-        self._owner = os.getpid()
+        self._owner, self._random = os.getpid(), random.getstate()
         self._shell = _make_shell(self._send)
         self._files = open_files()
         sys.stdout, sys.stderr = self._printers = _printer(1), _printer(2)
@@ -96,12 +97,14 @@ class Cells:
     def resume(self, channel: Channel) -> None:
         """Goes on in a forked process, with another reader."""
         self.channel, self._owner = channel, os.getpid()
+        random.setstate(self._random)
 
     def serve(self) -> str | None:
         """Runs cells until the asking side is gone (None), or asks this process to become a template (its socket)."""
         self._send(self.greeting)
         while (command := self.channel.receive()) is not None:
             if path := command.get("become_template"):
+                self._random = random.getstate()  # Python seeds its stream anew in every forked process
                 return str(path)
             self._run(command)
             if self._shell.exit_now:

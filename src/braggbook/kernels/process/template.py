@@ -126,7 +126,7 @@ class Template:
                 connection.close()
                 return
             pid = self._fork(request, files, connection)
-        except (OSError, ValueError, KeyError) as error:
+        except Exception as error:  # whatever is wrong with a request must not hurt the others
             _answer(connection, {"refused": str(error)})
             connection.close()
         else:
@@ -311,7 +311,7 @@ def _prepare(request: dict[str, Any], files: list[int]) -> None:
         os.close(source)
     os.chdir(request["cwd"])
     os.environ.clear()
-    os.environ.update(request["env"])
+    os.environ.update({**_set_by_imports, **request["env"]})
     time.tzset()
     tempfile.tempdir = None
     with contextlib.suppress(OSError):  # where memory runs out, Linux is to end this and not who asked for it
@@ -422,6 +422,7 @@ def _leave_well() -> None:
 
 _siblings: dict[str, ModuleType] = {}
 _of_the_kernel: set[str] = set()
+_set_by_imports: dict[str, str] = {}  # variables by which libraries tell others, and their own parts, where things are
 
 
 def _sibling(name: str) -> ModuleType:
@@ -509,6 +510,7 @@ def preload(modules: list[str]) -> tuple[dict[str, str], list[str]]:
             importlib.import_module(name)
     if not _of_the_kernel:
         _of_the_kernel.update(sys.modules)
+    given = dict(os.environ)
     left, missing = {}, []
     watch = _Watch()
     watch.begin()
@@ -527,6 +529,7 @@ def preload(modules: list[str]) -> tuple[dict[str, str], list[str]]:
                 break  # it cannot be undone in this process
     finally:
         watch.end()
+    _set_by_imports.update({name: value for name, value in os.environ.items() if name not in given})
     return left, missing
 
 
