@@ -7,7 +7,7 @@ The convention, for whoever writes a page:
     answer (both streams). Every shown line must come in the real answer, in that order, and may leave out others.
     Runs of blanks are one blank, and ``...`` stands for anything. A command ends with ``     # exit code N`` when N
     is not 0. A run id is whatever it is: the first time one is shown it is learned, and from then on its beginning
-    stands for the real one, in commands too.
+    stands for the real one, in commands and Python too.
 ``python``, ``pycon``
     Run in order in one namespace, in the page's folder; ``pycon`` shows what is printed.
 ``sh``
@@ -43,7 +43,7 @@ _FENCE = re.compile(r"^(?P<indent> *)```(?P<language>[\w-]+)?\s*$")
 _NOTE = re.compile(r"^\s*<!-- (?P<note>.+) -->\s*$")
 _EXIT = re.compile(r"\s{2,}# exit code (\d+)$")
 _RUN_ID = re.compile(r"\b[0-9a-f]{24}\b")
-_STARTS_KERNEL = re.compile(r"\bbraggbook (run|verify|demo)\b")
+_STARTS_KERNEL = re.compile(r"\bbraggbook (run|sweep|verify|demo)\b")
 _FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -159,10 +159,11 @@ class Reader:
         path.write_text(str(nbformat.writes(node)) + "\n", encoding="utf-8")
 
     def _run(self, block: Block, where: str) -> None:
+        text = self._real(block.text)
         if block.language == "python":
-            exec(compile(block.text, where, "exec"), self.names)
+            exec(compile(text, where, "exec"), self.names)
             return
-        test = doctest.DocTestParser().get_doctest(block.text, self.names, where, str(self.path), block.line)
+        test = doctest.DocTestParser().get_doctest(text, self.names, where, str(self.path), block.line)
         report: list[str] = []
         doctest.DocTestRunner(optionflags=_FLAGS).run(test, out=report.append, clear_globs=False)
         self.names.update(test.globs)

@@ -25,7 +25,7 @@ from pydantic import BaseModel
 
 import braggbook
 from braggbook import errors, units
-from braggbook.formats import common, dataset, kernel, notebook, result, run
+from braggbook.formats import common, dataset, kernel, notebook, result, run, sweep, sweep_record
 from braggbook.kernels.scaffold import new_kernel
 from braggbook.notebooks.decode import decode_result
 from braggbook.radiobiology import proton_rbe_models
@@ -41,7 +41,9 @@ PAGES = [
     for path in page_paths()
     if any(block.language in ("console", "python", "pycon") for block in blocks(path))
 ]
-WITH_DATA = ("explain/", "formats/", "radiobiology/", "reference/")  # their examples stand in Braggbook's own project
+# Their examples stand in Braggbook's own project
+WITH_DATA = ("explain/", "formats/", "how-to/sweep.md", "radiobiology/", "reference/")
+WITH_NOTEBOOKS = ("how-to/sweep.md",)
 
 
 TOPICS = ("survival", "rbe", "constants", "fractionation", "outcome", "oxygen", "biodosimetry", "damage", "beams", "io")
@@ -62,6 +64,8 @@ def reader(tmp_path: Path) -> Any:
         if name_of(path).startswith(WITH_DATA):
             new_kernel("radiobiology", project=folder)
             (folder / "datasets").symlink_to(ROOT / "datasets")
+        if name_of(path) in WITH_NOTEBOOKS:
+            (folder / "notebooks").symlink_to(ROOT / "notebooks")
         return Reader(path, folder, tmp_path / "tools")
 
     return make
@@ -143,6 +147,9 @@ DEFAULTS: dict[tuple[str, str], Any] = {
     ("formats/kernel.md", "json"): KernelSpec,
     ("formats/result.md", "json"): result.result_adapter,
     ("formats/dataset.md", "toml"): dataset.DatasetCard,
+    ("formats/sweep.md", "json"): sweep_record.SweepRecord,
+    ("formats/sweep_design.md", "toml"): sweep.SweepDesign,
+    ("how-to/sweep.md", "toml"): sweep.SweepDesign,
     ("how-to/write_an_experiment.md", "yaml"): notebook.FrontMatter,
     ("how-to/other_languages.md", "yaml"): notebook.FrontMatter,
     ("how-to/other_languages.md", "json"): result.result_adapter,
@@ -173,6 +180,8 @@ def test_examples_of_files_are_valid(path: Path, block: Block) -> None:
         checked = model.model_validate(data)
         if isinstance(checked, run.RunRecord):
             assert checked.identity.run_id == checked.id
+        if isinstance(checked, sweep_record.SweepRecord):
+            assert sweep_record.sweep_id(checked.identity, checked.fixed, checked.axes) == checked.id
 
 
 # Completeness
@@ -290,6 +299,8 @@ FIELDS: dict[str, dict[str, type[BaseModel]]] = {
         "Figure": result.FigureResult,
         "results.json": result.ResultsFile,
     },
+    "formats/sweep.md": {"sweep.json": sweep_record.SweepRecord, "Axes": sweep_record.AxisRecord},
+    "formats/sweep_design.md": {"Keys": sweep.SweepDesign, "`[latin_hypercube.NAME]`": sweep.LatinHypercube},
 }
 
 
@@ -305,7 +316,7 @@ def test_every_field_of_a_file_is_documented(name: str) -> None:
 def test_no_model_of_a_file_is_left_out() -> None:
     told = {model for page in FIELDS.values() for model in page.values()}
     inner = {run.FileRecord, dataset.Beam, dataset.CellLine, dataset.Experiment}  # told in words, and tested below
-    for module in (notebook, dataset, kernel, run, result):
+    for module in (notebook, dataset, kernel, run, result, sweep, sweep_record):
         models = {value for value in vars(module).values() if isinstance(value, type) and issubclass(value, BaseModel)}
         own = {m for m in models if m.__module__ == module.__name__ and not m.__name__.startswith("_")}
         assert own <= told | inner, module.__name__
@@ -409,13 +420,14 @@ def test_the_pages_build_without_a_warning(tmp_path: Path) -> None:
     for page in (tmp_path / "html").rglob("*.html"):
         assert not OTHER_HOST.search(page.read_text(encoding="utf-8")), page.name
     python = (tmp_path / "html" / "reference" / "python.html").read_text(encoding="utf-8")
-    functions = [f"braggbook.{name}" for name in ("load", "result", "rng")]
+    functions = [f"braggbook.{name}" for name in ("load", "result", "rng", "sweep")]
     values = {"DNA_CONTENT_MB", "Status"}  # said in the docstrings of what uses them
     for topic in TOPICS:
         module = importlib.import_module(f"braggbook.radiobiology.{topic}")
         functions += [f"{module.__name__}.{name}" for name in module.__all__ if name not in values]
     assert not [name for name in functions if f'id="{name}"' not in python]
-    assert set(braggbook.__all__) == {"__version__", "errors", "load", "radiobiology", "result", "rng", "units"}
+    modules = {"__version__", "errors", "radiobiology", "units"}
+    assert set(braggbook.__all__) == {*modules, "load", "result", "rng", "sweep"}
 
 
 # Reading tables
