@@ -22,6 +22,7 @@ from braggbook.notebooks.source import read_notebook
 from braggbook.runs.execute import Execution, execute
 from braggbook.runs.plan import RunPlan, plan_run
 from braggbook.runs.run import Run, run
+from braggbook.runs.shared import SharedCells
 from braggbook.settings import Settings, load_settings
 from braggbook.testing.experiments import make_project
 
@@ -55,11 +56,20 @@ class Bench:
             nbformat.write(node, path)
         return path
 
-    def execute(self, path: Path, engine: Engine, *, seed: int = 0, **limits: Any) -> Execution:
+    def execute(
+        self,
+        path: Path,
+        engine: Engine,
+        *,
+        seed: int = 0,
+        values: Mapping[str, Any] | None = None,
+        shared: SharedCells | None = None,
+        **limits: Any,
+    ) -> Execution:
         """Executes a notebook without keeping a run."""
-        plan = self.plan(path, seed=seed, **limits)
+        plan = self.plan(path, seed=seed, values=values, **limits)
         with tempfile.TemporaryDirectory(dir=self.project.folder) as folder:
-            return execute(plan, Path(folder), settings=self.limited(**limits), engine=engine)
+            return execute(plan, Path(folder), settings=self.limited(**limits), engine=engine, shared=shared)
 
     def run(self, path: Path, engine: Engine, *, seed: int = 0, **limits: Any) -> Run:
         """Executes a notebook and keeps the run."""

@@ -10,7 +10,7 @@ import pytest
 
 from braggbook.formats.run import Engine
 from braggbook.kernels.warm import TEMPLATES
-from braggbook.runs.execute import Execution
+from braggbook.runs.execute import Execution, share_cells
 
 from .engine_helpers import ENGINES, FORKED, GOOD, SHIPPED, Bench, make_bench, make_shipped, seen, texts
 
@@ -108,9 +108,8 @@ CELLS = {
     "timeit": "result = %timeit -n1 -r1 -o -q pass\nresult.loops",
     "a thread": "import threading\nt = threading.Thread(target=print, args=('from a thread',))\nt.start()\nt.join()\ntime.sleep(0.3)",
     "a thread that raises": "t = threading.Thread(target=f, args=(0,), name='T')\nt.start()\nt.join()\ntime.sleep(0.3)",
-    "a thread that goes on": "def tick():\n    for i in range(6):\n        print('tick', i)\n        time.sleep(0.2)\nt = threading.Thread(target=tick)\nt.start()\ntime.sleep(0.5)",
-    "meanwhile": "print('next cell')\ntime.sleep(0.4)",
-    "afterwards": "t.join()\nprint('third cell')",
+    "a thread that goes on": "go = threading.Event()\ndef tick():\n    print('tick 0')\n    go.wait(20)\n    print('tick 1')\nt = threading.Thread(target=tick)\nt.start()\ntime.sleep(0.3)",
+    "meanwhile": "print('next cell')\ngo.set()\nt.join()\ntime.sleep(0.3)",
     "fork": "import multiprocessing\nfork = multiprocessing.get_context('fork')\np = fork.Process(target=print, args=('from a fork',))\np.start()\np.join()\ntime.sleep(0.3)\np.exitcode",
     "pool": "def square(x): return x * x\nwith fork.Pool(2) as pool: found = pool.map(square, range(4))\nfound",
     "input": "input('name? ')",
@@ -161,8 +160,8 @@ UNORDERED = {
     "the original stdout": "print('a')\nprint('b', file=sys.__stdout__, flush=True)\ntime.sleep(0.3)",
     "C": "import ctypes\nlibc = ctypes.CDLL(None)\nprint('a')\nlibc.puts(b'b')\nlibc.fflush(None)\ntime.sleep(0.3)",
     "forks that print": "pid = os.fork()\nif pid == 0:\n    print('b', flush=True)\n    os._exit(0)\nos.waitpid(pid, 0)\nprint('a')\ntime.sleep(0.3)",
-    "left running": "p = subprocess.Popen(['sh', '-c', 'echo b; sleep 0.4; echo d'])\nprint('a')\ntime.sleep(0.2)",
-    "still running": "print('c')\np.wait()\ntime.sleep(0.3)",
+    "left running": "p = subprocess.Popen(['sh', '-c', 'echo b; read word; echo $word'], stdin=subprocess.PIPE)\nprint('a')\ntime.sleep(0.3)",
+    "still running": "print('c')\np.communicate(b'd\\n')\ntime.sleep(0.3)",
 }  # fmt: skip
 
 
@@ -280,3 +279,40 @@ def test_random_numbers_do_not_depend_on_how_often_the_kernel_is_asked_who_it_is
     path = bench.write("asked", ["import random\nrandom.getstate()[1][-1]", GOOD])
     for engine in ENGINES:
         assert texts(bench.execute(path, engine)) == ["624"], "nobody has drawn from it since it was seeded"
+
+
+# Cells that leave behind what a fork does not have, or look at where they run.
+UNSHARABLE = {
+    "fork", "pool", "bash", "a file", "a module beside it", "a script", "place", "environment", "locale", "at exit",
+    "a pipe that nobody reads", "history", "values so far", "the value before", "a thread that goes on", "meanwhile",
+    "progress bar", "await",
+}  # fmt: skip
+
+
+def test_cells_that_were_executed_for_many_runs(
+    bench: Bench, hard: Callable[[Engine], tuple[Execution, dict[str, Any]]]
+) -> None:
+    """The outputs of shared cells are those that the same cells have in a run of their own; so is all behind them."""
+    raising = {name for name, cell in hard("shell")[1].items() if "error" in str(cell["outputs"]) or "raise" in name}
+    shared = {name: code for name, code in CELLS.items() if name not in UNSHARABLE | raising}
+    assert len(shared) > 40
+    behind = [
+        "h.update('from a cell that is not shared')",
+        "random.random(), np.random.rand(), dose_gy",
+        "f(0)",
+        "1 + 1",
+    ]
+    imports = "import os, random, time\nimport numpy as np\ndef f(x): return 1 / x\ndef square(x): return x * x\nnp.random.rand(), random.random()"
+    path = bench.write(
+        "many", [imports, *shared.values(), *behind, GOOD], may_raise=True, parameters="dose_gy: float = 1.0"
+    )
+    one = bench.execute(path, "shell", values={"dose_gy": 2.0}, seed=4)
+    plan = bench.plan(path, seed=4)
+    count = 3 + len(shared)  # with the front matter and the parameters
+    with share_cells(plan, count=count, fixed={}, swept={"dose_gy"}, settings=bench.settings) as cells:
+        others = [bench.execute(path, "shell", values={"dose_gy": 2.0}, seed=4, shared=cells) for _ in range(2)]
+    for other in others:
+        assert (other.verdict, other.shared_cells, one.shared_cells) == ("complete", count - 1, 0)
+        for cell, again in zip(seen(one), seen(other), strict=True):
+            assert again == cell
+        assert other.results == one.results

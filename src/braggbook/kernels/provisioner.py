@@ -58,6 +58,8 @@ class WarmProvisioner(LocalProvisioner):
             # in a thread, because a template may import for seconds and a server has other notebooks to serve
             process: Any = await asyncio.to_thread(self._fork, cmd, kwargs)
         except KernelUnavailable as error:
+            if hasattr(self.parent, "template"):  # a run: started cold, it would be neither seeded nor bounded
+                raise
             _say_once(str(error))
             process = None
         if process is None:
@@ -94,18 +96,26 @@ class WarmProvisioner(LocalProvisioner):
             "variables": {name: value for name, value in variables.items() if name not in _OF_ONE_KERNEL},
         }
         if not self.cold_first:
-            return TEMPLATES.get(**wanted)
+            return self._made(wanted)
         template = TEMPLATES.ready(**wanted)
         if template is None:
-            threading.Thread(target=_make, kwargs=wanted, daemon=True).start()
+            threading.Thread(target=self._make, args=(wanted,), daemon=True).start()
         return template
 
+    def _made(self, wanted: dict[str, Any]) -> Template:
+        template = TEMPLATES.get(**wanted)
+        left = {**dict.fromkeys(template.missing, "is not there"), **template.left_out}
+        for name in self.modules:
+            if name in left and name not in _said:
+                _said.add(name)
+                self.log.info("%s is left to each kernel: %s", name, left[name])
+        return template
 
-def _make(**wanted: Any) -> None:
-    try:
-        TEMPLATES.get(**wanted)
-    except KernelUnavailable as error:
-        _say_once(str(error))
+    def _make(self, wanted: dict[str, Any]) -> None:
+        try:
+            self._made(wanted)
+        except KernelUnavailable as error:
+            _say_once(str(error))
 
 
 def _options(cmd: list[str]) -> list[str]:

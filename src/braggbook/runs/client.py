@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from jupyter_client.kernelspec import KernelSpec
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 
+from braggbook.errors import KernelUnavailable
 from braggbook.formats.result import MIME
 from braggbook.formats.run import CellStatus
 from braggbook.kernels.process import launch
@@ -75,8 +77,17 @@ class Client(PapermillNotebookClient):
 
     def start_new_kernel(self, **options: Any) -> None:
         """Starts the kernel and remembers its process."""
-        super().start_new_kernel(**options)
+        with self._template_needed():
+            super().start_new_kernel(**options)
         self._process = self._manager.provisioner.process
+
+    @contextmanager
+    def _template_needed(self) -> Iterator[None]:
+        try:
+            yield
+        except KernelUnavailable:
+            self._job.lost = True
+            raise
 
     def close(self) -> None:
         """Ends whatever a failed start or a failed shutdown left.
@@ -90,7 +101,7 @@ class Client(PapermillNotebookClient):
             self._process.wait()
         if self._process is not None and self._job.template is None:  # a template looks after its own
             _end_what_is_left(self._job.variables["HOME"])
-        self._job.lost = isinstance(self._process, ForkedProcess) and self._process.template_died
+        self._job.lost |= isinstance(self._process, ForkedProcess) and self._process.template_died
         if self._manager is not None:
             self._manager.context.destroy(linger=0)
 

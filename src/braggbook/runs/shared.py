@@ -15,7 +15,7 @@ from papermill.parameterize import parameterize_notebook
 
 from braggbook.errors import KernelUnavailable
 from braggbook.kernels.warm import ForkedProcess, Forks, ask
-from braggbook.notebooks.source import INJECTED_TAG
+from braggbook.notebooks.source import INJECTED_TAG, PARAMETERS_TAG
 from braggbook.runs.shell import ShellEnded, ShellProcess
 
 _START_S = 60.0
@@ -120,13 +120,17 @@ def _first_cells(node: Any, count: int, fixed: Mapping[str, Any]) -> list[tuple[
 def _execute(process: ShellProcess, cells: list[tuple[int | None, Any]], timeout_s: float) -> dict[int, list[Any]]:
     outputs: dict[int, list[Any]] = {}
     _until(process, "language_info", _START_S)
-    for count, (index, cell) in enumerate(cells, 1):
+    count = 0
+    for index, cell in cells:
+        count += 1
         process.tell({"source": cell.source, "count": count})
         found = _until(process, "ended", timeout_s)
         if not found[-1]["ok"]:
             raise CannotShare(f"a shared cell raised {found[-1]['ename']}: {found[-1]['evalue']}")
         if index is not None:
             outputs[index] = found
+        if PARAMETERS_TAG in cell.metadata.get("tags", []) and all(place is not None for place, _ in cells):
+            count += 1  # papermill's cell stands there in the runs, and tracebacks name cells by their numbers
     return outputs
 
 

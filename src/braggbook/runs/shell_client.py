@@ -30,7 +30,8 @@ class ShellClient(Client):
         request = {
             "cwd": str(job.folder), "env": job.variables, "memory_limit_mb": job.memory_limit_mb, "seed": job.seed,
         }  # fmt: skip
-        self._shell = ShellProcess(job.template, request)
+        with self._template_needed():
+            self._shell = ShellProcess(job.template, request)
         self._process = self._shell.process
         self.nb.metadata["language_info"] = self._greeting(self._shell)["language_info"]
         self.papermill_execute_cells()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import gc
 import getpass
 import json
 import os
@@ -138,9 +139,18 @@ class Cells:
             return "the shared cells started processes"
         if " rw-s " in Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace"):
             return "the shared cells left memory that processes would share"
+        _close_fonts()
         if opened := open_files() - self._files:
             return f"the shared cells left files open: {', '.join(sorted(opened)[:3])}"
         return ""
+
+
+def _close_fonts() -> None:
+    """Closes the font files that matplotlib keeps for the next figure; a child opens them itself."""
+    kept = getattr(sys.modules.get("matplotlib.font_manager"), "_get_font", None)  # there is no public way
+    if kept is not None:
+        kept.cache_clear()
+        gc.collect()
 
 
 def open_files() -> set[str]:
