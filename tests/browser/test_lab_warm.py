@@ -37,7 +37,7 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-MODULES = ["numpy", "matplotlib.pyplot", "ipywidgets"]
+MODULES = ["numpy", "matplotlib.pyplot", "ipywidgets", "no_such_module"]
 WHERE = "import os\nprint('process', os.getpid(), 'of', os.getppid())"
 WAIT_S = 90
 WAIT_MS = 1000 * WAIT_S
@@ -323,6 +323,13 @@ def test_widgets_talk_to_the_kernel(opened: Callable[..., Notebook]) -> None:
     expect(output.first).to_contain_text("twice is 8", timeout=WAIT_MS)
 
 
+def test_the_log_says_what_each_kernel_imports_for_itself(lab: Lab) -> None:
+    said = [line for line in (lab.folder / "log").read_text().splitlines() if "is left to each kernel" in line]
+    assert [line.partition("ServerApp] ")[2] for line in said] == [
+        "no_such_module is left to each kernel: is not there"
+    ]
+
+
 def test_a_kernel_that_is_shut_down_ends_and_the_template_stays(lab: Lab) -> None:
     kernel = lab.start_kernel()
     (pid,) = lab.forked()
@@ -364,19 +371,8 @@ def test_nbconvert_executes_with_forked_kernels(python: Path, tmp_path: Path) ->
         spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
         node = new_notebook(cells=[new_code_cell(source) for source in cells], metadata={"kernelspec": spec})
         nbformat.write(node, tmp_path / f"{name}.ipynb")
-    command = [
-        str(python),
-        "-m",
-        "nbconvert",
-        "--to",
-        "notebook",
-        "--execute",
-        "--output-dir",
-        "out",
-        "a.ipynb",
-        "b.ipynb",
-    ]
-    command += ["--WarmProvisioner.modules=matplotlib.pyplot"]
+    words = "-m nbconvert --to notebook --execute --output-dir out --WarmProvisioner.modules=matplotlib.pyplot"
+    command = [str(python), *words.split(), "a.ipynb", "b.ipynb"]
     warm = {**os.environ, "JUPYTER_DEFAULT_PROVISIONER_NAME": "braggbook"}
     done = subprocess.run(command, cwd=tmp_path, env=warm, capture_output=True, text=True, timeout=WAIT_S, check=False)
     assert done.returncode == 0, done.stderr

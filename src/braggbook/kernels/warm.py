@@ -35,6 +35,9 @@ _MOST_STARTS = 12  # each leaves out one more module that cannot be shared
 # A pool of threads does not survive a fork: what a template loads computes in one.
 _ONE_THREAD = tuple(f"{name}_NUM_THREADS" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "BLIS", "NUMBA"))
 
+# pyarrow, which pandas imports where it is installed, would start a thread that gives memory back to the system
+_NO_THREAD = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
+
 
 def can_fork() -> bool:
     """Whether this system can fork a process that has loaded scientific libraries; only Linux safely can."""
@@ -179,7 +182,7 @@ class Template:
     ) -> None:
         self._folder = tempfile.mkdtemp(prefix="bbt-", dir=short_temporary_folder())
         self._command = [str(python), *options, str(_SCRIPT)]
-        self._variables = {"HOME": self._folder, **variables, **dict.fromkeys(_ONE_THREAD, "1")}
+        self._variables = {"HOME": self._folder, **_NO_THREAD, **variables, **dict.fromkeys(_ONE_THREAD, "1")}
         self.left_out: dict[str, str] = {}
         self.missing: list[str] = []
         self.asked = list(modules)
