@@ -8,6 +8,7 @@ can be forked from a template (:mod:`braggbook.kernels.warm`) or left out (:mod:
 
 from __future__ import annotations
 
+import contextvars
 import os
 from typing import Any
 
@@ -50,7 +51,9 @@ class RunEngine(NBClientEngine):
         job.kernel_log.parent.mkdir(parents=True, exist_ok=True)
         with job.kernel_log.open("wb") as log:
             try:
-                client.execute(env=job.variables, cwd=str(job.folder), stdout=log, stderr=log)
+                # nbclient keeps its event loop in the context, and a pool's threads have that of whoever started them
+                alone = contextvars.Context()
+                alone.run(client.execute, env=job.variables, cwd=str(job.folder), stdout=log, stderr=log)
             finally:
                 client.close()
 
