@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from braggbook.formats.run import Engine
 from braggbook.kernels.warm import TEMPLATES
 
-from .engine_helpers import ENGINES, GOOD, Bench, children_of, make_bench, processes_of, within
+from .engine_helpers import ENGINES, FORKED, GOOD, Bench, children_of, make_bench, processes_of, within
 
 pytestmark = pytest.mark.full
 
@@ -66,12 +65,6 @@ UNCLEAR = {
 ELSEWHERE = {"raises", "no Python", "sys.exit", "memory", "os._exit", "segmentation fault", "sleeps", "never ends"}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _templates_end() -> Iterator[None]:
-    yield
-    TEMPLATES.close()
-
-
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     return make_bench(tmp_path_factory.mktemp("faults") / "project")
@@ -114,3 +107,17 @@ def test_neighbours_of_faults_go_on(bench: Bench, engine: Engine) -> None:
     assert verdicts["closes all files"] in ("timed out", "killed")
     assert verdicts["breaks its shell"] in ("timed out", "killed")
     assert within(10, lambda: left_behind(bench), wanted=[]), left_behind(bench)
+
+
+@pytest.mark.parametrize("engine", FORKED)
+def test_what_a_run_leaves_ends_while_another_goes_on(bench: Bench, engine: Engine) -> None:
+    path = bench.write("neighbour", ["import time\ntime.sleep(20)", GOOD])
+    stray = bench.write("stray", [FAULTS["leaves sessions"][0], GOOD])
+    with ThreadPoolExecutor(1) as pool:
+        neighbour = pool.submit(bench.execute, path, engine, cell_timeout_s=60)
+        assert bench.execute(stray, engine).verdict == "complete"
+        assert within(
+            5, lambda: [line for line in processes_of(bench.project.folder) if "sleep 600" in line], wanted=[]
+        )
+        assert not neighbour.done()
+        assert neighbour.result(timeout=60).verdict == "complete"

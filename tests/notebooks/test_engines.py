@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,12 +15,6 @@ from braggbook.runs.execute import Execution, share_cells
 from .engine_helpers import ENGINES, FORKED, GOOD, SHIPPED, Bench, make_bench, make_shipped, seen, texts
 
 pytestmark = pytest.mark.full
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _templates_end() -> Iterator[None]:
-    yield
-    TEMPLATES.close()
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ RESULT = 'import braggbook as bb\nbb.result("x", 2.0 * dose_gy + heavy, unit="1"
 
 
 @pytest.fixture(autouse=True)
-def _templates_end() -> Iterator[None]:
+def _templates_end_each() -> Iterator[None]:
     yield
     TEMPLATES.close()
 

@@ -41,12 +41,6 @@ pytestmark = pytest.mark.full
 PYTHON = Path(sys.executable)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _templates_end() -> Iterator[None]:
-    yield
-    TEMPLATES.close()
-
-
 @pytest.fixture(scope="module")
 def template() -> Iterator[Template]:
     made = Template(python=PYTHON, modules=["numpy"], variables=os.environ)
@@ -492,3 +486,54 @@ def test_a_template_that_is_gone_at_the_moment_of_forking(bench: Bench, engine: 
     assert gone.asked == 1
     assert (done.record.verdict, done.record.engine, done.record.shared_cells) == ("complete", engine, 0)
     assert read_results(done.folder).results == usual.results
+
+
+@pytest.fixture
+def of_its_own(tmp_path: Path) -> dict[str, Any]:
+    """What a template is got with that no other test has, with modules that are found in a folder."""
+    (tmp_path / "calm.py").write_text("VALUE = 1\n")
+    (tmp_path / "loud.py").write_text("print('hello')\n")
+    return {"python": PYTHON, "modules": ["numpy"], "variables": {**os.environ, "PYTHONPATH": str(tmp_path)}}
+
+
+def _after(wanted: dict[str, Any], code: str) -> str:
+    """Returns what a cell prints in a child that then ends by itself."""
+    with Shell(TEMPLATES.get(**wanted)) as shell:
+        printed = shell.ask(code)
+        shell.process.leave()
+    return printed
+
+
+LOADED = "import sys\nprint([name in sys.modules for name in ('calm', 'loud', 'wave', 'odd')])"
+
+
+def test_it_learns_what_its_children_import(of_its_own: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "odd.py").touch()
+    imports = "import importlib, os, sys\nos.chdir({!r})\nsys.path.insert(0, '')\n".format(str(tmp_path / "work"))
+    imports += "for name in ('calm', 'loud', 'wave', 'odd'): importlib.import_module(name)"
+    assert _after(of_its_own, imports) == "hello"
+    assert _after(of_its_own, LOADED) == "[True, False, True, False]", "what prints is left to each child"
+    assert _after(of_its_own, "import loud") == "hello"
+    template = TEMPLATES.get(**of_its_own)
+    assert tasks(template.pid) == 1
+    assert template.left_out == {"loud": "prints or warns when it is imported"}
+
+
+def test_what_is_edited_is_imported_anew(of_its_own: dict[str, Any], tmp_path: Path) -> None:
+    first = TEMPLATES.get(**{**of_its_own, "modules": ["calm"]})
+    assert TEMPLATES.get(**{**of_its_own, "modules": ["calm"]}) is first
+    (tmp_path / "calm.py").write_text("VALUE = 22\n")
+    assert TEMPLATES.ready(**{**of_its_own, "modules": ["calm"]}) is None
+    assert _after({**of_its_own, "modules": ["calm"]}, "import calm\nprint(calm.VALUE)") == "22"
+
+
+def test_what_is_installed_is_imported_anew(of_its_own: dict[str, Any], tmp_path: Path) -> None:
+    (site := tmp_path / "site-packages").mkdir()
+    (site / "added.py").write_text("VALUE = 1\n")
+    of_its_own["variables"]["PYTHONPATH"] = str(site)
+    assert _after(of_its_own, "import added\nprint(added.VALUE)") == "1"
+    assert _after(of_its_own, "import added\nprint(added.VALUE)") == "1"
+    (site / "added.py").unlink()  # what installers do
+    (site / "added.py").write_text("VALUE = 2\n")
+    assert _after(of_its_own, "import added\nprint(added.VALUE)") == "2"

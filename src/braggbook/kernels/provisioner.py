@@ -98,7 +98,7 @@ class WarmProvisioner(LocalProvisioner):
         if not self.cold_first:
             return self._made(wanted)
         template = TEMPLATES.ready(**wanted)
-        if template is None:
+        if template is None or template.learned:
             threading.Thread(target=self._make, args=(wanted,), daemon=True).start()
         return template
 

@@ -22,7 +22,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -44,13 +44,16 @@ def can_fork() -> bool:
     return sys.platform == "linux" and hasattr(os, "fork")
 
 
+Learn = Callable[[Sequence[str]], None]
+
+
 class ForkedProcess:
     """A forked process, with the parts of :class:`subprocess.Popen` that kernel managers use."""
 
     stdin = stdout = stderr = None
 
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
+    def __init__(self, connection: socket.socket, *, learn: Learn | None = None) -> None:
+        self._connection, self._learn = connection, learn
         self._buffer = b""
         self._lock = threading.Lock()
         self.returncode: int | None = None
@@ -99,6 +102,8 @@ class ForkedProcess:
                 try:
                     self.usage = self._line(timeout)
                     self.returncode = int(self.usage["exit"])
+                    if self._learn is not None:
+                        self._learn(self.usage["learned"])
                 except TimeoutError:
                     return None
                 except (EOFError, OSError, ValueError):  # the template died, and every child with it
@@ -140,13 +145,14 @@ class Forks(Protocol):
         """Returns a new process; see :func:`ask`."""
 
 
-def ask(path: str, request: Mapping[str, Any], files: Sequence[int]) -> ForkedProcess:
+def ask(path: str, request: Mapping[str, Any], files: Sequence[int], *, learn: Learn | None = None) -> ForkedProcess:
     """Asks the template behind a socket for a new process.
 
     Args:
         path: Of the socket.
         request: ``cwd``, ``env``, ``memory_limit_mb``, ``seed``, and ``argv`` of a kernel.
         files: The process's standard output and error; a shell's channel is the third.
+        learn: Told, when the process has ended well, which modules it imported that were not there.
 
     Raises:
         KernelUnavailable: The template is gone.
@@ -154,7 +160,7 @@ def ask(path: str, request: Mapping[str, Any], files: Sequence[int]) -> ForkedPr
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         _send(connection, path, request, files)
-        return ForkedProcess(connection)
+        return ForkedProcess(connection, learn=learn)
     except (OSError, EOFError, TimeoutError) as error:
         connection.close()
         raise KernelUnavailable("the template of a warm kernel is gone", got=str(error) or "no answer") from None
@@ -175,6 +181,7 @@ class Template:
         left_out: Modules that it does not import, because they can only be imported in the kernel, with the reason.
         missing: Modules that are not there.
         asked: Modules that it was asked to import.
+        learned: Modules that its children have imported since, in that order.
     """
 
     def __init__(
@@ -186,6 +193,7 @@ class Template:
         self.left_out: dict[str, str] = {}
         self.missing: list[str] = []
         self.asked = list(modules)
+        self.learned: dict[str, None] = {}
         try:
             self._start(list(modules))
         except OSError as error:
@@ -202,6 +210,7 @@ class Template:
             greeting = self._try([self.path, *wanted])
             if "ready" in greeting:
                 self.missing = list(greeting["missing"])
+                self._watched: dict[str, int] = greeting["watched"]
                 return
             self._release()
             if not greeting.get("left_out"):
@@ -236,13 +245,22 @@ class Template:
         """Whether it can be asked."""
         return self._process.poll() is None
 
+    @property
+    def current(self) -> bool:
+        """Whether it can be asked, and a new one would import the same: nothing was installed or edited since."""
+        return self.alive and all(_changed_ns(path) == moment for path, moment in self._watched.items())
+
     def fork(self, request: Mapping[str, Any], files: Sequence[int]) -> ForkedProcess:
         """Returns a new process; see :func:`ask`."""
-        return ask(self.path, request, files)
+        return ask(self.path, request, files, learn=self._learn)
+
+    def _learn(self, modules: Sequence[str]) -> None:
+        self.learned |= dict.fromkeys(modules)
 
     def preload(self, modules: Sequence[str]) -> bool:
         """Imports more modules; returns whether it is still fit to be forked after that."""
-        new = [name for name in modules if name not in self.asked]
+        new = [name for name in dict.fromkeys(modules) if name not in self.asked]
+        self.learned.clear()
         if not new:
             return True
         self.asked += new
@@ -255,6 +273,7 @@ class Template:
                 return False
         self.left_out |= answer["left_out"]
         self.missing += answer["missing"]
+        self._watched |= answer["watched"]
         return not any(name in new for name in answer["left_out"])
 
     def _release(self) -> None:
@@ -271,6 +290,13 @@ class Template:
         """Ends it and all its children."""
         self._release()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _changed_ns(path: str) -> int | None:
+    try:
+        return os.stat(path).st_mtime_ns  # noqa: PTH116 - a hundred of them at each run
+    except OSError:
+        return None
 
 
 class Templates:
@@ -303,10 +329,10 @@ class Templates:
             if self._owner != os.getpid():  # a fork of the owner has the table, but not the templates
                 self._known, self._retired, self._owner = {}, [], os.getpid()
             template = self._known.get(key)
-            if template is None or not template.alive:
+            if template is None or not template.current:
                 template = self._start(key, modules, variables)
-            elif not template.preload(modules):
-                template = self._start(key, [*template.asked, *modules], variables)
+            elif not template.preload([*modules, *template.learned]):
+                template = self._start(key, template.asked, variables)
             return template
 
     def ready(
@@ -317,7 +343,7 @@ class Templates:
             return None
         try:
             template = self._known.get((python, tuple(options), tuple(sorted(variables.items()))))
-            fit = template is not None and template.alive and set(modules) <= set(template.asked)
+            fit = template is not None and template.current and set(modules) <= set(template.asked)
             return template if fit else None
         finally:
             self._lock.release()

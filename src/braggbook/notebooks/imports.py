@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 
@@ -14,13 +15,13 @@ def imported_modules(cells: Iterable[Any]) -> list[str]:
     are named, since ``b`` may be a module; so is ``a.b`` for an attribute of an imported ``a``, which may be fetched
     when it is first used. Not every name is therefore a module that exists.
     """
-    found: dict[str, None] = {}
+    return list(_of_cells(tuple(cell.source for cell in cells if cell.cell_type == "code")))
+
+
+@lru_cache(maxsize=64)  # a sweep asks for every point
+def _of_cells(sources: tuple[str, ...]) -> tuple[str, ...]:
     names: dict[str, str] = {}
-    for cell in cells:
-        if cell.cell_type == "code":
-            for module in _of_cell(cell.source, names):
-                found[module] = None
-    return list(found)
+    return tuple(dict.fromkeys(module for source in sources for module in _of_cell(source, names)))
 
 
 def _of_cell(source: str, names: dict[str, str]) -> Iterator[str]:

@@ -112,7 +112,6 @@ class Client(PapermillNotebookClient):
                 continue
             record = self._job.cells[index] = Cell(status="interrupted")
             self._job.on_cell(index, record)
-            self.nb_man.cell_start(cell, index)
             began = time.monotonic()
             try:
                 self.execute_cell(cell, index)
@@ -138,7 +137,6 @@ class Client(PapermillNotebookClient):
         self._join_texts(cell, index)
         if record.status != "complete":
             self.nb_man.cell_exception(cell, cell_index=index)
-        self.nb_man.cell_complete(cell, cell_index=index)
         self._job.on_cell(index, record)
 
     def _join_texts(self, cell: Any, index: int) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import shutil
 import stat
+import tempfile
 import time
+import weakref
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty
@@ -17,10 +20,11 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from papermill.iorw import LocalHandler, papermill_io
-from traitlets import Type
+from traitlets import Type, default
 
 from braggbook.errors import StorageError
-from braggbook.files import write_text
+from braggbook.files import short_temporary_folder, write_text
+from braggbook.kernels.warm import can_fork
 
 _ANSWER_S = 1.0  # then it is asked again, and looked whether it still lives
 _SUBSCRIBED_S = 0.05  # longer than a message takes on one machine; if nothing came, the subscription was not there yet
@@ -104,6 +108,18 @@ class WarmKernelManager(QuickKernelManager):
     """
 
     modules: ClassVar[list[str]] = []
+
+    @default("transport")
+    def _files_and_not_ports(self) -> str:
+        spec = self.kernel_spec
+        return "ipc" if can_fork() and spec is not None and spec.language == "python" else "tcp"
+
+    def _ip_default(self) -> str:
+        if self.transport != "ipc":
+            return str(super()._ip_default())
+        folder = tempfile.mkdtemp(prefix="bbk-", dir=short_temporary_folder())  # that nobody else can look into
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return f"{folder}/k"
 
     @property
     def kernel_spec(self) -> KernelSpec | None:

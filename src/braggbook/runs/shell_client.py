@@ -69,8 +69,8 @@ class ShellClient(Client):
             return cell
         self.code_cells_executed += 1
         cell.outputs, self.clear_before_next_output = [], False
-        index, shared = _source_index(self.nb.cells, cell_index), None
-        if self._job.shared is not None and index is not None:
+        shared = None
+        if self._job.shared is not None and (index := _source_index(self.nb.cells, cell_index)) is not None:
             shared = self._job.shared.outputs.get(index)
         ended = self._take(cell, cell_index, shared or self._live(cell))
         cell.execution_count = self.code_cells_executed

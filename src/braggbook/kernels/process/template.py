@@ -6,7 +6,8 @@ refuses to serve when an import broke that. What a live kernel has of these is b
 
 A request is one connection to the socket: a length, a JSON object, and files: the child's standard output and error,
 and for a shell its channel. Answers are JSON lines: ``{"pid": ...}``, later ``{"exit": ..., "cpu_s": ...,
-"max_rss_kb": ...}``. Or it asks for more modules to be imported. A connection that its client closes ends the child
+"max_rss_kb": ..., "learned": ...}``, the last being what it imported that was not there. Or it asks for more modules to
+be imported. A connection that its client closes ends the child
 with all that it started; a template whose standard input is closed ends with all children.
 
 A child is either an ordinary ipykernel or a shell (see ``shell.py``). A shell that has run the cells which many runs
@@ -34,6 +35,7 @@ import signal
 import socket
 import struct
 import sys
+import sysconfig
 import tempfile
 import time
 import warnings
@@ -57,7 +59,7 @@ KERNEL_MODULES = (
     "IPython.core.historyapp", "jedi", "psutil", "sqlite3", "comm", "jupyter_client.session",
 )  # fmt: skip
 # It hooks itself to a shell when it is imported. In a template there is none yet, and figures would vanish silently.
-_NEVER = "matplotlib_inline.backend_inline"
+_NEVER = "matplotlib_inline"
 # They ask for the shell when they are imported. matplotlib can be told of it later (in some versions it looks then); to
 # pandas it only matters that there is one with a kernel: in a terminal, it would print tables as wide as that.
 _MAY_ASK = ("matplotlib", "pandas")
@@ -66,8 +68,19 @@ _MAY_ASK = ("matplotlib", "pandas")
 class Child:
     """A forked process and the connection that asked for it."""
 
-    def __init__(self, pid: int, connection: socket.socket) -> None:
-        self.pid, self.connection = pid, connection
+    def __init__(self, pid: int, connection: socket.socket, news: int) -> None:
+        self.pid, self.connection, self._news = pid, connection, news
+
+    def learned(self) -> list[str]:
+        """Returns which modules it has imported, if it said so at its end, and forgets them."""
+        os.lseek(self._news, 0, os.SEEK_SET)
+        data = os.read(self._news, _LARGEST_REQUEST)
+        os.close(self._news)
+        with contextlib.suppress(ValueError):
+            names = json.loads(data)
+            if isinstance(names, list):
+                return [name for name in names if isinstance(name, str) and _is_module_name(name)]
+        return []
 
 
 class Template:
@@ -92,7 +105,7 @@ class Template:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is for the owner, who then closes our standard input
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-        # what a notebook started and left alone becomes this process's child, and can be ended
+        # what a notebook started and left alone becomes this process's child when its own has ended, and can be ended
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
         self._private = (self._listener.fileno(), self._wake, wake)
 
@@ -122,28 +135,37 @@ class Template:
             if "preload" in request:
                 left, missing = preload(request["preload"])
                 gc.freeze()
-                _answer(connection, {"left_out": left, "missing": missing, "threads": _threads()})
+                _answer(connection, {"left_out": left, "missing": missing, "watched": watched()})
                 connection.close()
                 return
-            pid = self._fork(request, files, connection)
+            if (threads := _threads()) != 1:
+                raise RuntimeError(f"{threads} threads in the template")
+            child = self._fork(request, files, connection)
         except Exception as error:  # whatever is wrong with a request must not hurt the others
             _answer(connection, {"refused": str(error)})
             connection.close()
         else:
             connection.settimeout(None)
-            self._children[pid] = Child(pid, connection)
-            _answer(connection, {"pid": pid})
+            self._children[child.pid] = child
+            _answer(connection, {"pid": child.pid})
         finally:
             for file in files:
                 os.close(file)
 
-    def _fork(self, request: dict[str, Any], files: list[int], connection: socket.socket) -> int:
+    def _fork(self, request: dict[str, Any], files: list[int], connection: socket.socket) -> Child:
         sys.stdout.flush()
         sys.stderr.flush()
-        pid = os.fork()
+        news = os.memfd_create("modules")
+        try:
+            pid = os.fork()
+        except OSError:
+            os.close(news)
+            raise
         if pid == 0:
+            global _news  # noqa: PLW0603 - of this child, and no other process
+            _news = news
             self._become(request, files, connection)
-        return pid
+        return Child(pid, connection, news)
 
     def _become(self, request: dict[str, Any], files: list[int], connection: socket.socket) -> NoReturn:
         code = 1
@@ -153,7 +175,9 @@ class Template:
                 os.close(file)
             for child in self._children.values():
                 child.connection.close()
+                child.learned()
             connection.close()
+            _of_the_template.update(sys.modules)
             _prepare(request, files)
             code = _run_shell(request, files[2], self._cells) if len(files) > 2 else _run_kernel(request)
         except SystemExit as end:
@@ -178,7 +202,8 @@ class Template:
             if child is not None:
                 code = os.waitstatus_to_exitcode(status)
                 cpu = round(usage.ru_utime + usage.ru_stime, 3)
-                _answer(child.connection, {"exit": code, "cpu_s": cpu, "max_rss_kb": usage.ru_maxrss})
+                told = {"exit": code, "cpu_s": cpu, "max_rss_kb": usage.ru_maxrss, "learned": child.learned()}
+                _answer(child.connection, told)
                 child.connection.close()
         self._tidy()
 
@@ -189,29 +214,21 @@ class Template:
             child.connection.close()
             self._children.pop(child.pid)
             os.waitpid(child.pid, 0)
+            child.learned()
         self._tidy()
 
     def _tidy(self) -> None:
-        # what is left when no child runs was started by one that has ended, and has left its group
-        if not self._children and _has_children():
-            _kill_descendants()
+        # a child is given what its notebook leaves running, so that this comes here only when the child has ended
+        _kill_strays(set(self._children))
 
     def _end(self) -> NoReturn:
         for child in self._children.values():
             _kill_group(child.pid)
-        _kill_descendants()
+        _kill_strays(set())
         folder = Path(self._path).parent
         if folder.name.startswith(_FOLDER):  # made for this template; the owner cannot remove it if it was killed
             shutil.rmtree(folder, ignore_errors=True)
         os._exit(0)
-
-
-def _has_children() -> bool:
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return False
-    return True
 
 
 def _ended_child() -> int | None:
@@ -229,33 +246,31 @@ def _kill_group(leader: int) -> None:
         os.kill(leader, signal.SIGKILL)
 
 
-def _kill_descendants() -> None:
-    """Ends whatever notebooks left running; new ones may appear while the others die."""
-    for _ in range(100):
-        found = _descendants(os.getpid())
+def _kill_strays(known: set[int]) -> None:
+    """Ends children that are not known, which notebooks left running; new ones may appear while the others die."""
+    for _ in range(1000):
+        found = _child_pids() - known
         if not found:
             return
         for pid in found:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
+        for pid in found:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
         time.sleep(0.001)
 
 
-def _descendants(root: int) -> list[int]:
-    parents = {}
-    for entry in Path("/proc").iterdir():
+def _child_pids() -> set[int]:
+    listed = Path(f"/proc/self/task/{os.getpid()}/children")
+    if listed.is_file():
+        return set(map(int, listed.read_text(encoding="ascii").split()))
+    found = set()
+    for entry in Path("/proc").iterdir():  # a kernel built without that list
         if entry.name.isdigit():
-            with contextlib.suppress(OSError, IndexError, ValueError):
-                state, parent = (entry / "stat").read_bytes().rpartition(b") ")[2].split()[:2]
-                parents[int(entry.name)] = 0 if state == b"Z" and int(parent) != root else int(parent)
-    found: list[int] = []
-    wave = {root}
-    while wave:
-        wave = {pid for pid, parent in parents.items() if parent in wave}
-        found += wave
+            with contextlib.suppress(OSError):
+                if int((entry / "stat").read_bytes().rpartition(b") ")[2].split()[1]) == os.getpid():
+                    found.add(int(entry.name))
     return found
 
 
@@ -302,7 +317,9 @@ def _answer(connection: socket.socket, answer: dict[str, Any]) -> None:
 
 def _prepare(request: dict[str, Any], files: list[int]) -> None:
     os.setsid()
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    prctl = ctypes.CDLL(None).prctl
+    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    prctl(_PR_SET_CHILD_SUBREAPER, 1)  # what its notebook leaves running stays below it, and so is known to be its own
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     null = os.open(os.devnull, os.O_RDONLY)
@@ -413,6 +430,7 @@ def _become_template(path: str, cells: Any, channel: Any) -> NoReturn:
 
 def _leave_well() -> None:
     """Does what a notebook may rely on at the end; tearing down every module, which takes a second, is not of it."""
+    _tell_modules()
     atexit._run_exitfuncs()  # noqa: SLF001 - there is no public name for it
     for item in gc.get_objects():
         if isinstance(item, io.IOBase) and not isinstance(item, io.RawIOBase):
@@ -420,6 +438,46 @@ def _leave_well() -> None:
                 item.flush()
 
 
+def _tell_modules() -> None:
+    """Tells the template which modules were imported here: libraries import much when they are first used."""
+    names = [name for name, module in list(sys.modules.items()) if name not in _of_the_template and _below(module)]
+    with contextlib.suppress(OSError, TypeError, ValueError):  # the notebook may have closed it
+        os.write(_news, json.dumps(names).encode())
+
+
+def _below(module: Any) -> bool:
+    """Whether a module was found where the template looks for modules."""
+    origin = _origin(module)
+    return origin is not None and any(parent in _paths for parent in Path(origin).parents)
+
+
+def _origin(module: Any) -> str | None:
+    origin = getattr(getattr(module, "__spec__", None), "origin", None)
+    return origin if isinstance(origin, str) and origin.endswith((".py", ".so")) else None
+
+
+def watched() -> dict[str, int]:
+    """Returns what must not change while a template lives, with the moment of its last change in ns.
+
+    Folders into which packages are installed, and the files of modules from elsewhere.
+    """
+    installed = {path for path in _paths if path.name in ("site-packages", "dist-packages")}
+    known = {*installed, *map(Path, set(sysconfig.get_paths().values()))}
+    files = [Path(origin) for module in list(sys.modules.values()) if (origin := _origin(module)) is not None]
+    found = {}
+    for path in (*installed, *(file for file in files if not known.intersection(file.parents))):
+        with contextlib.suppress(OSError):
+            found[str(path)] = path.stat().st_mtime_ns
+    return found
+
+
+def _is_module_name(name: str) -> bool:
+    return all(part.isidentifier() for part in name.split("."))
+
+
+_news = -1  # in a child, the file by which it tells its template what it has imported
+_paths: set[Path] = set()  # where the template finds modules
+_of_the_template: set[str] = set()
 _siblings: dict[str, ModuleType] = {}
 _of_the_kernel: set[str] = set()
 _set_by_imports: dict[str, str] = {}  # variables by which libraries tell others, and their own parts, where things are
@@ -516,7 +574,7 @@ def preload(modules: list[str]) -> tuple[dict[str, str], list[str]]:
     watch.begin()
     try:
         for name in modules:
-            if name == _NEVER:
+            if name.partition(".")[0] == _NEVER:
                 continue
             try:
                 importlib.import_module(name)
@@ -546,6 +604,7 @@ def main() -> None:
     """Imports the modules, makes sure that the process can be forked, and serves."""
     path, *modules = sys.argv[1:]
     sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).resolve().parent]
+    _paths.update(Path(entry) for entry in sys.path if entry)
     left, missing = preload(modules)
     for name in ("shell", "seeding"):
         _sibling(name)
@@ -555,7 +614,7 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # the children's collector must not touch, and so copy, the template's pages
     template = Template(path, owner=0)
-    _say({"ready": os.getpid(), "missing": missing})
+    _say({"ready": os.getpid(), "missing": missing, "watched": watched()})
     template.serve()
 
 
