@@ -14,8 +14,10 @@ Each message says what went wrong, where, what was wanted, what was found, and t
     │   │   └── HashMismatch            2    a file is not the one that the card names
     │   ├── ResultError                 2    a declared result is not what it should be
     │   ├── RecordError                 2    a run folder is not readable as a run
-    │   └── ScienceError                2    numbers that a model or a fit cannot take
-    │       └── FitError                2    a fit that has no answer
+    │   ├── ScienceError                2    numbers that a model or a fit cannot take
+    │   │   └── FitError                2    a fit that has no answer
+    │   └── ImagingError                2    images, contours or dose that cannot be used as they are
+    │       └── DicomError              2    a DICOM file or series is not usable
     ├── RunError                        3    the notebook could not be executed to its end
     │   ├── KernelUnavailable           3    no environment satisfies the kernel's lock
     │   ├── LockDrift                   3    a lock does not belong to its requirements
@@ -171,6 +173,14 @@ class ScienceError(InputError):
 
 class FitError(ScienceError):
     """A fit that has no answer."""
+
+
+class ImagingError(InputError):
+    """Images, contours or dose that cannot be used as they are."""
+
+
+class DicomError(ImagingError):
+    """A DICOM file or series is not usable."""
 
 
 class RunError(BraggbookError):
