@@ -100,8 +100,7 @@ class Grid:
     @cached_property
     def inverse(self) -> Floats:
         """(4, 4), maps LPS mm to voxel indices (x, y, z)."""
-        inverse: Floats = np.linalg.inv(self.affine)
-        return inverse
+        return np.asarray(np.linalg.inv(self.affine), dtype=np.float64)
 
     @cached_property
     def is_skewed(self) -> bool:
