@@ -39,7 +39,7 @@ class Grid:
     affine: Floats
 
     def __post_init__(self) -> None:
-        affine = np.asarray(self.affine, dtype=np.float64)
+        affine = np.array(self.affine, dtype=np.float64)  # a copy, that nobody changes afterwards
         if affine.shape != (4, 4) or not np.isfinite(affine).all() or not np.array_equal(affine[3], (0, 0, 0, 1)):
             raise ImagingError(
                 "not an affine", wanted="a finite 4 x 4 matrix whose last row is 0 0 0 1", got=str(affine)
