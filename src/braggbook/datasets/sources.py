@@ -10,6 +10,7 @@ import importlib.metadata
 import importlib.util
 import os
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from braggbook.datasets.catalogue import Dataset
@@ -111,7 +112,7 @@ class Search:
             self.fail(f"the mirror folder {mirror}", "no such folder")
             return None
         for path in _of_size(mirror, self.file.bytes):
-            if _has_digest(path, self.file.sha256):
+            if _has_digest(path, self.file.sha256) and self.accept(path, f"the mirror folder ({path})"):
                 return path
         self.fail(f"the mirror folder {mirror}", f"no file of {self.file.bytes} bytes with that hash")
         return None
@@ -174,6 +175,11 @@ def _of_size(folder: Path, size: int) -> Iterator[Path]:
 
 def _has_digest(path: Path, sha256: str) -> bool:
     try:
-        return sha256_file(path) == sha256
+        return _digest(path, path.stat().st_mtime_ns) == sha256
     except OSError:
         return False
+
+
+@lru_cache(maxsize=4096)  # slices of one series are all of one size
+def _digest(path: Path, changed_ns: int) -> str:  # noqa: ARG001 - a file that has changed is another one
+    return sha256_file(path)
