@@ -33,7 +33,7 @@ class _Lazy(click.Group):
     verbs = {
         "demo": "demo", "run": "run", "sweep": "sweep", "verify": "verify", "diff": "compare", "collect": "compare",
         "list": "catalogue", "show": "catalogue", "new": "new", "check": "check", "dataset": "dataset",
-        "kernel": "kernel",
+        "kernel": "kernel", "dicom": "dicom",
     }  # fmt: skip
     summaries = {
         "demo": "Run, print and verify the flagship notebook.",
@@ -48,6 +48,7 @@ class _Lazy(click.Group):
         "check": "Find what is wrong without running anything.",
         "dataset": "Fetch, add and verify datasets.",
         "kernel": "Lock, install and verify kernels.",
+        "dicom": "See, convert and de-identify DICOM.",
     }  # fmt: skip
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature

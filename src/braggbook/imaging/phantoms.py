@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,7 @@ from braggbook.imaging.volumes import make_volume
 _CORNERS = 720  # of a contour: an inscribed polygon of so many has 1.3e-5 less area than its circle
 _ROOT = 1e-12  # relative, of a dose that is looked for
 _QUADRATURE = 1e-6  # of an integral over dose, absolute and relative
-_QUADRATURE_NODES = 400  # of Gauss-Legendre over a cone's height; the integrand has one kink at most per disc's edge
+_QUADRATURE_NODES = 100  # of Gauss-Legendre over each smooth part of a cone's height
 _ALONG = 1e-9  # cosine or sine below which a gradient is along an axis or at a right angle to it
 _SUBVOXELS = 4  # along each axis, for the coverage of a voxel
 
@@ -143,7 +144,7 @@ class Ellipsoid(Body):
         return float(np.linalg.norm(np.multiply(self.half_axes_mm, direction)))
 
     def fraction_above(self, t_mm: float, direction: Point) -> float:
-        """Returns (2 + s)(1 - s)^2 / 4 with s = t / w: a sphere's cap; the ellipsoid is an affine image of the sphere."""
+        """Returns (2 + s)(1 - s)^2 / 4 with s = t / w: a sphere's cap, of which an ellipsoid's is an affine image."""
         s = min(max(t_mm / self.reach_mm(direction), -1.0), 1.0)
         return (2 + s) * (1 - s) ** 2 / 4
 
@@ -213,7 +214,7 @@ class Cylinder(_Upright):
         slope = abs(cosine) * self.length_mm / reach
         middle = t_mm / reach
         if slope < _ALONG:
-            return _beyond(middle)
+            return float(_beyond(middle))
         return (_beyond_summed(middle + slope / 2) - _beyond_summed(middle - slope / 2)) / slope
 
 
@@ -244,11 +245,18 @@ class Cone(_Upright):
             return _cone_along(t_mm / self.length_mm * np.sign(cosine), towards_tip=cosine > 0)
         if abs(cosine) < _ALONG:
             return _cone_across(t_mm / self.radius_mm)
-        nodes, weights = np.polynomial.legendre.leggauss(_QUADRATURE_NODES)
-        part = (1 + nodes) / 2  # of the height, from the tip
-        from_centre = self.length_mm * (0.5 - part)
-        discs = [_beyond(u) for u in (t_mm - cosine * from_centre) / (sine * self.radius_mm * part)]
-        return float(np.sum(weights / 2 * 3 * part**2 * discs))
+        # Parts of the height from the tip where the cut enters and leaves the discs, where the integrand has its kinks.
+        ahead, aside = cosine * self.length_mm, sine * self.radius_mm
+        with np.errstate(divide="ignore"):
+            kinks = np.divide(ahead / 2 - t_mm, np.array([ahead - aside, ahead + aside]))
+        ends = np.unique(np.clip(np.nan_to_num([0.0, *kinks, 1.0]), 0.0, 1.0))
+        nodes, weights = _gauss_legendre()
+        total = 0.0
+        for low, high in pairwise(ends):
+            part = low + (high - low) * (1 + nodes) / 2
+            discs = _beyond((t_mm - ahead * (0.5 - part)) / (aside * part))
+            total += (high - low) / 2 * float(np.sum(weights * 3 * part**2 * discs))
+        return total
 
 
 @dataclass(frozen=True)
@@ -346,10 +354,16 @@ def _angles(direction: Sequence[float]) -> tuple[float, float]:
     return float(direction[2]), float(np.hypot(direction[0], direction[1]))
 
 
-def _beyond(u: float) -> float:
+@cache
+def _gauss_legendre() -> tuple[Floats, Floats]:
+    nodes, weights = np.polynomial.legendre.leggauss(_QUADRATURE_NODES)
+    return nodes, weights
+
+
+def _beyond(u: npt.ArrayLike) -> Floats:
     """Returns the part of a unit disc beyond a chord at u."""
-    u = min(max(u, -1.0), 1.0)
-    return float((np.arccos(u) - u * np.sqrt(1 - u * u)) / np.pi)
+    u = np.clip(np.asarray(u, dtype=np.float64), -1.0, 1.0)
+    return np.asarray((np.arccos(u) - u * np.sqrt(1 - u * u)) / np.pi)
 
 
 def _beyond_summed(u: float) -> float:

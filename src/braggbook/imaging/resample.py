@@ -182,26 +182,30 @@ def _filled(
     return out
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def cell_of(place: float, count: int) -> tuple[int, float]:
     """Returns the lower voxel around an index along one axis and how far it lies beyond it; -1 if outside."""
     if count == 1:
         return (0, 0.0) if abs(place) <= 0.5 + EDGE else (-1, 0.0)
     if not -EDGE <= place <= count - 1 + EDGE:
         return -1, 0.0
-    low = min(max(int(np.floor(place)), 0), count - 2)
-    return low, min(max(place - low, 0.0), 1.0)
+    low = min(max(int(np.floor(place)), 0), count - 1)
+    return (low, 0.0) if low == count - 1 else (low, max(place - low, 0.0))
 
 
 @njit(cache=True, nogil=True)
 def trilinear(values: npt.NDArray[Any], z: float, y: float, x: float, outside: float) -> float:
     """Returns the value of an array (z, y, x) between its voxels, or ``outside``."""
     depth, height, width = values.shape
-    k, w = cell_of(z, depth)
-    j, v = cell_of(y, height)
-    i, u = cell_of(x, width)
-    if k < 0 or j < 0 or i < 0:
-        return outside
+    if 0 <= z < depth - 1 and 0 <= y < height - 1 and 0 <= x < width - 1:
+        k, j, i = int(z), int(y), int(x)
+        w, v, u = z - k, y - j, x - i
+    else:
+        k, w = cell_of(z, depth)
+        j, v = cell_of(y, height)
+        i, u = cell_of(x, width)
+        if k < 0 or j < 0 or i < 0:
+            return outside
     # A weight of 0 must not fetch a voxel: 0 x NaN is NaN, and beyond the last voxel there is none.
     far_k, far_j, far_i = k + (w > 0), j + (v > 0), i + (u > 0)
     a = values[k, j, i] * (1 - u) + values[k, j, far_i] * u

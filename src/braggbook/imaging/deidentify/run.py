@@ -1,0 +1,219 @@
+"""De-identifies a folder: every file on its own, in parallel, and one report about all of them."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import metadata, resources
+from pathlib import Path
+
+from braggbook.errors import ImagingError
+from braggbook.files import storage
+from braggbook.formats.deidentification import DeidentificationReport, FileRecord, MethodRecord, StepRecord
+from braggbook.imaging.deidentify.clean import Step
+from braggbook.imaging.deidentify.file import PART, FileResult, Job, deidentify_file
+from braggbook.imaging.deidentify.key import check_outside, default_key, make_key, read_key
+from braggbook.imaging.deidentify.options import Options, make_options
+from braggbook.imaging.deidentify.tables import EDITION
+from braggbook.progress import Progress, Silent
+
+_FEW = 16  # files that one process does faster than others start
+_WAITING = 4  # files per worker that are handed out at once
+_OPEN = ("quarantined", "blocked", "not readable")
+
+
+@dataclass(frozen=True)
+class Deidentified:
+    """A finished run: its report, which may be given away, and what may not."""
+
+    report: DeidentificationReport
+    sources: tuple[Path, ...]  # by the numbers of the report's files; paths may hold names
+    key: Path
+    new_key: bool
+
+
+def deidentify(
+    source: Path,
+    output: Path,
+    *,
+    options: Options | None = None,
+    key: Path | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Deidentified:
+    """De-identifies a DICOM file or folder (PS3.15, annex E) into a folder of files named by their new UIDs.
+
+    Args:
+        source: A file, or a folder of any depth; symbolic links are not followed.
+        output: The folder to write to; files of an earlier run with the same key may be in it.
+        options: What goes beyond the basic profile; dates are shifted unless they say otherwise.
+        key: The secret's file, made when it is not there; ``OUTPUT.key.json`` beside the output by default.
+        workers: Processes; as many as processors by default.
+        progress: Told of every file.
+
+    Raises:
+        ImagingError: Source, output and key lie inside each other, or the key is not usable.
+        StorageError: The output cannot be written; what is in place by then is whole and clean.
+    """
+    paths, secret_file = tuple(_files(source)), key or default_key(output)
+    _check_places(source, output, secret_file)
+    with storage(output):
+        output.mkdir(parents=True, exist_ok=True)
+    new_key = not os.path.lexists(secret_file)
+    job = Job(output, options or make_options(), make_key(secret_file) if new_key else read_key(secret_file))
+    _sweep(output)
+    results = _work(paths, job, workers=workers, progress=progress or Silent())
+    return Deidentified(_report(results, job), paths, secret_file, new_key)
+
+
+def _files(source: Path) -> Iterator[Path]:
+    if source.is_file():
+        yield source.resolve()
+        return
+    if not source.is_dir():
+        raise ImagingError("no such file or folder", where=str(source), wanted="DICOM files")
+    for parent, folders, names in os.walk(source):
+        folders.sort()
+        for name in sorted(names):
+            path = Path(parent, name)
+            if path.is_file() and not path.is_symlink():
+                yield path
+
+
+def _check_places(source: Path, output: Path, key: Path) -> None:
+    inside, outside = source.resolve(), output.resolve()
+    if inside.is_dir() and (inside == outside or inside in outside.parents or outside in inside.parents):
+        wanted = "an output folder beside the source"
+        raise ImagingError("source and output lie inside each other", where=str(output), wanted=wanted)
+    if output.is_symlink() or (output.exists() and not output.is_dir()):
+        raise ImagingError("the output is not a folder", where=str(output), wanted="a new folder")
+    check_outside(key, output, what="key")
+
+
+def _sweep(output: Path) -> None:
+    """Takes away what an interrupted run left unfinished."""
+    for parent, _, names in os.walk(output):
+        for name in names:
+            if name.endswith(PART):
+                with suppress(OSError):
+                    os.unlink(Path(parent, name))
+
+
+def _work(paths: tuple[Path, ...], job: Job, *, workers: int | None, progress: Progress) -> list[FileResult]:
+    results: list[FileResult | None] = [None] * len(paths)
+    count = min(workers or os.cpu_count() or 1, len(paths))
+    progress.start("de-identify", len(paths))
+    try:
+        done = _in_turn(paths, job) if count <= 1 or len(paths) <= _FEW else _in_parallel(paths, job, count)
+        for step, (number, result) in enumerate(done, start=1):
+            results[number] = result
+            progress.step(step)
+    finally:
+        progress.stop()
+    return [result for result in results if result is not None]
+
+
+def _in_turn(paths: Iterable[Path], job: Job) -> Iterator[tuple[int, FileResult]]:
+    for number, path in enumerate(paths):
+        yield number, deidentify_file(path, job)
+
+
+def _in_parallel(paths: tuple[Path, ...], job: Job, count: int) -> Iterator[tuple[int, FileResult]]:
+    """Yields results as they come, with few files handed out at a time, so that a long list costs no memory.
+
+    Should a worker end early, what is left is done here: one process needs less memory than many, and a script
+    without a main guard cannot start others at all.
+    """
+    context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
+    left = dict(enumerate(paths))
+    with suppress(BrokenProcessPool), ProcessPoolExecutor(count, mp_context=context) as pool:
+        waiting: dict[Future[FileResult], int] = {}
+        numbers = iter(enumerate(paths))
+        while True:
+            while len(waiting) < count * _WAITING and (item := next(numbers, None)) is not None:
+                waiting[pool.submit(deidentify_file, item[1], job)] = item[0]
+            if not waiting:
+                return
+            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                number = waiting.pop(future)
+                result = future.result()
+                del left[number]
+                yield number, result
+    for number, path in left.items():
+        yield number, deidentify_file(path, job)
+
+
+def _report(results: list[FileResult], job: Job) -> DeidentificationReport:
+    steps: Counter[Step] = Counter()
+    for result in results:
+        steps.update(result.steps)
+    outcomes = Counter(result.outcome for result in results)
+    return DeidentificationReport(
+        edition=EDITION,
+        tables_sha256=_tables_digest(),
+        braggbook=metadata.version("braggbook"),
+        pydicom=metadata.version("pydicom"),
+        methods=[MethodRecord(code=code, meaning=meaning) for code, meaning in job.options.methods()],
+        dates=job.options.dates,
+        outcomes=dict(outcomes),
+        open_findings=_open(results),
+        warnings=_warnings(results, job.options),
+        steps=[
+            StepRecord(element=element, inside=inside, done=done, why=why, count=count)
+            for (element, inside, done, why), count in sorted(steps.items())
+        ],
+        files=[_record(number, result) for number, result in enumerate(results)],
+    )
+
+
+def _record(number: int, result: FileResult) -> FileRecord:
+    return FileRecord(
+        number=number, outcome=result.outcome, output=result.output, reason=result.reason, text=result.text,
+        face=result.face, notes=result.notes,
+    )  # fmt: skip
+
+
+def _open(results: list[FileResult]) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for result in results:
+        if result.outcome in _OPEN:
+            found[result.outcome] += 1
+        if result.face and result.outcome in ("written", "there already"):
+            found["faces " + result.face.split(":")[0].lower()] += 1
+    return dict(found)
+
+
+def _warnings(results: list[FileResult], options: Options) -> list[str]:
+    warnings = []
+    if any(result.suv_lost for result in results):
+        warnings.append(
+            "PET without the patient's weight and size: no SUV can be computed from it;"
+            " retain-patient-characteristics keeps them"
+        )
+    if options.has("113108"):
+        warnings.append("age, sex, weight and size stay: with other data they can single out a person")
+    if options.dates == "keep":
+        warnings.append("full dates stay: whoever knows when somebody was examined finds the images")
+    if options.pixels_reviewed:
+        warnings.append("burnt-in text was not searched for: a person has declared the pixels free of it")
+    if options.faces_removed:
+        warnings.append("faces were not searched for: a person has declared that there are none")
+    if not results:
+        warnings.append("the source holds no file")
+    return warnings
+
+
+def _tables_digest() -> str:
+    """Returns a digest of all tables that decide, so that a report names its recipe."""
+    digest = hashlib.sha256()
+    folder = resources.files("braggbook.imaging.deidentify").joinpath("data")
+    for item in sorted(folder.iterdir(), key=lambda one: one.name):
+        digest.update(item.name.encode() + b"\0" + item.read_bytes())
+    return digest.hexdigest()

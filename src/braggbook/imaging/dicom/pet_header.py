@@ -1,0 +1,170 @@
+"""What a PET series says that an SUV depends on: from headers to plain values, and from texts to moments."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydicom.dataset import Dataset
+
+from braggbook.errors import DicomError
+from braggbook.imaging.dicom.images import plain, tag_name
+
+SHARED = (
+    "Modality", "Units", "SUVType", "DecayCorrection", "CorrectedImage", "SeriesType", "StudyDate", "SeriesDate",
+    "SeriesTime", "TimezoneOffsetFromUTC", "PatientWeight", "PatientSize", "PatientSex",
+    "RadiopharmaceuticalInformationSequence",
+)  # fmt: skip
+PER_SLICE = ("AcquisitionDate", "AcquisitionTime", "FrameReferenceTime", "ActualFrameDuration")
+
+# Private elements by the name that they have here: group, creator, element.
+PRIVATE = {
+    "GEScanDateTime": (0x0009, "GEMS_PETD_01", 0x0D),
+    "PhilipsSUVFactor": (0x7053, "Philips PET Private Group", 0x00),
+    "PhilipsActivityFactor": (0x7053, "Philips PET Private Group", 0x09),
+}
+_TIME = re.compile(r"(\d\d):?(\d\d)?:?(\d\d)?(?:\.(\d{1,6}))?$")
+_DATE = re.compile(r"(\d{4})[.-]?(\d\d)[.-]?(\d\d)$")
+_DATE_TIME = re.compile(r"(\d{8})(\d{2,6}(?:\.\d{1,6})?)?([+-]\d{4})?$")
+_YEARS = range(1900, 2200)  # of scans; others could not be counted from
+NO_DATE = "19000101"  # stands for the unknown day of a series whose dates were removed
+
+
+def pet_tags(headers: Sequence[Dataset | None]) -> dict[str, Any]:
+    """Returns what an SUV depends on, as JSON has it.
+
+    Args:
+        headers: Of each slice, in the order of the volume, time outermost; None where a slice is missing.
+
+    Returns:
+        Keyword to value of :data:`SHARED`, as the first header has it; under ``slices`` a mapping of :data:`PER_SLICE`
+        and :data:`PRIVATE` for each slice (None for a missing one); under ``differing`` the keywords that are not the
+        same in all headers.
+
+    Raises:
+        DicomError: There is no header, or a value is not of its kind.
+    """
+    there = [header for header in headers if header is not None]
+    if not there:
+        raise DicomError("no header of a PET image", wanted="one for each slice")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pydicom, on values; what matters is checked when it is used
+        everywhere = [_values(header, SHARED) for header in there]
+        slices = [None if header is None else {**_values(header, PER_SLICE), **_private(header)} for header in headers]
+    differing = [
+        keyword for keyword in SHARED if any(each.get(keyword) != everywhere[0].get(keyword) for each in everywhere)
+    ]
+    return {**everywhere[0], "slices": slices, "differing": differing}
+
+
+def _values(header: Dataset, keywords: Sequence[str]) -> dict[str, Any]:
+    found = {}
+    for keyword in keywords:
+        try:
+            value = plain(header.get(keyword))
+        except Exception as error:  # pydicom converts on access, and raises whatever a wrong value leads to
+            where = str(header.get("SOPInstanceUID", ""))
+            wanted = f"a value of the kind that {tag_name(keyword)} has"
+            raise DicomError("a value that cannot be read", where=where, wanted=wanted, got=str(error)) from error
+        if value is not None:
+            found[keyword] = value
+    return found
+
+
+def _private(header: Dataset) -> dict[str, Any]:
+    found = {}
+    for name, (group, creator, element) in PRIVATE.items():
+        try:
+            value = header.private_block(group, creator)[element].value
+        except KeyError:
+            continue
+        text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
+        if text := text.strip(" \0"):
+            found[name] = text
+    return found
+
+
+def private_name(name: str) -> str:
+    """Returns a private element as messages show it."""
+    group, creator, element = PRIVATE[name]
+    return f"({group:04X},xx{element:02X}) of {creator!r}"
+
+
+def moment(date: Any, time: Any) -> datetime:
+    """Returns the moment of a date (DA) and a time (TM).
+
+    Raises:
+        ValueError: They are none (PS3.5 6.2).
+    """
+    day, clock = _DATE.match(str(date).strip()), _TIME.match(str(time).strip())
+    if not day or not clock:
+        message = f"{date} {time}"
+        raise ValueError(message)
+    hours, minutes, seconds, fraction = clock.groups(default="0")
+    start = datetime(*(int(part) for part in day.groups()))  # type: ignore[arg-type]  # noqa: DTZ001 - the scanner's clock
+    if start.year not in _YEARS:
+        raise ValueError(str(date))
+    second = min(int(seconds), 59) + (1 if int(seconds) == 60 else 0)  # a leap second is a second
+    if int(hours) > 23 or int(minutes) > 59 or int(seconds) > 60:
+        raise ValueError(str(time))
+    parts = {"hours": int(hours), "minutes": int(minutes), "seconds": second}
+    return start + timedelta(**parts, microseconds=int(fraction.ljust(6, "0")))
+
+
+def date_time(text: Any, *, zone: Any = None) -> datetime:
+    """Returns the moment of a date-time (DT), in the zone of the series when both are known.
+
+    Args:
+        text: ``YYYYMMDDHHMMSS.FFFFFF&ZZXX``, of which the day and the hour must be there.
+        zone: TimezoneOffsetFromUTC of the series, as ``+0100``.
+
+    Raises:
+        ValueError: It is none (PS3.5 6.2).
+    """
+    found = _DATE_TIME.match(str(text).strip())
+    if not found or not found[2]:
+        raise ValueError(str(text))
+    day, clock, own = found.groups()
+    moved = _minutes(str(zone)) - _minutes(own) if own and zone else 0
+    return moment(day, clock) + timedelta(minutes=moved)
+
+
+def _minutes(offset: str) -> int:
+    found = re.match(r"([+-])(\d\d)(\d\d)$", offset.strip())
+    if not found:
+        raise ValueError(offset)
+    minutes = int(found[2]) * 60 + int(found[3])
+    return -minutes if found[1] == "-" else minutes
+
+
+def as_mapping(tags: Mapping[str, Any], replace: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Returns tags with some replaced, also within the radiopharmaceutical's item; None takes one away.
+
+    Raises:
+        DicomError: A keyword is not one that an SUV depends on.
+    """
+    found = dict(tags)
+    sequence = "RadiopharmaceuticalInformationSequence"
+    if sequence in (replace or {}):
+        found[sequence] = (replace or {})[sequence]
+    drugs = [dict(item) for item in found.get(sequence) or [{}]]
+    for keyword, value in (replace or {}).items():
+        if keyword == sequence:
+            continue
+        if keyword in TRACER:
+            drugs[0][keyword] = value
+        elif keyword in SHARED:
+            found[keyword] = value
+        else:
+            known = ", ".join((*TRACER, *SHARED))
+            raise DicomError("not a tag that an SUV depends on", wanted=f"one of {known}", got=keyword)
+    return {**found, sequence: drugs}
+
+
+TRACER = (
+    "RadionuclideTotalDose", "RadionuclideHalfLife", "RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime",
+    "RadionuclideCodeSequence", "Radiopharmaceutical",
+)  # fmt: skip

@@ -1,0 +1,325 @@
+"""Dose-volume histograms of structures, sampled as finely as they need, with how much the sampling matters.
+
+Conventions:
+
+- The body is what the contours bound (:mod:`braggbook.imaging.dose.slabs`), or the voxels of a mask, each with the part
+  of it that belongs to the structure.
+- The dose between its grid's voxels is trilinear. Beyond the outermost voxel centres there is no dose: that part of a
+  structure is reported as ``outside_cc``, and is in no volume or mean unless the caller says that it counts as 0 Gy.
+- Sampling begins at one sample a dose voxel (for large structures at half as many along each axis) and is refined by
+  two until volume, mean, D98%, D50% and D2% stand still; the histograms at one sample a voxel and at the last sampling
+  but one are kept beside the last, so that each number shows how much the sampling matters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from braggbook.errors import ImagingError
+from braggbook.imaging.dose.histogram import MM3_PER_CC, Histogram, unit_of
+from braggbook.imaging.dose.sampling import Bins, Counts, count_layers, count_voxels
+from braggbook.imaging.dose.slabs import Between, EndCaps, Layers, layers_of
+from braggbook.imaging.geometry import Floats, Grid
+from braggbook.imaging.structures.contours import Structure
+from braggbook.imaging.volumes import grid_of
+
+Outside = Literal["report", "zero", "refuse"]
+OUTSIDE: tuple[Outside, ...] = ("report", "zero", "refuse")
+
+BIN_GY = 0.01  # as planning systems export
+_BINS_AT_LEAST = 1000  # up to the structure's largest dose, which for little dose makes finer bins
+_SMALLEST_BIN_GY = 1e-6
+_MOST_BINS = 2_000_000  # 16 MB a task
+_SAMPLES_AT_LEAST = 10_000
+_HALF = 0.5
+_SAMPLES_AT_MOST = 30_000_000  # about a second on two cores
+_VOLUME_CHANGE = 4e-3  # of the volume; halving the pitch leaves a third of it or less, a tenth of what is promised
+_DOSE_CHANGE = 4.2e-3  # of the largest dose, likewise
+_WATCHED = (98.0, 50.0, 2.0)  # % of the volume
+_SUMMARY = ("volume", "mean", "minimum", "maximum", "sd", "D98%", "D95%", "D50%", "D5%", "D2%")
+
+
+@dataclass(frozen=True)
+class Level:
+    """One refinement: samples per dose voxel along an axis, how many samples, and what came out."""
+
+    factor: float
+    samples: int
+    volume_cc: float
+    mean_gy: float
+
+
+@dataclass(frozen=True, eq=False)
+class DoseVolumeHistogram:
+    """A structure's histogram.
+
+    Attributes:
+        name: Of the structure.
+        histogram: At the finest sampling.
+        native: At one sample a dose voxel.
+        coarser: At the last sampling but one, half as fine along each axis or finer.
+        levels: Every refinement, the coarsest first.
+        outside_cc: Volume of the structure where there is no dose.
+        converged: Whether the last refinement changed nothing that matters.
+        notes: What a reader should know.
+    """
+
+    name: str
+    histogram: Histogram
+    native: Histogram
+    coarser: Histogram
+    levels: tuple[Level, ...]
+    outside_cc: float
+    converged: bool
+    notes: tuple[str, ...]
+
+    def metric(self, name: str) -> float:
+        """Returns a metric at the finest sampling; see :meth:`braggbook.imaging.dose.histogram.Histogram.metric`."""
+        return self.histogram.metric(name)
+
+    def table(self, metrics: Iterable[str] = _SUMMARY) -> pd.DataFrame:
+        """Returns metrics, one a row: ``metric``, ``unit``, ``value``, ``native``, ``coarser`` and ``change``.
+
+        ``native`` is the value at one sample a dose voxel: where it is far from ``value``, the dose grid is coarse for
+        the structure. ``coarser`` is the value at the last sampling but one; ``change``, which is ``value - coarser``,
+        is what the last refinement did: the error of sampling is smaller.
+
+        Raises:
+            ImagingError: No such metric.
+        """
+        names = list(metrics)
+        columns = {"value": self.histogram, "native": self.native, "coarser": self.coarser}
+        rows = {key: [each.metric(name) for name in names] for key, each in columns.items()}
+        table = pd.DataFrame({"metric": names, "unit": [unit_of(name) for name in names], **rows})
+        return table.assign(change=table["value"] - table["coarser"])
+
+
+def dose_volume_histogram(
+    dose: xr.DataArray,
+    structure: Structure | xr.DataArray,
+    *,
+    bin_gy: float | None = None,
+    between: Between = "shape",
+    end_caps: EndCaps = "auto",
+    thickness_mm: float | None = None,
+    outside: Outside = "report",
+) -> DoseVolumeHistogram:
+    """Returns a structure's dose-volume histogram.
+
+    Args:
+        dose: (z, y, x) Gy.
+        structure: With contours; or a volume (z, y, x) of a mask (0 and 1) or of coverage (0 to 1), on any grid.
+        bin_gy: Width of the bins; unless given 0.01 Gy, and less for a structure whose dose is below 10 Gy.
+        between: What lies between contours: ``"shape"`` blends one into the next, ``"slabs"`` makes steps half way.
+        end_caps: What lies beyond the outermost contours: ``"auto"``, ``"half_slice"``, ``"taper"`` or ``"none"``; see
+            :mod:`braggbook.imaging.dose.slabs`.
+        thickness_mm: Of a structure drawn on one plane; unless given, the distance of planes in its structure set, or
+            the dose grid's.
+        outside: What to do with the part of the structure that has no dose: leave it out and report it, count it as
+            0 Gy, or refuse.
+
+    Raises:
+        ImagingError: A dose that is not in Gy, another frame of reference, a structure without a volume or without any
+            dose, a mask that is none, too many bins.
+    """
+    if outside not in OUTSIDE:
+        raise ImagingError("no such rule", where="outside", wanted=" or ".join(OUTSIDE), got=str(outside))
+    grid, values, extent = _dose_values(dose)
+    notes: tuple[str, ...] = ()
+    if isinstance(structure, xr.DataArray):
+        count, name = _of_mask(values, grid, structure), str(structure.name)
+    else:
+        _check_frame(dose, structure)
+        given = thickness_mm if thickness_mm is not None else structure.plane_spacing_mm
+        thick = given if given is not None else grid.spacing_mm[0]
+        body = layers_of(structure, between=between, end_caps=end_caps, thickness_mm=thick)
+        count, notes, name = _of_layers(values, grid, body), body.notes, structure.name
+    runs = _refined(extent, count, bin_gy=bin_gy, name=name)
+    return _result(runs, name=name, outside=outside, notes=notes)
+
+
+def _check_frame(dose: xr.DataArray, structure: Structure) -> None:
+    of_dose, of_structure = dose.attrs.get("frame_of_reference_uid"), structure.frame_of_reference_uid
+    if of_dose and of_structure and of_dose != of_structure:
+        place = f"{structure.name}: (3006,0024) ReferencedFrameOfReferenceUID"
+        raise ImagingError("two frames of reference", where=place, wanted=str(of_dose), got=of_structure)
+
+
+@dataclass(frozen=True)
+class _Run:
+    factor: float
+    bins: Bins
+    counts: Counts
+
+
+_Count = Callable[[Bins, float], Counts]
+
+
+def _dose_values(dose: xr.DataArray) -> tuple[Grid, Floats, tuple[float, float]]:
+    if dose.ndim != 3:
+        raise ImagingError("not one dose", where=str(dose.name), wanted="dimensions z, y, x", got=str(dose.dims))
+    if dose.attrs.get("units") != "Gy":
+        got = str(dose.attrs.get("units"))
+        raise ImagingError("not a dose in Gy", where=f"{dose.name}.attrs['units']", wanted="Gy", got=got)
+    values = np.ascontiguousarray(dose.values, dtype=np.float64)
+    low, high = float(values.min()), float(values.max())
+    if np.isnan(low):  # the fast way says so where there is one NaN
+        low, high = float(np.fmin.reduce(values, axis=None)), float(np.fmax.reduce(values, axis=None))
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ImagingError("a dose without numbers", where=str(dose.name), wanted="finite Gy, NaN where unknown")
+    return grid_of(dose), values, (low, high)
+
+
+def _of_layers(values: Floats, grid: Grid, body: Layers) -> _Count:
+    return lambda bins, factor: count_layers(values, grid, body, bins=bins, factor=factor)
+
+
+def _of_mask(values: Floats, grid: Grid, mask: xr.DataArray) -> _Count:
+    of = grid_of(mask)
+    if mask.ndim != 3:
+        raise ImagingError("not one mask", where=str(mask.name), wanted="dimensions z, y, x", got=str(mask.dims))
+    part = np.asarray(mask.values, dtype=np.float64)
+    if not ((part >= 0) & (part <= 1)).all():
+        wanted = "0 and 1, or parts between them"
+        got = f"{part.min():g} to {part.max():g}"
+        raise ImagingError("not a mask", where=str(mask.name), wanted=wanted, got=got)
+    index = np.argwhere(part > 0)
+    if not len(index):
+        raise ImagingError("a structure without a volume", where=str(mask.name), wanted="voxels above 0")
+    chosen, places = part[tuple(index.T)], np.ascontiguousarray(index[:, ::-1])
+    larger = (of.voxel_mm3 / grid.voxel_mm3) ** (1 / 3)  # a mask finer than the dose is native at its own voxels
+
+    def count(bins: Bins, factor: float) -> Counts:
+        divide = max(1, round(factor * larger))
+        return count_voxels(values, grid, index=places, part=chosen, of=of, bins=bins, divide=divide)
+
+    return count
+
+
+def _refined(extent: tuple[float, float], count: _Count, *, bin_gy: float | None, name: str) -> list[_Run]:
+    """Returns the runs at growing factors until nothing changes that matters, or there would be too many samples."""
+    bins = _bins(extent, bin_gy or BIN_GY)
+    first = _Run(1.0, bins, count(bins, 1.0))
+    if not first.counts.volume_mm3.sum() > 0:
+        got = f"{first.counts.outside_mm3 / MM3_PER_CC:.3g} cm3 of the structure lie beyond the dose grid"
+        raise ImagingError("no dose in the structure", where=name, wanted="a structure inside the dose grid", got=got)
+    fine = bin_gy or max(_SMALLEST_BIN_GY, min(BIN_GY, first.counts.maximum_gy / _BINS_AT_LEAST))
+    if fine != bins.width_gy:
+        bins = _bins((extent[0], first.counts.maximum_gy + BIN_GY), fine)
+    runs = [_Run(1.0, bins, count(bins, 1.0)) if bins != first.bins else first]
+    if first.counts.samples >= _SAMPLES_AT_LEAST:  # so many that half as many along each axis may do
+        runs.insert(0, _Run(_HALF, bins, count(bins, _HALF)))
+    factor = 1.0
+    while len(runs) < 2 or not _still(runs[-2], runs[-1]):
+        samples = runs[-1].counts.samples
+        factor *= max(2.0, (_SAMPLES_AT_LEAST / samples) ** (1 / 3))
+        if samples * (factor / runs[-1].factor) ** 3 > _SAMPLES_AT_MOST:
+            break
+        runs.append(_Run(factor, bins, count(bins, factor)))
+    return runs
+
+
+def _bins(extent: tuple[float, float], width: float) -> Bins:
+    if not 0 < width < np.inf:
+        raise ImagingError("not a width of bins", where="bin_gy", wanted="Gy above 0", got=str(width))
+    first = min(0.0, float(np.floor(extent[0] / width)) * width)
+    count = (extent[1] - first) / width + 2
+    if count > _MOST_BINS:
+        wanted = f"at most {_MOST_BINS} bins; wider ones"
+        raise ImagingError("too many bins", where="bin_gy", wanted=wanted, got=f"{count:.3g} of {width:g} Gy")
+    return Bins(first, width, int(count))
+
+
+def _still(before: _Run, after: _Run) -> bool:
+    one, other = _histogram(before), _histogram(after)
+    volumes = [each.volume_cc + run.counts.outside_mm3 / MM3_PER_CC for each, run in ((one, before), (other, after))]
+    doses = [np.append(each.dose_at_percent(_WATCHED), each.mean_gy) for each in (one, other)]
+    largest = max(abs(other.maximum_gy), abs(other.minimum_gy))
+    return bool(
+        abs(volumes[1] - volumes[0]) <= _VOLUME_CHANGE * volumes[1]
+        and np.abs(doses[1] - doses[0]).max() <= _DOSE_CHANGE * largest
+    )
+
+
+def _histogram(run: _Run) -> Histogram:
+    counts, bins = run.counts, run.bins
+    edges: Floats = bins.first_gy + bins.width_gy * np.arange(bins.count + 1, dtype=np.float64)
+    filled = counts.volume_mm3 > 0
+    middle: Floats = (edges[:-1] + edges[1:]) / 2
+    mean = np.divide(counts.dose_volume, counts.volume_mm3, out=middle, where=filled)
+    total = counts.volume_mm3.sum()
+    variance = counts.squares / total - (counts.dose_volume.sum() / total) ** 2
+    cc: Floats = counts.volume_mm3 / MM3_PER_CC
+    sd = float(np.sqrt(max(variance, 0.0)))
+    return Histogram(edges, cc, mean, counts.minimum_gy, counts.maximum_gy, sd)
+
+
+def _result(runs: list[_Run], *, name: str, outside: Outside, notes: tuple[str, ...]) -> DoseVolumeHistogram:
+    beyond = runs[-1].counts.outside_mm3 / MM3_PER_CC
+    converged = len(runs) > 1 and _still(runs[-2], runs[-1])
+    if beyond > 0:
+        message = f"{beyond:.4g} cm3 of the structure have no dose"
+        if outside == "refuse":
+            raise ImagingError(message, where=name, wanted="a structure inside the dose grid")
+        notes = (*notes, f"{message} and " + ("count as 0 Gy" if outside == "zero" else "are left out"))
+    if not converged:
+        notes = (*notes, f"still changing at {runs[-1].counts.samples} samples")
+    if outside == "zero":
+        runs = [_Run(run.factor, run.bins, _with_zero(run)) for run in runs]
+    last, native = _histogram(runs[-1]), _histogram(next(run for run in runs if run.factor >= 1))
+    coarser = _histogram(runs[-2] if len(runs) > 1 else runs[-1])
+    levels = tuple(
+        Level(run.factor, run.counts.samples, each.volume_cc, each.mean_gy)
+        for run, each in ((run, _histogram(run)) for run in runs)
+    )
+    return DoseVolumeHistogram(name, last, native, coarser, levels, beyond, converged, notes)
+
+
+def _with_zero(run: _Run) -> Counts:
+    """Returns the counts with what is outside in the bin of 0 Gy."""
+    old = run.counts
+    if not old.outside_mm3 > 0:
+        return old
+    volume = old.volume_mm3.copy()
+    volume[int((0.0 - run.bins.first_gy) / run.bins.width_gy)] += old.outside_mm3
+    low, high = min(0.0, old.minimum_gy), max(0.0, old.maximum_gy)
+    return Counts(volume, old.dose_volume, old.squares, old.outside_mm3, low, high, old.samples)
+
+
+def conformity(target: Histogram, *, body: Histogram, prescription_gy: float) -> pd.Series:
+    """Returns indices of how well a prescription isodose fits a target.
+
+    With TV the target's volume, PIV the body's volume at or above the prescription and TV_PIV the target's:
+
+    - ``rtog``: PIV / TV (E. Shaw et al., Int J Radiat Oncol Biol Phys 27 (1993) 1231-1239);
+    - ``coverage``: TV_PIV / TV;
+    - ``paddick``: TV_PIV^2 / (TV PIV) (I. Paddick, J Neurosurg 93 Suppl 3 (2000) 219-222), 1 is perfect.
+
+    Args:
+        target: The target's histogram.
+        body: The histogram of all that the isodose may lie in, the body's contour.
+        prescription_gy: The dose of the isodose.
+
+    Raises:
+        ImagingError: Nothing of the body gets the prescription, or it is not above 0.
+    """
+    if not prescription_gy > 0:
+        got = f"{prescription_gy:g}"
+        raise ImagingError("not a prescription", where="prescription_gy", wanted="Gy above 0", got=got)
+    isodose = float(body.volume_cc_at(prescription_gy))
+    if not isodose > 0:
+        wanted, got = f"{prescription_gy:g} Gy somewhere in the body", f"{body.maximum_gy:g} Gy at most"
+        raise ImagingError("an isodose without a volume", wanted=wanted, got=got)
+    covered, volume = float(target.volume_cc_at(prescription_gy)), target.volume_cc
+    indices = {
+        "rtog": isodose / volume,
+        "coverage": covered / volume,
+        "paddick": covered**2 / (volume * isodose),
+    }
+    return pd.Series(indices, name=f"{prescription_gy:g} Gy")

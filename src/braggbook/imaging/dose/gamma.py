@@ -1,0 +1,191 @@
+"""The gamma index: how near an estimated dose comes to a reference dose in dose and in place together.
+
+Gamma at a reference point is the smallest, over all places of the estimate, of
+sqrt((distance / distance criterion)^2 + (dose difference / dose criterion)^2)
+(D. A. Low et al., Med Phys 25 (1998) 656-661). The search runs over the estimate's trilinear interpolation itself, not
+over points of it (the idea of T. Ju et al., Med Phys 35 (2008) 879-887, who use simplices), so that there is no
+interpolation step to choose.
+
+Conventions:
+
+- Reference first, estimate second; gamma lies on the reference's grid. The two grids need not be the same.
+- Global: the dose criterion is a part of one dose, the reference's maximum unless given. Local: of the reference dose
+  at each point.
+- Gamma is NaN exactly where the reference is below the cut-off (or is NaN), and at most ``maximum`` elsewhere.
+- The estimate ends at its outermost voxel centres. One voxel along an axis, as in a plane, has no extent there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from braggbook.errors import ImagingError, Issue
+from braggbook.imaging.dose.gamma_search import cell_bounds, gamma_points, shells
+from braggbook.imaging.geometry import Floats, Grid
+from braggbook.imaging.resample import in_order
+from braggbook.imaging.volumes import grid_of, make_volume
+
+_POINTS = 8192  # of one task
+_LARGEST = 100.0  # maximum gamma; the cells to look at grow with its cube
+_MOST_CELLS = 20_000_000
+_ON_CENTRE = 1e-9  # of a voxel: two affine maps in floating point
+
+
+@dataclass(frozen=True)
+class PassRate:
+    """How many points pass.
+
+    Attributes:
+        passed: Points with gamma of 1 or less.
+        evaluated: Points with a gamma.
+        not_evaluated: Points without: below the cut-off, or without a reference dose.
+    """
+
+    passed: int
+    evaluated: int
+    not_evaluated: int
+
+    @property
+    def percent(self) -> float:
+        """Points that pass, in % of those evaluated.
+
+        Raises:
+            ImagingError: No point was evaluated.
+        """
+        if not self.evaluated:
+            raise ImagingError("no point has a gamma", wanted="a cut-off below the reference's maximum")
+        return 100 * self.passed / self.evaluated
+
+
+def pass_rate(gamma: xr.DataArray) -> PassRate:
+    """Returns how many points of a gamma volume pass."""
+    values = np.asarray(gamma.values)
+    evaluated = int(np.isfinite(values).sum())
+    return PassRate(int((values <= 1).sum()), evaluated, values.size - evaluated)
+
+
+def gamma_index(
+    reference: xr.DataArray,
+    estimate: xr.DataArray,
+    *,
+    dose_percent: float = 3.0,
+    distance_mm: float = 3.0,
+    local: bool = False,
+    cutoff_percent: float = 10.0,
+    normalisation_gy: float | None = None,
+    maximum: float = 2.0,
+) -> xr.DataArray:
+    """Returns the gamma index of an estimated dose.
+
+    Args:
+        reference: (z, y, x) in Gy, or in any unit that both have.
+        estimate: (z, y, x), on its own grid in the same patient space.
+        dose_percent: Dose criterion in %.
+        distance_mm: Distance criterion.
+        local: Percent of the reference dose at each point instead of the normalisation.
+        cutoff_percent: Points whose reference dose is below this part of the normalisation have no gamma.
+        normalisation_gy: What percents are of; the largest reference dose unless given.
+        maximum: Gamma is not looked for above this; points with more have it.
+
+    Returns:
+        (z, y, x) float64 on the reference's grid, unit 1.
+
+    Raises:
+        ImagingError: Other units, dose types or frames of reference; criteria that are none; a skewed estimate; all
+            findings together.
+    """
+    _check(reference, estimate, (dose_percent, distance_mm, maximum), cutoff_percent)
+    doses = np.asarray(reference.values, dtype=np.float64)
+    values = np.ascontiguousarray(estimate.values, dtype=np.float64)
+    norm = float(np.nanmax(doses)) if normalisation_gy is None else float(normalisation_gy)
+    if not 0 < norm < np.inf:
+        raise ImagingError("nothing to normalise to", where="normalisation_gy", wanted="above 0", got=f"{norm:g}")
+    wanted = np.where(doses >= cutoff_percent / 100 * norm, doses, np.nan)
+    if local:
+        wanted = np.where(wanted > 0, wanted, np.nan)
+    criterion = dose_percent / 100 * (wanted if local else np.full(doses.shape, norm))
+    grids = grid_of(reference), grid_of(estimate)
+    gamma = _search(wanted, criterion, values, grids, reach=(distance_mm, maximum))
+    described = f"{dose_percent:g} % {'local' if local else 'global'}, {distance_mm:g} mm"
+    attrs = {
+        "criteria": described,
+        "normalisation": norm,
+        "cutoff_percent": cutoff_percent,
+        "maximum": maximum,
+        "interpolation": "trilinear, minimised in every cell",
+    }
+    return make_volume(gamma, grids[0], name="gamma", units="1", attrs=attrs)
+
+
+def _search(
+    wanted: Floats, criterion: Floats, values: Floats, grids: tuple[Grid, Grid], *, reach: tuple[float, float]
+) -> Floats:
+    distance_mm, maximum = reach
+    steps = np.array(grids[1].spacing_mm[::-1]) / distance_mm
+    flat = np.array(grids[1].shape[::-1]) == 1
+    around = shells(np.where(flat, np.inf, steps), reach=maximum)
+    scales = np.append(steps, maximum)
+    low, high = cell_bounds(values)
+    chosen = np.argwhere(np.isfinite(wanted))
+    out = np.full(wanted.shape, np.nan)
+    places = _places(chosen, grids, flat)
+    dose, tolerance = wanted[tuple(chosen.T)], criterion[tuple(chosen.T)]
+    tasks = []
+    found = np.empty(len(chosen))
+    for first in range(0, len(chosen), _POINTS):
+        part = slice(first, first + _POINTS)
+        points = np.column_stack([places[part], tolerance[part]])
+        tasks.append((dose[part], points, values, low, high, around, scales, found[part]))
+    in_order(gamma_points, tasks)
+    out[tuple(chosen.T)] = found
+    return out
+
+
+def _places(chosen: npt.NDArray[Any], grids: tuple[Grid, Grid], flat: npt.NDArray[np.bool_]) -> Floats:
+    """Returns the indices (x, y, z) of reference points in the estimate; points on the last centres stay in a cell."""
+    index = grids[1].to_index(grids[0].to_patient(chosen[:, ::-1]))
+    near = np.round(index)
+    index = np.where(np.abs(index - near) < _ON_CENTRE, near, index)
+    last = np.array(grids[1].shape[::-1]) - 1
+    on_last = (index == last) & ~flat
+    return np.where(on_last, np.nextafter(index, -np.inf), index)
+
+
+def _check(
+    reference: xr.DataArray, estimate: xr.DataArray, criteria: tuple[float, float, float], cutoff_percent: float
+) -> None:
+    issues = _mixed(reference, estimate)
+    names = ("dose_percent", "distance_mm", "maximum")
+    for name, value in zip(names, criteria, strict=True):
+        if not 0 < value <= _LARGEST:
+            wanted = f"above 0, at most {_LARGEST:g}"
+            issues.append(Issue("not a criterion", where=name, wanted=wanted, got=f"{value}"))
+    if not 0 <= cutoff_percent <= 100:
+        issues.append(Issue("not a cut-off", where="cutoff_percent", wanted="from 0 to 100", got=f"{cutoff_percent}"))
+    if issues:
+        raise ImagingError("these doses cannot be compared so", issues=issues)
+    grid = grid_of(estimate)
+    if grid.is_skewed:
+        raise ImagingError("a skewed estimate", where="estimate", wanted="axes at right angles; resample it first")
+    cells = np.prod([2 * criteria[2] * criteria[1] / step + 3 for step in grid.spacing_mm])
+    if cells > _MOST_CELLS:
+        wanted = "a smaller maximum or distance"
+        raise ImagingError("too far to look", where="maximum", wanted=wanted, got=f"{cells:.2g} cells a point")
+
+
+def _mixed(reference: xr.DataArray, estimate: xr.DataArray) -> list[Issue]:
+    """Returns what keeps two doses from being compared at all."""
+    issues = []
+    for name, volume in (("reference", reference), ("estimate", estimate)):
+        if volume.ndim != 3:
+            issues.append(Issue("not one volume", where=name, wanted="dimensions z, y, x", got=str(volume.dims)))
+    for key in ("units", "dose_type", "frame_of_reference_uid"):
+        one, other = reference.attrs.get(key), estimate.attrs.get(key)
+        if one != other and (key == "units" or (one and other)):
+            issues.append(Issue(f"two {key}", where="reference and estimate", wanted=str(one), got=str(other)))
+    return issues

@@ -1,0 +1,100 @@
+"""A real plan: what the planning system wrote itself, what dicompyler-core makes of it, and ours."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from braggbook.errors import ImagingError
+from braggbook.imaging.dose import dose_volume_histogram, read_dose, read_planned_dvhs, read_prescriptions
+from braggbook.imaging.structures.reading import read_structures
+
+LARGE_CC = 10
+AGREEMENT = 0.015  # of volume and mean: what is asked of structures above 10 cc
+LARGE = ["Breast", "Heart", "Lt Lung", "Tumor Bed", "Tumor Bed Block"]
+SMALL = ["Borders", "Nodes", "Scar"]
+
+
+@pytest.fixture(scope="module")
+def plan(request):
+    import os
+
+    folder = os.environ.get("BRAGGBOOK_DATA_MIRROR", "")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("needs the folder named by BRAGGBOOK_DATA_MIRROR")
+    case = Path(folder) / "rt_breast_boost"
+    structures = {each.name: each for each in read_structures(case / "rtss.dcm")}
+    planned = {each.roi_number: each for each in read_planned_dvhs(case / "rtdose.dcm")}
+    theirs = {name: planned[each.number].histogram for name, each in structures.items() if each.number in planned}
+    return case, read_dose(case / "rtdose.dcm"), structures, theirs
+
+
+@pytest.fixture(scope="module")
+def peer():
+    return json.loads((Path(__file__).parent / "peers.json").read_text())["dicompyler"]["structures"]
+
+
+@pytest.mark.parametrize("end_caps", ["auto", "taper"])
+@pytest.mark.parametrize("name", LARGE)
+def test_large_structures_are_the_planning_systems(plan, name, end_caps) -> None:
+    _, dose, structures, theirs = plan
+    ours = dose_volume_histogram(dose, structures[name], end_caps=end_caps).histogram
+    assert theirs[name].volume_cc > LARGE_CC
+    assert ours.volume_cc == pytest.approx(theirs[name].volume_cc, rel=AGREEMENT)
+    assert ours.mean_gy == pytest.approx(theirs[name].mean_gy, rel=AGREEMENT)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_small_structures_are_nearer_than_dicompylers(plan, peer, name) -> None:
+    """This planning system closes structures at both ends, as ``taper`` does."""
+    _, dose, structures, theirs = plan
+    ours = dose_volume_histogram(dose, structures[name], end_caps="taper").histogram
+    for key in ("volume_cc", "mean_gy"):
+        truth = getattr(theirs[name], key)
+        assert abs(getattr(ours, key) - truth) < abs(peer[name][key] - truth), key
+
+
+def test_the_targets_dose_at_volumes_is_the_planning_systems(plan) -> None:
+    _, dose, structures, theirs = plan
+    ours = dose_volume_histogram(dose, structures["Tumor Bed"])
+    for metric in ("D98%", "D95%", "D50%", "D2%"):
+        assert ours.metric(metric) == pytest.approx(theirs["Tumor Bed"].metric(metric), abs=0.02)
+
+
+def test_a_structure_that_is_empty_on_purpose_has_no_histogram(plan) -> None:
+    _, dose, structures, _ = plan
+    with pytest.raises(ImagingError, match="a structure without a volume"):
+        dose_volume_histogram(dose, structures["Areola"])
+
+
+def test_the_body_reaches_beyond_the_dose_and_says_so(plan) -> None:
+    _, dose, structures, _ = plan
+    found = dose_volume_histogram(dose, structures["BODY"])
+    assert found.outside_cc > 10
+    assert "have no dose and are left out" in found.notes[-1]
+
+
+def test_means_in_per_cent_beside_a_curve_in_gy_are_noticed(plan) -> None:
+    case = plan[0]
+    breast = read_planned_dvhs(case / "rtdose.dcm")[2]
+    assert breast.stated["DVHMeanDose"] == pytest.approx(40.0966, abs=1e-4)
+    assert breast.histogram.mean_gy == pytest.approx(5.609, abs=0.001)
+    assert breast.notes == ("the stated mean, 40.0966, is not the curve's, 5.6087: another unit?",)
+
+
+def test_prescriptions(plan) -> None:
+    breast, point = read_prescriptions(plan[0] / "rtplan.dcm")
+    assert (breast.kind, breast.structure_type, breast.description) == ("TARGET", "SITE", "Breast")
+    assert (breast.target_gy, breast.fractions) == (14, 7)
+    assert point.point_mm == pytest.approx((91.918, -319.571, -5.756), abs=1e-3)
+
+
+def test_the_dose_itself(plan) -> None:
+    dose = plan[1]
+    assert dose.shape == (98, 129, 194)
+    assert float(dose.max()) == pytest.approx(14.680764, abs=1e-9)
+    affine = dose.attrs["affine"]
+    assert (affine[3], affine[7], affine[11]) == (-228.6541915, -419.2444776, -122.4407)
+    assert dose.attrs["tissue_heterogeneity"] == ["IMAGE", "ROI_OVERRIDE"]
