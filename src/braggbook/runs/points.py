@@ -115,7 +115,7 @@ def run_point(job: PointsJob, values: Mapping[str, Any]) -> Outcome:
     with _benches_lock:
         bench = _benches.setdefault(job.id, _Bench())
     try:
-        shared = bench.shared(job)
+        shared = None if (job.settings.runs / plan.id).is_dir() else bench.shared(job)
         done = run(plan, settings=job.settings, engine=job.engine, shared=shared, cancelled=CANCELLED.is_set)
     except (Interrupted, StorageError):
         raise
