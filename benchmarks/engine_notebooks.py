@@ -88,7 +88,7 @@ _DOSE = """\
 z, y, x = (np.arange(length) - length / 2 for length in ct.shape)
 fall_off = np.exp(-(x[None, None, :] ** 2) / 900.0 - y[None, :, None] ** 2 / 1600.0)
 dose = (2.0 * fall_off * (1.0 + 0.02 * np.cos(z / 9.0))[:, None, None]).astype(np.float32)
-for _ in range(4):
+for _ in range(150):
     dose = 0.5 * dose + 0.25 * (np.roll(dose, 1, axis=0) + np.roll(dose, -1, axis=0))
 order = np.sort((dose * (1.0 + 1e-4 * ct)).ravel())"""
 _SHIFT = """\
@@ -98,7 +98,7 @@ mean_dose_gy = float(target.mean(dtype=np.float64))
 coldest_gy = float(target.min())
 above = float(1.0 - np.searchsorted(order, order.dtype.type(mean_dose_gy)) / order.size)"""
 HEAVY = Source(
-    "heavy", "its first cells build arrays for a second or two, its last one is cheap",
+    "heavy", "its first cells compute a dose for some ten seconds, its last one is cheap",
     "shift_mm = 0.0", ("import numpy as np", _ANATOMY, _DOSE, _SHIFT), ("mean_dose_gy", "coldest_gy", "above"),
     ("numpy",),
 )  # fmt: skip

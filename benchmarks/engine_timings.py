@@ -107,7 +107,6 @@ def scientific_grid(points: int) -> Grid:
 def heavy_grid(points: int) -> Grid:
     """Returns the sweep of the notebook whose first cells take long and are the same for all points."""
     variants = {
-        "2 workers, nothing shared": ["--workers", "2", "--no-share"],
         "1 worker": ["--workers", "1"],
         "2 workers": ["--workers", "2"],
     }

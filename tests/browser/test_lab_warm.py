@@ -9,7 +9,6 @@ import fcntl
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -25,7 +24,7 @@ import nbformat
 import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from braggbook.kernels.lock import uv_command
 
@@ -33,10 +32,6 @@ from ..conftest import ROOT
 
 pytestmark = pytest.mark.full
 
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 MODULES = ["numpy", "matplotlib.pyplot", "ipywidgets", "no_such_module"]
 WHERE = "import os\nprint('process', os.getpid(), 'of', os.getppid())"
 WAIT_S = 90
@@ -183,17 +178,6 @@ def lab(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]
         yield running
     finally:
         stop(running)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("needs the system tool chromium")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield opened
-        opened.close()
 
 
 class Notebook:

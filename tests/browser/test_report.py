@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from ..conftest import Project
 
 pytestmark = pytest.mark.full
 
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 HOSTILE = """from IPython.display import HTML, Markdown, SVG, Javascript, display
 import braggbook as bb, matplotlib.pyplot as plt
 display(HTML("<script>document.title = 'taken'</script><img src=x onerror=\\"document.title='taken'\\"><b>kept</b>"))
@@ -33,19 +28,6 @@ bb.result("curve", figure, alt="<script>document.title='taken'</script> a line")
 
 
 WIDE = "| model | RBEmax | RBEmin |\n|---|---|---|\n| a | $0.843+0.154 L/r+0.154 L/r$ | $1.09+0.006 L/r+0.154 L/r$ |"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    import shutil
-
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("needs the system tool chromium")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

@@ -214,12 +214,16 @@ def test_a_template_that_dies_is_replaced_and_its_points_tried_again(project: Pr
 
 
 def test_one_sweep_at_a_time_writes_a_store(project: Project) -> None:
-    options = _slow(project, "slow")
+    go_on = project.folder / "go_on"
+    waits = f"import pathlib, time\nwhile not pathlib.Path({str(go_on)!r}).exists():\n    time.sleep(0.05)"
+    project.experiment("slow", parameters=PARAMETERS, code=[_count(project, "executed"), waits, RESULT])
+    options = ["-p", "dose_gy=1:16:lin16", "--no-share"]
     first = project.start("sweep", "slow", "--json", *options)
     _wait(lambda: len(_counted(project, "executed")) >= 1)
     second = _sweep(project, "slow", *options)
     assert second.code == 3
     assert "another process" in second.err
+    go_on.touch()
     out, err = first.communicate(timeout=120)
     assert first.returncode == 0, err
     np.testing.assert_array_equal(_store(Answer(0, out, err)).x, 2 * np.arange(1, 17))

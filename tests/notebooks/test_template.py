@@ -520,6 +520,18 @@ def test_it_learns_what_its_children_import(of_its_own: dict[str, Any], tmp_path
     assert template.left_out == {"loud": "prints or warns when it is imported"}
 
 
+@pytest.mark.parametrize(
+    "written", [b"[" * 200_000, b"{", b"\xff", b'[1, "a b", "os; x", "..", "wave"]', b'{"wave": 1}']
+)
+def test_what_a_child_says_that_it_learned_cannot_hurt(of_its_own: dict[str, Any], written: bytes) -> None:
+    find = "news = [n for n in map(int, os.listdir('/proc/self/fd')) if os.path.exists(f'/proc/self/fd/{n}') and 'memfd:modules' in os.readlink(f'/proc/self/fd/{n}')]"
+    write = f"import os\n{find}\nos.write(news[0], {written!r})\nos.set_blocking(news[0], False)\nos.close(news[0])\nprint(len(news))"
+    before = TEMPLATES.get(**of_its_own)
+    assert _after(of_its_own, write) == "1"
+    assert _after(of_its_own, "print(6 * 7)") == "42"
+    assert TEMPLATES.get(**of_its_own) is before
+
+
 def test_what_is_edited_is_imported_anew(of_its_own: dict[str, Any], tmp_path: Path) -> None:
     first = TEMPLATES.get(**{**of_its_own, "modules": ["calm"]})
     assert TEMPLATES.get(**{**of_its_own, "modules": ["calm"]}) is first

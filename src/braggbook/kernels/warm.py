@@ -166,6 +166,23 @@ def ask(path: str, request: Mapping[str, Any], files: Sequence[int], *, learn: L
         raise KernelUnavailable("the template of a warm kernel is gone", got=str(error) or "no answer") from None
 
 
+def ask_to_import(path: str, modules: Sequence[str]) -> dict[str, Any] | None:
+    """Asks the template behind a socket to import modules.
+
+    Returns:
+        ``left_out`` (with the reason; the last of them has spoiled the template), ``missing``, and ``watched``; None
+        if it does not answer.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(_START_TIMEOUT_S)
+        try:
+            _send(connection, path, {"preload": list(modules)}, (0, 0))
+            answer: dict[str, Any] = json.loads(connection.makefile("rb").readline())
+        except (OSError, ValueError):
+            return None
+    return answer
+
+
 def _send(connection: socket.socket, path: str, request: Mapping[str, Any], files: Sequence[int]) -> None:
     body = json.dumps(request).encode()
     passed = array.array("i", files).tobytes()
@@ -264,13 +281,9 @@ class Template:
         if not new:
             return True
         self.asked += new
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(_START_TIMEOUT_S)
-            try:
-                _send(connection, self.path, {"preload": new}, (0, 0))
-                answer = json.loads(connection.makefile("rb").readline())
-            except (OSError, ValueError):
-                return False
+        answer = ask_to_import(self.path, new)
+        if answer is None:
+            return False
         self.left_out |= answer["left_out"]
         self.missing += answer["missing"]
         self._watched |= answer["watched"]

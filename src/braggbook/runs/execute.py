@@ -24,7 +24,7 @@ from braggbook.files import storage
 from braggbook.formats.dataset import CARD_NAME
 from braggbook.formats.result import RESULTS_VARIABLE, Result
 from braggbook.formats.run import CellRecord, Engine, Failure, Verdict
-from braggbook.kernels.warm import TEMPLATES, Forks, can_fork
+from braggbook.kernels.warm import TEMPLATES, Template, can_fork
 from braggbook.notebooks.decode import check_results, read_results
 from braggbook.notebooks.imports import imported_modules
 from braggbook.notebooks.source import INJECTED_TAG
@@ -140,7 +140,7 @@ def share_cells(
             yield shared
 
 
-def template_for(plan: RunPlan, *, settings: Settings) -> Forks:
+def template_for(plan: RunPlan, *, settings: Settings) -> Template:
     """Returns the template of a plan's kernel, with the libraries that its card and its notebook name.
 
     Raises:

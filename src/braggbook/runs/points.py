@@ -5,14 +5,14 @@ from __future__ import annotations
 import atexit
 import threading
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from braggbook.errors import BraggbookError, Interrupted, KernelUnavailable, RecordError, StorageError
 from braggbook.formats.run import Engine, Verdict
-from braggbook.runs.execute import share_cells
+from braggbook.runs.execute import share_cells, template_for
 from braggbook.runs.folder import FAILED, read_record
 from braggbook.runs.plan import RunPlan
 from braggbook.runs.run import run
@@ -85,6 +85,9 @@ class _Bench:
                     self._shared = self._stack.enter_context(cells)
                 except CannotShare as error:
                     self._shared, self.note = None, str(error)
+            elif self._shared.learned:
+                with suppress(KernelUnavailable):
+                    self._shared.teach(lambda: template_for(job.plan, settings=job.settings))
             return self._shared
 
     def close(self) -> None:
@@ -112,7 +115,7 @@ def run_point(job: PointsJob, values: Mapping[str, Any]) -> Outcome:
     with _benches_lock:
         bench = _benches.setdefault(job.id, _Bench())
     try:
-        shared = bench.shared(job)
+        shared = None if (job.settings.runs / plan.id).is_dir() else bench.shared(job)
         done = run(plan, settings=job.settings, engine=job.engine, shared=shared, cancelled=CANCELLED.is_set)
     except (Interrupted, StorageError):
         raise

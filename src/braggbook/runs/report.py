@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import re
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -47,16 +48,10 @@ _ALLOWED_TAGS = nh3.ALLOWED_TAGS | {
 
 def write_report(folder: Path, notebook: Notebook, record: RunRecord, execution: Execution) -> None:
     """Writes ``report.html`` into a run's folder."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("braggbook.runs", "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     specs = notebook.front.braggbook.results
     declared = list(specs)
     results = dict(sorted(execution.results.items(), key=lambda item: _place(item[0], declared)))
-    page = environment.get_template("report.html").render(
+    page = _template().render(
         front=notebook.front,
         record=record,
         parameters=[_parameter(item, record.parameters[item.name]) for item in notebook.parameters.items],
@@ -77,6 +72,17 @@ def write_report(folder: Path, notebook: Notebook, record: RunRecord, execution:
         constants=constants_of(results),
     )
     write_text(folder / REPORT, page)
+
+
+@cache  # compiling it takes longer than all the rest of a report
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("braggbook.runs", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html")
 
 
 def _place(name: str, declared: list[str]) -> int:
@@ -175,6 +181,7 @@ def _code_cell(cell: Any, status: str) -> str:
     return f'<section class="cell">{code}{outputs}</section>'
 
 
+@lru_cache(maxsize=1024)  # the points of a sweep have the same cells
 def code_html(source: str, language: str = "python") -> str:
     """Returns source code as HTML with classes for its colours."""
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
 from braggbook.errors import KernelUnavailable
-from braggbook.kernels.warm import ForkedProcess, Forks, ask
+from braggbook.kernels.warm import ForkedProcess, Forks, Template, ask, ask_to_import
 from braggbook.notebooks.source import INJECTED_TAG, PARAMETERS_TAG
 from braggbook.runs.shell import ShellEnded, ShellProcess
 
@@ -31,6 +31,7 @@ class SharedCells:
     Attributes:
         outputs: What each of these cells printed and showed, by its index in the notebook's source.
         places: Folders that the outputs may name.
+        learned: Modules that its forks have imported since, in that order.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class SharedCells:
     ) -> None:
         self._process, self._socket, self._swept = process, socket, frozenset(swept)
         self.outputs, self.places = outputs, places
+        self.learned: dict[str, None] = {}
 
     @property
     def alive(self) -> bool:
@@ -52,7 +54,24 @@ class SharedCells:
 
     def fork(self, request: Mapping[str, Any], files: Sequence[int]) -> ForkedProcess:
         """Returns a process that has executed the shared cells; see :func:`braggbook.kernels.warm.ask`."""
-        return ask(self._socket, request, files)
+        return ask(self._socket, request, files, learn=self._learn)
+
+    def _learn(self, modules: Sequence[str]) -> None:
+        self.learned |= dict.fromkeys(modules)
+
+    def teach(self, template: Callable[[], Template]) -> None:
+        """Lets it import what its forks had to, if a template could import that without harm.
+
+        Args:
+            template: Gives the living template that it was forked from, or one like it, when that has learned too.
+        """
+        template().learned |= self.learned
+        taught = template()
+        fit = [name for name in self.learned if name not in taught.left_out]
+        self.learned.clear()
+        answer = ask_to_import(self._socket, fit)
+        if answer is None or answer["left_out"]:
+            self._process.close()
 
     def assignments(self, source: str) -> str:
         """Returns the assignments of swept parameters in the cell that papermill puts in.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from braggbook.progress import Progress, Silent
 from braggbook.runs.cluster import ended_points, local_cluster, running_cluster
 from braggbook.runs.collect import Collector
 from braggbook.runs.design import Design, Point
-from braggbook.runs.execute import now
+from braggbook.runs.execute import now, template_for
 from braggbook.runs.folder import read_results
 from braggbook.runs.job import default_memory_limit_mb
 from braggbook.runs.plan import RunPlan, require_no_kernel
@@ -186,12 +187,26 @@ def run_sweep(
         limit = settings.memory_limit_mb or max(_LEAST_MB, default_memory_limit_mb() // workers)
         settings = replace(settings, memory_limit_mb=limit)
     with _only_one(folder), ExitStack() as stack:
+        if cluster is None:
+            _begin_template(plan, settings)
         work = _Work(plan, folder, settings, progress or Silent(), say)
         stack.callback(work.close)
         client = stack.enter_context(
             local_cluster(workers or CPU_COUNT, plan.id) if cluster is None else running_cluster(cluster, plan.id)
         )
         return work.run(client, retry_failed=retry_failed, stop_on_failure=stop_on_failure)
+
+
+def _begin_template(plan: SweepPlan, settings: Settings) -> None:
+    """Starts the template while this process prepares the rest; where the first point is there, maybe all are."""
+    first = plan.run_id(next(plan.design.points()))
+    if plan.engine != "kernel" and not (settings.runs / first).is_dir():
+        threading.Thread(target=_make_template, args=(plan.base, settings), daemon=True).start()
+
+
+def _make_template(plan: RunPlan, settings: Settings) -> None:
+    with suppress(BraggbookError):  # the first point says it
+        template_for(plan, settings=settings)
 
 
 class _Work:

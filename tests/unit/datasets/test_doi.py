@@ -37,7 +37,7 @@ METADATA = {
 
 
 def publish(server: Server, contents: dict[str, bytes], **changes: Any) -> None:
-    """Serves a record with the shapes of /work/shared/notes/zenodo_and_crates.md, section 3.2."""
+    """Serves a record with the shapes that Zenodo's API answers with."""
     listed = []
     for name, data in contents.items():
         link = server.serve(f"/api/records/123/files/{name.replace(' ', '%20')}/content", data)

@@ -104,7 +104,9 @@ def test_only_linux_can_fork_what_has_loaded_libraries(monkeypatch: pytest.Monke
 
 
 def test_templates_of_nobody_end_without_a_word() -> None:
-    Templates().close()
+    templates = Templates()
+    templates.close()
+    assert templates._known == {}
 
 
 @pytest.fixture
