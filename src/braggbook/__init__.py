@@ -16,21 +16,37 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from braggbook import errors, radiobiology, units
+    from braggbook import errors, imaging, radiobiology, units
     from braggbook.datasets.load import load
+    from braggbook.imaging.dicom.read import read_dicom
     from braggbook.notebooks.random import rng
     from braggbook.notebooks.results import result
+    from braggbook.notebooks.views import three_planes
     from braggbook.runs.lazy import sweep
 
-__all__ = ["__version__", "errors", "load", "radiobiology", "result", "rng", "sweep", "units"]
+__all__ = [
+    "__version__",
+    "errors",
+    "imaging",
+    "load",
+    "radiobiology",
+    "read_dicom",
+    "result",
+    "rng",
+    "sweep",
+    "three_planes",
+    "units",
+]
 
 _HOMES = {
     "load": "braggbook.datasets.load",
+    "read_dicom": "braggbook.imaging.dicom.read",
     "result": "braggbook.notebooks.results",
     "rng": "braggbook.notebooks.random",
     "sweep": "braggbook.runs.lazy",
+    "three_planes": "braggbook.notebooks.views",
 }
-_MODULES = {"errors", "radiobiology", "units"}
+_MODULES = {"errors", "imaging", "radiobiology", "units"}
 
 
 def __getattr__(name: str) -> Any:

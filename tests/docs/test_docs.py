@@ -25,7 +25,19 @@ from pydantic import BaseModel
 
 import braggbook
 from braggbook import errors, units
-from braggbook.formats import common, dataset, kernel, notebook, result, run, sweep, sweep_record
+from braggbook.formats import (
+    common,
+    dataset,
+    deidentification,
+    kernel,
+    notebook,
+    quality,
+    result,
+    run,
+    sweep,
+    sweep_record,
+    volume,
+)
 from braggbook.kernels.scaffold import new_kernel
 from braggbook.notebooks.decode import decode_result
 from braggbook.radiobiology import proton_rbe_models
@@ -140,6 +152,12 @@ def unknown_part(text: str) -> str:
 MODELS: dict[str, Any] = {
     "RunRecord": run.RunRecord,
     "ResultsFile": result.ResultsFile,
+    "VolumeCard": volume.VolumeCard,
+    "Manifest": volume.Manifest,
+    "OmeCard": volume.OmeCard,
+    "Sidecar": volume.Sidecar,
+    "CheckRecord": quality.CheckRecord,
+    "DeidentificationKey": deidentification.DeidentificationKey,
 }
 DEFAULTS: dict[tuple[str, str], Any] = {
     ("formats/notebook.md", "yaml"): notebook.FrontMatter,
@@ -301,6 +319,28 @@ FIELDS: dict[str, dict[str, type[BaseModel]]] = {
     },
     "formats/sweep.md": {"sweep.json": sweep_record.SweepRecord, "Axes": sweep_record.AxisRecord},
     "formats/sweep_design.md": {"Keys": sweep.SweepDesign, "`[latin_hypercube.NAME]`": sweep.LatinHypercube},
+    "formats/volume.md": {
+        "The card of a store": volume.VolumeCard,
+        "Variables": volume.VariableRecord,
+        "Manifest": volume.Manifest,
+        "OME-Zarr": volume.OmeCard,
+        "The side-car": volume.Sidecar,
+    },
+    "formats/quality.md": {
+        "Report": quality.Quality,
+        "Dimensions": quality.DimensionRecord,
+        "Checks": quality.CheckRecord,
+        "Findings": quality.FindingRecord,
+        "Series": quality.SeriesRecord,
+        "Measurements": quality.MeasurementRecord,
+    },
+    "formats/deidentification.md": {
+        "Key": deidentification.DeidentificationKey,
+        "Report": deidentification.DeidentificationReport,
+        "Methods": deidentification.MethodRecord,
+        "Steps": deidentification.StepRecord,
+        "Files": deidentification.FileRecord,
+    },
 }
 
 
@@ -316,7 +356,7 @@ def test_every_field_of_a_file_is_documented(name: str) -> None:
 def test_no_model_of_a_file_is_left_out() -> None:
     told = {model for page in FIELDS.values() for model in page.values()}
     inner = {run.FileRecord, dataset.Beam, dataset.CellLine, dataset.Experiment}  # told in words, and tested below
-    for module in (notebook, dataset, kernel, run, result, sweep, sweep_record):
+    for module in (notebook, dataset, kernel, run, result, sweep, sweep_record, volume, quality, deidentification):
         models = {value for value in vars(module).values() if isinstance(value, type) and issubclass(value, BaseModel)}
         own = {m for m in models if m.__module__ == module.__name__ and not m.__name__.startswith("_")}
         assert own <= told | inner, module.__name__
@@ -420,14 +460,15 @@ def test_the_pages_build_without_a_warning(tmp_path: Path) -> None:
     for page in (tmp_path / "html").rglob("*.html"):
         assert not OTHER_HOST.search(page.read_text(encoding="utf-8")), page.name
     python = (tmp_path / "html" / "reference" / "python.html").read_text(encoding="utf-8")
-    functions = [f"braggbook.{name}" for name in ("load", "result", "rng", "sweep")]
+    own = ("load", "read_dicom", "result", "rng", "sweep", "three_planes")
+    functions = [f"braggbook.{name}" for name in own]
     values = {"DNA_CONTENT_MB", "Status"}  # said in the docstrings of what uses them
     for topic in TOPICS:
         module = importlib.import_module(f"braggbook.radiobiology.{topic}")
         functions += [f"{module.__name__}.{name}" for name in module.__all__ if name not in values]
     assert not [name for name in functions if f'id="{name}"' not in python]
-    modules = {"__version__", "errors", "radiobiology", "units"}
-    assert set(braggbook.__all__) == {*modules, "load", "result", "rng", "sweep"}
+    modules = {"__version__", "errors", "imaging", "radiobiology", "units"}
+    assert set(braggbook.__all__) == {*modules, *own}
 
 
 # Reading tables

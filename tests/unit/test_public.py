@@ -61,12 +61,19 @@ def test_everything_public_says_what_it_is() -> None:
 
 
 def test_the_public_modules_list_what_is_theirs() -> None:
-    for name in ("errors", "radiobiology", "units"):
+    for name in ("errors", "imaging", "radiobiology", "units"):
         module = getattr(braggbook, name)
         assert isinstance(module, types.ModuleType)
         assert module is importlib.import_module(f"braggbook.{name}")
-    for name in braggbook.radiobiology.__all__:
-        assert getattr(braggbook.radiobiology, name) is not None
+    for module in (braggbook.radiobiology, braggbook.imaging):
+        assert [name for name in module.__all__ if getattr(module, name) is None] == []
+        assert dir(module) == sorted(module.__all__)
+
+
+def test_the_door_of_imaging_names_what_the_rooms_offer() -> None:
+    assert {*braggbook.imaging._HOMES, *braggbook.imaging._ROOMS} == set(braggbook.imaging.__all__)
+    with pytest.raises(AttributeError, match=r"module 'braggbook\.imaging' has no attribute 'read_dicon'"):
+        braggbook.imaging.read_dicon  # noqa: B018 - looking is the test
 
 
 def test_the_version_is_the_installed_one() -> None:
@@ -91,9 +98,10 @@ def test_the_door_opens_with_the_standard_library_alone() -> None:
         ("import braggbook as bb; bb.rng", 3, set()),
         ("import braggbook as bb; bb.result", 12, HEAVY - {"pydantic"}),
         ("import braggbook as bb; bb.load", 22, {"matplotlib", "papermill", "scipy", "zarr", "IPython", "nbformat"}),
+        ("import braggbook as bb; bb.imaging", 2, set()),
         ("import braggbook.cli.main", 8, HEAVY),
     ],
-    ids=["units", "rng", "result", "load", "command line"],
+    ids=["units", "rng", "result", "load", "imaging", "command line"],
 )
 def test_a_name_brings_only_what_it_needs(code: str, most: int, foreign: set[str]) -> None:
     modules = _loaded(code)

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import IO, Any
 
 from braggbook.datasets.catalogue import Dataset
-from braggbook.datasets.members import NoMember, copy_member
 from braggbook.datasets.record import Record, RecordFile, parse_record
 from braggbook.datasets.sources import Search, cache_path
 from braggbook.errors import DatasetMissing, HashMismatch, InputError, NetworkError
@@ -35,7 +34,6 @@ ZENODO = "https://zenodo.org"
 TIMEOUT_S = 60.0  # of silence; a slow download may take as long as it needs
 _CHUNK_BYTES = 1 << 18
 _LARGEST_RECORD_BYTES = 50_000_000  # of a record's description, far above the largest seen
-_LARGEST_ARCHIVE_BYTES = 4_000_000_000  # that a file is taken out of
 _STALE_S = 86_400.0  # a partial download that nobody has written to for a day was abandoned
 _DOI_FILE = re.compile(r"doi:(10\.[0-9]+/zenodo\.[0-9]+)/(.+)")
 _RECORD = re.compile(r"(?:https?://[^/]+/records?/|(?:doi:|https?://(?:dx\.)?doi\.org/)?10\.[0-9]+/zenodo\.)([0-9]+)/?")
@@ -127,15 +125,11 @@ def _fetch(dataset: Dataset, file: DatasetFile, *, places: _Places, step: Callab
     if found:
         return found
     network: NetworkError | None = None
-    for origin in file.origins:
-        if (url := origin.url) is None:
-            continue
+    for url in (origin.url for origin in file.origins if origin.url is not None):
         if not places.download:
             search.fail(url, "not tried: without the network")
             continue
         try:
-            if origin.member is not None:
-                return _download_archive(url, dataset, file, places=places)
             return _download_to_cache(url, file, places=places, step=step)
         except (_Refused, InputError) as error:
             search.fail(url, str(error.args[0]))
@@ -161,43 +155,14 @@ def _download_to_cache(url: str, file: DatasetFile, *, places: _Places, step: Ca
     with _partial(places.cache) as (stream, place):
         sink = _Sink(stream, limit=file.bytes, step=step, where=target)
         _download(url, sink, archive=places.archive, timeout_s=places.timeout_s)
-        _check(sink, file, url)
+        if sink.sha256.hexdigest() != file.sha256:
+            raise HashMismatch(
+                "the address has another file than the one that the card names", where=file.path,
+                wanted=f"sha256 {file.sha256} ({file.bytes} bytes)",
+                got=f"{sink.sha256.hexdigest()} ({sink.received} bytes), taken from {url}",
+            )  # fmt: skip
         place(target)
     return target
-
-
-def _check(sink: _Sink, file: DatasetFile, url: str) -> None:
-    if sink.sha256.hexdigest() != file.sha256:
-        raise HashMismatch(
-            "the address has another file than the one that the card names", where=file.path,
-            wanted=f"sha256 {file.sha256} ({file.bytes} bytes)",
-            got=f"{sink.sha256.hexdigest()} ({sink.received} bytes), taken from {url}",
-        )  # fmt: skip
-
-
-def _download_archive(url: str, dataset: Dataset, wanted: DatasetFile, *, places: _Places) -> Path:
-    """Downloads an archive once for all files that the card takes from it; the archive itself is not kept."""
-    with _partial(places.cache) as (stream, _):
-        sink = _Sink(stream, limit=_LARGEST_ARCHIVE_BYTES, where=places.cache)
-        _download(url, sink, archive=places.archive, timeout_s=places.timeout_s)
-        sink.flush()
-        for file in dataset.card.files:
-            members = [origin.member for origin in file.origins if origin.url == url and origin.member is not None]
-            if members and (file is wanted or not cache_path(places.cache, file.sha256).is_file()):
-                _extract(Path(stream.name), members[0], file, places=places, url=url)
-    return cache_path(places.cache, wanted.sha256)
-
-
-def _extract(archive: Path, member: str, file: DatasetFile, *, places: _Places, url: str) -> None:
-    target = cache_path(places.cache, file.sha256)
-    with _partial(places.cache) as (stream, place):
-        sink = _Sink(stream, limit=file.bytes, where=target)
-        try:
-            copy_member(archive, member, to=sink)
-        except NoMember as error:
-            raise _Refused(str(error)) from None
-        _check(sink, file, f"{member} in {url}")
-        place(target)
 
 
 def download_record_file(
@@ -274,8 +239,7 @@ def _partial(cache: Path) -> Iterator[tuple[IO[bytes], Callable[[Path], None]]]:
         folder.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
         handle, name = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
-    os.close(handle)
-    stream = open(name, "wb")  # noqa: PTH123, SIM115 - by its name, so that it knows it
+    stream = os.fdopen(handle, "wb")
 
     def place(target: Path) -> None:
         with storage(target):

@@ -96,7 +96,6 @@ class FileOrigin(FormatModel):
     path: RelativePath | None = None  # inside that package
     version: str | None = None  # of the distribution that provides the package
     url: str | None = None  # https://..., or doi:<doi>/<file name>
-    member: RelativePath | None = None  # inside the .zip or .tar.* at that address
 
     @field_validator("package")
     @classmethod
@@ -117,8 +116,6 @@ class FileOrigin(FormatModel):
             raise refusal("a source of a file is either a package or an address", wanted=wanted)
         if (self.package is None) != (self.path is None) or (self.version is not None and self.package is None):
             raise refusal("path and version belong to a package", wanted="package and path together")
-        if self.member is not None and self.url is None:
-            raise refusal("member belongs to an address", wanted="url and member together")
         return self
 
 

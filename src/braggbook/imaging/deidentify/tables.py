@@ -38,8 +38,13 @@ def allowed() -> frozenset[int]:
 
 @lru_cache(maxsize=1)
 def terms() -> frozenset[str]:
-    """Returns the defined terms and enumerated values of the standard, of all attributes together."""
-    return frozenset(resources.files(__package__).joinpath("data", "terms.txt").read_text("utf-8").split("\n")) - {""}
+    """Returns the defined terms and enumerated values of the standard, of all attributes together.
+
+    ``terms.txt`` is taken from a program's tables; ``terms_more.txt`` has what it lacks of PS3.3 and of PS3.16, annex L.
+    """
+    folder = resources.files(__package__).joinpath("data")
+    texts = (folder.joinpath(name).read_text("utf-8") for name in ("terms.txt", "terms_more.txt"))
+    return frozenset(line for text in texts for line in text.split("\n")) - {""}
 
 
 @lru_cache(maxsize=1)

@@ -15,6 +15,8 @@ import uuid
 
 from pydicom._uid_dict import UID_dictionary
 
+from braggbook.imaging.deidentify.tables import is_known
+
 _FORM = re.compile(r"(?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*))+")
 
 
@@ -25,7 +27,7 @@ def is_uid(text: str) -> bool:
 
 def is_standard(text: str) -> bool:
     """Whether a UID is one of the standard's own (PS3.6, annex A): it names a kind of thing, never a thing."""
-    return text in UID_dictionary
+    return text in UID_dictionary or is_known(text)
 
 
 def new_uid(secret: bytes, uid: str) -> str:

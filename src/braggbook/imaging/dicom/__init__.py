@@ -1,4 +1,4 @@
-"""DICOM in: what is in a folder, and its series as volumes in patient coordinates.
+"""DICOM in: what is in a folder, its series as volumes in patient coordinates, uptake and radiation exposure.
 
 Names are fetched when they are first used, so that a process which only reads headers starts at once.
 """
@@ -9,21 +9,36 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from braggbook.imaging.dicom.exposure import Exposure, effective_dose, exposure_table, read_exposure
     from braggbook.imaging.dicom.index import Index, index_dicom
     from braggbook.imaging.dicom.instances import Instance, Patient, Series, Study
-    from braggbook.imaging.dicom.read import read_dicom
+    from braggbook.imaging.dicom.pet import suv
+    from braggbook.imaging.dicom.read import read_dicom, read_volumes
 
-__all__ = ["Index", "Instance", "Patient", "Series", "Study", "index_dicom", "read_dicom"]
+__all__ = [
+    "Exposure",
+    "Index",
+    "Instance",
+    "Patient",
+    "Series",
+    "Study",
+    "effective_dose",
+    "exposure_table",
+    "index_dicom",
+    "read_dicom",
+    "read_exposure",
+    "read_volumes",
+    "suv",
+]
 
-_HOMES = {
-    "Index": "index",
-    "Instance": "instances",
-    "Patient": "instances",
-    "Series": "instances",
-    "Study": "instances",
-    "index_dicom": "index",
-    "read_dicom": "read",
+_NAMES = {
+    "exposure": ("Exposure", "effective_dose", "exposure_table", "read_exposure"),
+    "index": ("Index", "index_dicom"),
+    "instances": ("Instance", "Patient", "Series", "Study"),
+    "pet": ("suv",),
+    "read": ("read_dicom", "read_volumes"),
 }
+_HOMES = {name: home for home, names in _NAMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -148,7 +148,8 @@ def read_exposure(where: Any) -> Exposure:
     """Reads all radiation dose structured reports in a place.
 
     Args:
-        where: A file, folder, zip or DICOMDIR, several of them, or an index; or the datasets themselves.
+        where: A file, folder, zip or DICOMDIR, several of them (also as a mapping of names to paths), or an index; or
+            the datasets themselves.
 
     Raises:
         DicomError: There is no dose report; ``issues`` says what there is instead.
@@ -225,7 +226,11 @@ def _named(where: Any) -> str:
 
 def _reports(where: Any, issues: list[Issue]) -> Iterable[tuple[str, Dataset]]:
     """Returns each dose report with its name; what is none, or cannot be read, is an issue."""
-    places = where if isinstance(where, (list, tuple, set, frozenset, Iterator)) else [where]
+    given: Any = where.values() if isinstance(where, Mapping) and not isinstance(where, Dataset) else where
+    several = isinstance(given, Iterable) and not isinstance(given, (str, os.PathLike, Dataset, Index, Series))
+    places: list[Any] = list(given) if several else [given]
+    if len(places) > 1 and all(isinstance(each, (str, os.PathLike)) for each in places):
+        places = [index_dicom(places)]
     for position, each in enumerate(places):
         if isinstance(each, Dataset):
             if _is_report(each, name := f"dataset {position}", issues):

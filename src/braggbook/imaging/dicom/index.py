@@ -6,7 +6,6 @@ Sources of the hierarchy and its identifiers: DICOM PS3.3 A.1.2 and C.7, C.12.1.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from braggbook.errors import DicomError, Issue, StorageError
-from braggbook.imaging.dicom.archives import MAGIC, ZipSource, list_zip
+from braggbook.imaging.dicom.archives import ZipSource
 from braggbook.imaging.dicom.elements import label
 from braggbook.imaging.dicom.findings import frame_step_mm, stack_of, warnings_of
 from braggbook.imaging.dicom.header import Header
 from braggbook.imaging.dicom.instances import Instance, Patient, Series, Study
-from braggbook.imaging.dicom.scan import Found, read_file, read_files, read_member
-from braggbook.imaging.dicom.sources import FileSource, Source, open_plain, printable, walk
+from braggbook.imaging.dicom.places import Listed, Place, is_directory, list_places, named, paths_of
+from braggbook.imaging.dicom.scan import Found, read_files, read_member
+from braggbook.imaging.dicom.sources import FileSource, Source, printable
 from braggbook.progress import Progress, Silent
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Index", "Instance", "Patient", "Series", "Study", "index_dicom"]
 
-_DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
 _STEP = 50  # objects between two reports of progress
 _BLOCK = 1 << 20
 
@@ -122,29 +121,34 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def index_dicom(path: str | os.PathLike[str], *, workers: int | None = None, progress: Progress | None = None) -> Index:
+def index_dicom(
+    path: Place | Iterable[Place] | Mapping[str, Place], *, workers: int | None = None, progress: Progress | None = None
+) -> Index:
     """Reads the headers of everything in a place, and no pixels.
 
     Args:
         path: A folder of any depth with anything beside the images; one file; a DICOMDIR (only what it refers to); a
             zip; or the address of a DICOMweb service, with ``/studies/UID`` or ``/studies/UID/series/UID`` behind it
-            for a part of it.
+            for a part of it. Or several files, folders and zips: their paths, or a mapping of names to paths as
+            ``bb.load(..., to="paths")`` returns it. A link that is named here is followed; one that is found in a
+            folder and leads out of it is not.
         workers: Processes that read files; by default one for each processor when the files are many.
         progress: Is told how far it is.
 
     Raises:
-        DicomError: Nothing there is DICOM; its issues say why not.
+        DicomError: Nothing there is DICOM, and its issues say why not; or a path leads nowhere.
         NetworkError: A DICOMweb service does not answer as it should.
     """
     told = progress or Silent()
-    text = os.fspath(path)
-    if text.startswith(("http://", "https://")):
+    paths = paths_of(path)
+    where = named(paths)
+    if len(paths) == 1 and paths[0].startswith(("http://", "https://")):
         from braggbook.imaging.dicom.web import index_web  # noqa: PLC0415 - the client is an optional extra
 
-        where, objects = index_web(text, progress=told)
+        where, objects = index_web(paths[0], progress=told)
         found: Iterator[Entry] = iter(objects)
     else:
-        where, found = printable(text), _index_place(Path(text), workers, told)
+        found = _read_all(list(list_places(paths)), workers, told)
     instances, issues = _sorted(found)
     if not instances:
         raise DicomError("no DICOM object here", where=where, wanted="at least one", issues=issues)
@@ -173,16 +177,8 @@ def _sorted(found: Iterable[Entry]) -> tuple[list[Instance], list[Issue]]:
     return instances, issues
 
 
-def _index_place(path: Path, workers: int | None, progress: Progress) -> Iterator[Entry]:
-    """Reads a folder, a file, a DICOMDIR or a zip."""
-    if path.is_dir():
-        listed: Iterable[str | ZipSource | Issue] = walk(path)
-    elif not os.path.lexists(path):
-        raise DicomError("no such file or folder", where=printable(str(path)), next_command=f"ls {path.parent}")
-    else:
-        path = Path(os.path.realpath(path))  # a link that a person names is followed; those found in a folder are not
-        listed = _one_file(path)
-    places = list(listed)
+def _read_all(places: Sequence[Listed], workers: int | None, progress: Progress) -> Iterator[Entry]:
+    """Reads the headers of what was listed, and passes on what was refused."""
     yield from (place for place in places if isinstance(place, Issue))
     files = [place for place in places if isinstance(place, str)]
     members = [place for place in places if isinstance(place, ZipSource)]
@@ -190,40 +186,20 @@ def _index_place(path: Path, workers: int | None, progress: Progress) -> Iterato
     try:
         for done, (file, found) in enumerate(zip(files, read_files(files, workers=workers), strict=True), start=1):
             yield FileSource(Path(file)), found
-            if done % _STEP == 0 or done == len(files):
+            if done % _STEP == 0 or done == len(files) + len(members):
                 progress.step(done)
-        for done, member in enumerate(members, start=1):
+        for done, member in enumerate(members, start=len(files) + 1):
             yield member, read_member(member)
-            if done % _STEP == 0 or done == len(members):
+            if done % _STEP == 0 or done == len(files) + len(members):
                 progress.step(done)
     finally:
         progress.stop()
 
 
-def _one_file(path: Path) -> Iterable[str | ZipSource | Issue]:
-    descriptor, _ = open_plain(os.fspath(path))
-    try:
-        begins = os.read(descriptor, len(MAGIC[0]))
-    finally:
-        os.close(descriptor)
-    if begins in MAGIC:
-        return list_zip(path)
-    found = read_file(os.fspath(path))
-    if isinstance(found, Header) and _is_directory(found):
-        from braggbook.imaging.dicom.dicomdir import list_dicomdir  # noqa: PLC0415 - pydicom is slow to import
-
-        return list_dicomdir(path)
-    return [os.fspath(path)]
-
-
-def _is_directory(header: Header) -> bool:
-    return bool(_text(header.values, "MediaStorageSOPClassUID") == _DIRECTORY_CLASS)
-
-
 def _instance(source: Source, header: Header) -> Instance | Issue | None:
     """Returns an instance; None for a DICOMDIR, whose files are in the folder; or what it lacks to be one."""
     values = header.values  # noqa: PD011 - of a header, not of a data frame
-    if _is_directory(header):
+    if is_directory(header):
         return None
     kind = _text(values, "SOPClassUID") or _text(values, "MediaStorageSOPClassUID")
     uid = _text(values, "SOPInstanceUID") or _text(values, "MediaStorageSOPInstanceUID")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from collections.abc import Mapping, Sequence
@@ -9,14 +10,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as Items
 
 from braggbook.errors import DicomError
-from braggbook.imaging.dicom.images import plain, tag_name
+from braggbook.imaging.dicom.images import plain
 
+_DRUGS = "RadiopharmaceuticalInformationSequence"
 SHARED = (
     "Modality", "Units", "SUVType", "DecayCorrection", "CorrectedImage", "SeriesType", "StudyDate", "SeriesDate",
     "SeriesTime", "TimezoneOffsetFromUTC", "PatientWeight", "PatientSize", "PatientSex",
-    "RadiopharmaceuticalInformationSequence",
+    _DRUGS,
 )  # fmt: skip
 PER_SLICE = ("AcquisitionDate", "AcquisitionTime", "FrameReferenceTime", "ActualFrameDuration")
 
@@ -45,7 +48,7 @@ def pet_tags(headers: Sequence[Dataset | None]) -> dict[str, Any]:
         same in all headers.
 
     Raises:
-        DicomError: There is no header, or a value is not of its kind.
+        DicomError: There is no header.
     """
     there = [header for header in headers if header is not None]
     if not there:
@@ -63,15 +66,41 @@ def pet_tags(headers: Sequence[Dataset | None]) -> dict[str, Any]:
 def _values(header: Dataset, keywords: Sequence[str]) -> dict[str, Any]:
     found = {}
     for keyword in keywords:
-        try:
-            value = plain(header.get(keyword))
-        except Exception as error:  # pydicom converts on access, and raises whatever a wrong value leads to
-            where = str(header.get("SOPInstanceUID", ""))
-            wanted = f"a value of the kind that {tag_name(keyword)} has"
-            raise DicomError("a value that cannot be read", where=where, wanted=wanted, got=str(error)) from error
+        if keyword == _DRUGS:
+            value: Any = [_drug(item) for item in _items(header, keyword)]
+        else:
+            value = _value(header, keyword)
         if value is not None:
             found[keyword] = value
     return found
+
+
+def _items(header: Dataset, keyword: str) -> Sequence[Dataset]:
+    try:
+        found = header.get(keyword)
+    except Exception:  # pydicom converts on access, and raises whatever a wrong value leads to
+        return ()
+    return found if isinstance(found, Items) else ()
+
+
+def _drug(item: Dataset) -> dict[str, Any]:
+    codes = _items(item, "RadionuclideCodeSequence")
+    nuclides = [_values(each, ("CodeValue", "CodingSchemeDesignator", "CodeMeaning")) for each in codes]
+    plainly = _values(item, [keyword for keyword in TRACER if not keyword.endswith("Sequence")])
+    return {**plainly, **({"RadionuclideCodeSequence": nuclides} if nuclides else {})}
+
+
+def _value(header: Dataset, keyword: str) -> Any:
+    """Returns a plain value; one that is not of its kind as it is written, to be named when it is used."""
+    try:
+        value = plain(header.get(keyword))
+    except Exception:  # as above
+        written = header.get_item(keyword)
+        raw = getattr(written, "value", None)
+        return raw.decode("latin-1").strip(" \0") if isinstance(raw, bytes) else str(raw)
+    several = value if isinstance(value, list) else [value]
+    finite = all(math.isfinite(each) for each in several if isinstance(each, float))
+    return value if finite else str(value)
 
 
 def _private(header: Dataset) -> dict[str, Any]:
@@ -147,12 +176,11 @@ def as_mapping(tags: Mapping[str, Any], replace: Mapping[str, Any] | None) -> di
         DicomError: A keyword is not one that an SUV depends on.
     """
     found = dict(tags)
-    sequence = "RadiopharmaceuticalInformationSequence"
-    if sequence in (replace or {}):
-        found[sequence] = (replace or {})[sequence]
-    drugs = [dict(item) for item in found.get(sequence) or [{}]]
+    if _DRUGS in (replace or {}):
+        found[_DRUGS] = (replace or {})[_DRUGS]
+    drugs = [dict(item) for item in found.get(_DRUGS) or [{}]]
     for keyword, value in (replace or {}).items():
-        if keyword == sequence:
+        if keyword == _DRUGS:
             continue
         if keyword in TRACER:
             drugs[0][keyword] = value
@@ -161,7 +189,7 @@ def as_mapping(tags: Mapping[str, Any], replace: Mapping[str, Any] | None) -> di
         else:
             known = ", ".join((*TRACER, *SHARED))
             raise DicomError("not a tag that an SUV depends on", wanted=f"one of {known}", got=keyword)
-    return {**found, sequence: drugs}
+    return {**found, _DRUGS: drugs}
 
 
 TRACER = (

@@ -19,6 +19,7 @@ from braggbook.imaging.dicom.images import ImageHeader, guarded, header_of, plai
 from braggbook.imaging.dicom.index import Index, index_dicom
 from braggbook.imaging.dicom.instances import Series
 from braggbook.imaging.dicom.lazy import SliceArray, as_dask, deskew
+from braggbook.imaging.dicom.pet_header import pet_tags
 from braggbook.imaging.dicom.pixels import check_pixels
 from braggbook.imaging.dicom.planar import cine_times, pixel_size
 from braggbook.imaging.dicom.planes import Gaps, Planes, Tilt, place_planes
@@ -70,7 +71,8 @@ def read_dicom(
     Pixels are read when they are computed, one chunk a slice, so that a volume may be larger than memory.
 
     Args:
-        where: A folder, file, zip or DICOMDIR; or an index of one, or one of its series.
+        where: A folder, file, zip or DICOMDIR, or several of these, as :func:`index_dicom` takes them; or an index, or
+            one of its series.
         series: SeriesInstanceUID, or a modality or description that only one series has; may be left out when there is
             one series of images.
         part: Which volume of the series, when it has several: their numbers are in the error that says so.
@@ -193,6 +195,9 @@ def _dataset(part: Part, copies: tuple[Finding, ...], options: dict[str, Any]) -
     image.attrs.update({"deskewed": record} if record else {})
     attrs = {**_kept(part.first), **(_measured(planes) if planes is not None else {})}
     attrs["decisions"] = [finding.as_json() for finding in findings]
+    if part.first.header.get("Modality") == "PT" and planes is not None:
+        placed = [frame for row in voxels.frames for frame in row]
+        attrs["pet"] = pet_tags([None if frame is None else frame.header.dataset for frame in placed])
     return xr.Dataset({"image": image}, attrs=attrs)
 
 

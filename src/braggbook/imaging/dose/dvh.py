@@ -18,13 +18,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
 from braggbook.errors import ImagingError
 from braggbook.imaging.dose.histogram import MM3_PER_CC, Histogram, unit_of
 from braggbook.imaging.dose.sampling import Bins, Counts, count_layers, count_voxels
-from braggbook.imaging.dose.slabs import Between, EndCaps, Layers, layers_of
+from braggbook.imaging.dose.slabs import Between, EndCaps, Layers, box_corners, layers_of
 from braggbook.imaging.geometry import Floats, Grid
 from braggbook.imaging.structures.contours import Structure
 from braggbook.imaging.volumes import grid_of
@@ -33,14 +34,12 @@ Outside = Literal["report", "zero", "refuse"]
 OUTSIDE: tuple[Outside, ...] = ("report", "zero", "refuse")
 
 BIN_GY = 0.01  # as planning systems export
-_BINS_AT_LEAST = 1000  # up to the structure's largest dose, which for little dose makes finer bins
-_SMALLEST_BIN_GY = 1e-6
+_BINS_AT_LEAST = 1000  # up to the largest dose around the structure, which for little dose makes finer bins
 _MOST_BINS = 2_000_000  # 16 MB a task
-_SAMPLES_AT_LEAST = 10_000
-_HALF = 0.5
+_SAMPLES_AT_LEAST = 2_500
+_MANY_SAMPLES = 10_000
 _SAMPLES_AT_MOST = 30_000_000  # about a second on two cores
-_VOLUME_CHANGE = 4e-3  # of the volume; halving the pitch leaves a third of it or less, a tenth of what is promised
-_DOSE_CHANGE = 4.2e-3  # of the largest dose, likewise
+_CHANGE = 4e-3  # of volume and of the largest dose; halving the pitch leaves a third of it or less
 _WATCHED = (98.0, 50.0, 2.0)  # % of the volume
 _SUMMARY = ("volume", "mean", "minimum", "maximum", "sd", "D98%", "D95%", "D50%", "D5%", "D2%")
 
@@ -130,17 +129,21 @@ def dose_volume_histogram(
     """
     if outside not in OUTSIDE:
         raise ImagingError("no such rule", where="outside", wanted=" or ".join(OUTSIDE), got=str(outside))
-    grid, values, extent = _dose_values(dose)
+    whole = _grid_of_dose(dose)
     notes: tuple[str, ...] = ()
     if isinstance(structure, xr.DataArray):
-        count, name = _of_mask(values, grid, structure), str(structure.name)
+        name, voxels = str(structure.name), _voxels(structure)
+        values, grid = _around(dose, whole, voxels.corners_mm, name=name)
+        count = _of_voxels(values, grid, voxels)
     else:
         _check_frame(dose, structure)
         given = thickness_mm if thickness_mm is not None else structure.plane_spacing_mm
-        thick = given if given is not None else grid.spacing_mm[0]
+        thick = given if given is not None else whole.spacing_mm[0]
         body = layers_of(structure, between=between, end_caps=end_caps, thickness_mm=thick)
-        count, notes, name = _of_layers(values, grid, body), body.notes, structure.name
-    runs = _refined(extent, count, bin_gy=bin_gy, name=name)
+        name, notes = structure.name, body.notes
+        values, grid = _around(dose, whole, body.corners_mm, name=name)
+        count = _of_layers(values, grid, body)
+    runs = _refined(count, _bins(values, bin_gy, name=name), name=name)
     return _result(runs, name=name, outside=outside, notes=notes)
 
 
@@ -151,37 +154,69 @@ def _check_frame(dose: xr.DataArray, structure: Structure) -> None:
         raise ImagingError("two frames of reference", where=place, wanted=str(of_dose), got=of_structure)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Run:
+    """One sampling: samples per dose voxel along an axis, what was counted, and the histogram of it."""
+
     factor: float
-    bins: Bins
     counts: Counts
+    histogram: Histogram
+
+    @property
+    def level(self) -> Level:
+        return Level(self.factor, self.counts.samples, self.histogram.volume_cc, self.histogram.mean_gy)
 
 
 _Count = Callable[[Bins, float], Counts]
 
 
-def _dose_values(dose: xr.DataArray) -> tuple[Grid, Floats, tuple[float, float]]:
+def _grid_of_dose(dose: xr.DataArray) -> Grid:
     if dose.ndim != 3:
         raise ImagingError("not one dose", where=str(dose.name), wanted="dimensions z, y, x", got=str(dose.dims))
     if dose.attrs.get("units") != "Gy":
         got = str(dose.attrs.get("units"))
         raise ImagingError("not a dose in Gy", where=f"{dose.name}.attrs['units']", wanted="Gy", got=got)
-    values = np.ascontiguousarray(dose.values, dtype=np.float64)
-    low, high = float(values.min()), float(values.max())
-    if np.isnan(low):  # the fast way says so where there is one NaN
-        low, high = float(np.fmin.reduce(values, axis=None)), float(np.fmax.reduce(values, axis=None))
-    if not (np.isfinite(low) and np.isfinite(high)):
+    return grid_of(dose)
+
+
+def _around(dose: xr.DataArray, grid: Grid, corners_mm: Floats, *, name: str) -> tuple[Floats, Grid]:
+    """Returns the part of a dose that a body's samples can need, and its grid."""
+    index = grid.to_index(corners_mm)[:, ::-1]
+    first = np.maximum(np.floor(index.min(axis=0)).astype(np.int64) - 1, 0)
+    last = np.minimum(np.ceil(index.max(axis=0)).astype(np.int64) + 1, np.array(grid.shape) - 1)
+    if (first > last).any():
+        raise _no_dose(name, "all of the structure lies beyond the dose grid")
+    part = tuple(slice(int(low), int(high) + 1) for low, high in zip(first, last, strict=True))
+    values = np.ascontiguousarray(dose.data[part], dtype=np.float64)
+    if np.isinf(values).any():
         raise ImagingError("a dose without numbers", where=str(dose.name), wanted="finite Gy, NaN where unknown")
-    return grid_of(dose), values, (low, high)
+    z, y, x = first.tolist()
+    return values, grid.cropped((z, y, x), values.shape)
+
+
+def _no_dose(name: str, got: str) -> ImagingError:
+    return ImagingError("no dose in the structure", where=name, wanted="a structure inside the dose grid", got=got)
 
 
 def _of_layers(values: Floats, grid: Grid, body: Layers) -> _Count:
     return lambda bins, factor: count_layers(values, grid, body, bins=bins, factor=factor)
 
 
-def _of_mask(values: Floats, grid: Grid, mask: xr.DataArray) -> _Count:
-    of = grid_of(mask)
+@dataclass(frozen=True, eq=False)
+class _Voxels:
+    """A mask's voxels: their grid, indices (n, 3) as (x, y, z), and how much of each is in, (n,)."""
+
+    of: Grid
+    index: npt.NDArray[np.int64]
+    part: Floats
+
+    @property
+    def corners_mm(self) -> Floats:
+        """(8, 3) LPS mm of the box around them."""
+        return self.of.to_patient(box_corners(self.index.min(axis=0) - 0.5, self.index.max(axis=0) + 0.5))
+
+
+def _voxels(mask: xr.DataArray) -> _Voxels:
     if mask.ndim != 3:
         raise ImagingError("not one mask", where=str(mask.name), wanted="dimensions z, y, x", got=str(mask.dims))
     part = np.asarray(mask.values, dtype=np.float64)
@@ -192,67 +227,73 @@ def _of_mask(values: Floats, grid: Grid, mask: xr.DataArray) -> _Count:
     index = np.argwhere(part > 0)
     if not len(index):
         raise ImagingError("a structure without a volume", where=str(mask.name), wanted="voxels above 0")
-    chosen, places = part[tuple(index.T)], np.ascontiguousarray(index[:, ::-1])
-    larger = (of.voxel_mm3 / grid.voxel_mm3) ** (1 / 3)  # a mask finer than the dose is native at its own voxels
+    return _Voxels(grid_of(mask), np.ascontiguousarray(index[:, ::-1]), part[tuple(index.T)])
+
+
+def _of_voxels(values: Floats, grid: Grid, voxels: _Voxels) -> _Count:
+    larger = (voxels.of.voxel_mm3 / grid.voxel_mm3) ** (1 / 3)  # a mask finer than the dose is native at its own voxels
 
     def count(bins: Bins, factor: float) -> Counts:
         divide = max(1, round(factor * larger))
-        return count_voxels(values, grid, index=places, part=chosen, of=of, bins=bins, divide=divide)
+        return count_voxels(values, grid, index=voxels.index, part=voxels.part, of=voxels.of, bins=bins, divide=divide)
 
     return count
 
 
-def _refined(extent: tuple[float, float], count: _Count, *, bin_gy: float | None, name: str) -> list[_Run]:
-    """Returns the runs at growing factors until nothing changes that matters, or there would be too many samples."""
-    bins = _bins(extent, bin_gy or BIN_GY)
-    first = _Run(1.0, bins, count(bins, 1.0))
-    if not first.counts.volume_mm3.sum() > 0:
-        got = f"{first.counts.outside_mm3 / MM3_PER_CC:.3g} cm3 of the structure lie beyond the dose grid"
-        raise ImagingError("no dose in the structure", where=name, wanted="a structure inside the dose grid", got=got)
-    fine = bin_gy or max(_SMALLEST_BIN_GY, min(BIN_GY, first.counts.maximum_gy / _BINS_AT_LEAST))
-    if fine != bins.width_gy:
-        bins = _bins((extent[0], first.counts.maximum_gy + BIN_GY), fine)
-    runs = [_Run(1.0, bins, count(bins, 1.0)) if bins != first.bins else first]
-    if first.counts.samples >= _SAMPLES_AT_LEAST:  # so many that half as many along each axis may do
-        runs.insert(0, _Run(_HALF, bins, count(bins, _HALF)))
-    factor = 1.0
-    while len(runs) < 2 or not _still(runs[-2], runs[-1]):
-        samples = runs[-1].counts.samples
-        factor *= max(2.0, (_SAMPLES_AT_LEAST / samples) ** (1 / 3))
-        if samples * (factor / runs[-1].factor) ** 3 > _SAMPLES_AT_MOST:
-            break
-        runs.append(_Run(factor, bins, count(bins, factor)))
-    return runs
-
-
-def _bins(extent: tuple[float, float], width: float) -> Bins:
-    if not 0 < width < np.inf:
+def _bins(values: Floats, width: float | None, *, name: str) -> Bins:
+    if width is not None and not 0 < width < np.inf:
         raise ImagingError("not a width of bins", where="bin_gy", wanted="Gy above 0", got=str(width))
-    first = min(0.0, float(np.floor(extent[0] / width)) * width)
-    count = (extent[1] - first) / width + 2
+    low, high = float(np.fmin.reduce(values, axis=None)), float(np.fmax.reduce(values, axis=None))
+    if np.isnan(low):
+        raise _no_dose(name, "NaN everywhere around the structure")
+    if width is None:
+        width = min(BIN_GY, max(abs(low), abs(high)) / _BINS_AT_LEAST) or BIN_GY
+    first = min(0.0, float(np.floor(low / width)) * width)
+    count = (high - first) / width + 2
     if count > _MOST_BINS:
         wanted = f"at most {_MOST_BINS} bins; wider ones"
         raise ImagingError("too many bins", where="bin_gy", wanted=wanted, got=f"{count:.3g} of {width:g} Gy")
     return Bins(first, width, int(count))
 
 
+def _refined(count: _Count, bins: Bins, *, name: str) -> list[_Run]:
+    """Returns the runs at growing factors until nothing changes that matters, or there would be too many samples."""
+    runs = [_run(count, bins, 1.0, name=name)]
+    if runs[0].counts.samples >= _MANY_SAMPLES:  # so many that half as many along each axis may do
+        runs.insert(0, _run(count, bins, _HALF, name=name))
+    factor = 1.0
+    while len(runs) < 2 or not _still(runs[-2], runs[-1]):
+        samples = runs[-1].counts.samples
+        factor *= max(2.0, (_SAMPLES_AT_LEAST / samples) ** (1 / 3))
+        if samples * (factor / runs[-1].factor) ** 3 > _SAMPLES_AT_MOST:
+            break
+        runs.append(_run(count, bins, factor, name=name))
+    return runs
+
+
+def _run(count: _Count, bins: Bins, factor: float, *, name: str) -> _Run:
+    counts = count(bins, factor)
+    if not counts.volume_mm3.any():
+        if not counts.outside_mm3 > 0:
+            raise ImagingError("a structure without a volume", where=name, wanted="contours around an area")
+        raise _no_dose(name, f"{counts.outside_mm3 / MM3_PER_CC:.3g} cm3 of it without one")
+    return _Run(factor, counts, _histogram(counts, bins))
+
+
 def _still(before: _Run, after: _Run) -> bool:
-    one, other = _histogram(before), _histogram(after)
-    volumes = [each.volume_cc + run.counts.outside_mm3 / MM3_PER_CC for each, run in ((one, before), (other, after))]
+    one, other = before.histogram, after.histogram
+    volumes = [run.histogram.volume_cc + run.counts.outside_mm3 / MM3_PER_CC for run in (before, after)]
     doses = [np.append(each.dose_at_percent(_WATCHED), each.mean_gy) for each in (one, other)]
     largest = max(abs(other.maximum_gy), abs(other.minimum_gy))
     return bool(
-        abs(volumes[1] - volumes[0]) <= _VOLUME_CHANGE * volumes[1]
-        and np.abs(doses[1] - doses[0]).max() <= _DOSE_CHANGE * largest
+        abs(volumes[1] - volumes[0]) <= _CHANGE * volumes[1] and np.abs(doses[1] - doses[0]).max() <= _CHANGE * largest
     )
 
 
-def _histogram(run: _Run) -> Histogram:
-    counts, bins = run.counts, run.bins
+def _histogram(counts: Counts, bins: Bins) -> Histogram:
     edges: Floats = bins.first_gy + bins.width_gy * np.arange(bins.count + 1, dtype=np.float64)
-    filled = counts.volume_mm3 > 0
     middle: Floats = (edges[:-1] + edges[1:]) / 2
-    mean = np.divide(counts.dose_volume, counts.volume_mm3, out=middle, where=filled)
+    mean = np.divide(counts.dose_volume, counts.volume_mm3, out=middle, where=counts.volume_mm3 > 0)
     total = counts.volume_mm3.sum()
     variance = counts.squares / total - (counts.dose_volume.sum() / total) ** 2
     cc: Floats = counts.volume_mm3 / MM3_PER_CC
@@ -271,25 +312,30 @@ def _result(runs: list[_Run], *, name: str, outside: Outside, notes: tuple[str, 
     if not converged:
         notes = (*notes, f"still changing at {runs[-1].counts.samples} samples")
     if outside == "zero":
-        runs = [_Run(run.factor, run.bins, _with_zero(run)) for run in runs]
-    last, native = _histogram(runs[-1]), _histogram(next(run for run in runs if run.factor >= 1))
-    coarser = _histogram(runs[-2] if len(runs) > 1 else runs[-1])
-    levels = tuple(
-        Level(run.factor, run.counts.samples, each.volume_cc, each.mean_gy)
-        for run, each in ((run, _histogram(run)) for run in runs)
+        runs = [_with_zero(run) for run in runs]
+    native = next(run for run in runs if run.factor >= 1)
+    coarser = runs[-2] if len(runs) > 1 else runs[-1]
+    levels = tuple(run.level for run in runs)
+    return DoseVolumeHistogram(
+        name, runs[-1].histogram, native.histogram, coarser.histogram, levels, beyond, converged, notes
     )
-    return DoseVolumeHistogram(name, last, native, coarser, levels, beyond, converged, notes)
 
 
-def _with_zero(run: _Run) -> Counts:
-    """Returns the counts with what is outside in the bin of 0 Gy."""
-    old = run.counts
-    if not old.outside_mm3 > 0:
-        return old
-    volume = old.volume_mm3.copy()
-    volume[int((0.0 - run.bins.first_gy) / run.bins.width_gy)] += old.outside_mm3
+def _with_zero(run: _Run) -> _Run:
+    """Returns the run with what is outside in the bin of 0 Gy."""
+    beyond, old = run.counts.outside_mm3 / MM3_PER_CC, run.histogram
+    if not beyond > 0:
+        return run
+    edges = old.edges_gy
+    at = min(int(np.searchsorted(edges, 0.0, side="right")) - 1, len(old.differential_cc) - 1)
+    cc, mean = old.differential_cc.copy(), old.bin_mean_gy.copy()
+    mean[at] *= cc[at] / (cc[at] + beyond)
+    cc[at] += beyond
+    inside = old.volume_cc / (old.volume_cc + beyond)
+    # Of a mixture of two: the part inside, with its own mean and deviation, and the rest, all of it 0.
+    sd = np.sqrt(inside * old.sd_gy**2 + inside * (1 - inside) * old.mean_gy**2)
     low, high = min(0.0, old.minimum_gy), max(0.0, old.maximum_gy)
-    return Counts(volume, old.dose_volume, old.squares, old.outside_mm3, low, high, old.samples)
+    return _Run(run.factor, run.counts, Histogram(edges, cc, mean, low, high, float(sd)))
 
 
 def conformity(target: Histogram, *, body: Histogram, prescription_gy: float) -> pd.Series:

@@ -1,4 +1,8 @@
-"""Outlines on planes: where scan lines cross them, how far points are from them, and one blended into another."""
+"""Outlines on planes: their areas, where scan lines cross them, how far points are from them, one blended into another.
+
+An outline is the edges of all closed contours on a plane, even-odd. Distances and crossings are looked up by rows:
+bands of one height along v, the same on all planes, each with the edges that touch it.
+"""
 
 from __future__ import annotations
 
@@ -7,26 +11,129 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+_AREA_ROWS = 256  # of an outline whose area is compared with another's
+
 
 @njit(cache=True, nogil=True)
-def merged(edges: Any, others: Any, v: Any, ends: Any, marks: Any) -> Any:
-    """Writes where a scan line crosses two outlines, in order, and which of them (0 or 1); returns how many.
+def ring_areas(points: Any, starts: Any) -> Any:
+    """Returns the vector areas (M, 3) of M rings (Newell): the length is the area, the direction the normal.
+
+    Args:
+        points: (N, 3) of all rings.
+        starts: (M + 1,) where each begins.
+    """
+    areas = np.zeros((len(starts) - 1, 3))
+    for ring in range(len(areas)):
+        first = starts[ring]
+        for n in range(first + 1, starts[ring + 1] - 1):  # of triangles at the first point
+            a, b, c = points[n, 0] - points[first, 0], points[n, 1] - points[first, 1], points[n, 2] - points[first, 2]
+            d, e, f = (
+                points[n + 1, 0] - points[first, 0],
+                points[n + 1, 1] - points[first, 1],
+                points[n + 1, 2] - points[first, 2],
+            )
+            areas[ring, 0] += (b * f - c * e) / 2
+            areas[ring, 1] += (c * d - a * f) / 2
+            areas[ring, 2] += (a * e - b * d) / 2
+    return areas
+
+
+@njit(cache=True, nogil=True)
+def ring_edges(points: Any, starts: Any, order: Any) -> Any:
+    """Returns (N, 4) u, v of the start and of the end of every edge, ring by ring in an order.
+
+    Args:
+        points: (N, 2 or more) u, v of all rings.
+        starts: (M + 1,) where each begins.
+        order: (M,) of the rings.
+    """
+    edges = np.empty((len(points), 4))
+    count = 0
+    for ring in order:
+        before = starts[ring + 1] - 1
+        for n in range(starts[ring], starts[ring + 1]):
+            edges[count, 0], edges[count, 1] = points[before, 0], points[before, 1]
+            edges[count, 2], edges[count, 3] = points[n, 0], points[n, 1]
+            before = n
+            count += 1
+    return edges
+
+
+@njit(cache=True, nogil=True)
+def area(edges: Any) -> Any:
+    """Returns the area inside an outline, by scan lines: islands add, holes do not count."""
+    low = min(edges[:, 1].min(), edges[:, 3].min())
+    step = (max(edges[:, 1].max(), edges[:, 3].max()) - low) / _AREA_ROWS
+    ends, total = np.empty(len(edges)), 0.0
+    for row in range(_AREA_ROWS):
+        v, count = low + (row + 0.5) * step, 0
+        for n in range(len(edges)):
+            if (edges[n, 1] <= v) != (edges[n, 3] <= v):
+                ends[count] = _crossing(edges[n], v)
+                count += 1
+        ends[:count].sort()
+        for n in range(0, count - 1, 2):
+            total += (ends[n + 1] - ends[n]) * step
+    return total
+
+
+@njit(cache=True, nogil=True)
+def edges_by_row(edges: Any, starts: Any, low: Any, step: Any, rows: Any) -> Any:
+    """Returns which edges touch each row of each plane.
+
+    Args:
+        edges: (E, 4) of all planes.
+        starts: (P + 1,) where each plane's begin.
+        low: v at which the first row begins.
+        step: Height of a row.
+        rows: How many.
+
+    Returns:
+        (P, rows + 1) where each row's edges begin, and the numbers of the edges.
+    """
+    places = np.zeros((len(starts) - 1, rows + 1), dtype=np.int64)
+    spans = np.empty((len(edges), 2), dtype=np.int64)
+    for plane in range(len(places)):
+        for n in range(starts[plane], starts[plane + 1]):
+            spans[n, 0] = max(int((min(edges[n, 1], edges[n, 3]) - low) / step), 0)
+            spans[n, 1] = min(int((max(edges[n, 1], edges[n, 3]) - low) / step), rows - 1)
+            spans[n, 0] = min(spans[n, 0], rows - 1)
+            for row in range(spans[n, 0], spans[n, 1] + 1):
+                places[plane, row] += 1
+    total = 0
+    for plane in range(len(places)):
+        for row in range(rows + 1):
+            here, places[plane, row] = places[plane, row], total
+            total += here
+    numbers, filled = np.empty(total, dtype=np.int64), places.copy()
+    for plane in range(len(places)):
+        for n in range(starts[plane], starts[plane + 1]):
+            for row in range(spans[n, 0], spans[n, 1] + 1):
+                numbers[filled[plane, row]] = n
+                filled[plane, row] += 1
+    return places, numbers
+
+
+@njit(cache=True, nogil=True)
+def _crossing(edge: Any, v: Any) -> Any:
+    return edge[0] + (v - edge[1]) / (edge[3] - edge[1]) * (edge[2] - edge[0])
+
+
+@njit(cache=True, nogil=True)
+def crossings(edges: Any, numbers: Any, v: Any, mark: Any, count: Any, ends: Any, marks: Any) -> Any:
+    """Adds where a scan line crosses an outline to what it crosses already, in order; returns how many there are.
 
     Of its ends, an edge has the lower one: a line through a corner crosses once, or not at all, or twice.
     """
-    count = 0
-    for outline in range(2):
-        of = edges if outline == 0 else others
-        for n in range(len(of)):
-            u0, v0, u1, v1 = of[n]
-            if (v0 <= v) != (v1 <= v):
-                found = u0 + (v - v0) / (v1 - v0) * (u1 - u0)
-                at = count
-                while at > 0 and ends[at - 1] > found:  # lines cross a few edges: insertion is the fastest sort
-                    ends[at], marks[at] = ends[at - 1], marks[at - 1]
-                    at -= 1
-                ends[at], marks[at] = found, outline
-                count += 1
+    for n in numbers:
+        if (edges[n, 1] <= v) != (edges[n, 3] <= v):
+            found = _crossing(edges[n], v)
+            at = count
+            while at > 0 and ends[at - 1] > found:  # lines cross a few edges: insertion is the fastest sort
+                ends[at], marks[at] = ends[at - 1], marks[at - 1]
+                at -= 1
+            ends[at], marks[at] = found, mark
+            count += 1
     return count
 
 
@@ -41,57 +148,32 @@ def _square_to_edge(u: Any, v: Any, edge: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def distance(u: Any, v: Any, edges: Any, near: Any) -> Any:
-    """Returns how far a point is from the nearest of some edges, and which that is.
+def distance(place: Any, outline: Any, near: Any) -> Any:
+    """Returns how far a point is from the nearest edge of an outline, and which that is.
 
     Args:
-        u: Of the point.
-        v: Of the point.
-        edges: (n, 4), one at least.
-        near: The edge to begin with: with the last point's nearest one, most others are seen to be farther at once.
+        place: u, v of the point and the row in whose middle it is.
+        outline: Edges of all planes; where each row's begin, of this plane; numbers of edges; height of a row.
+        near: An edge of the outline to begin with: best the one that was nearest to the last point.
     """
+    u, v, row = place
+    edges, starts, numbers, step = outline
     best = _square_to_edge(u, v, edges[near])
-    for n in range(len(edges)):
-        u0, v0, u1, v1 = edges[n]
-        off_u = max(min(u0, u1) - u, u - max(u0, u1), 0.0)
-        off_v = max(min(v0, v1) - v, v - max(v0, v1), 0.0)
-        if off_u * off_u + off_v * off_v >= best:
-            continue
-        found = _square_to_edge(u, v, edges[n])
-        if found < best:
-            best, near = found, n
+    rows = len(starts) - 1
+    for away in range(rows):
+        beyond = (away - 0.5) * step
+        if away > 0 and beyond * beyond >= best:
+            break
+        for side in range(1 if away == 0 else 2):
+            other = row - away if side == 0 else row + away
+            if other < 0 or other >= rows:
+                continue
+            for m in range(starts[other], starts[other + 1]):
+                n = numbers[m]
+                off = max(min(edges[n, 0], edges[n, 2]) - u, u - max(edges[n, 0], edges[n, 2]), 0.0)
+                if off * off >= best:
+                    continue
+                found = _square_to_edge(u, v, edges[n])
+                if found < best:
+                    best, near = found, n
     return np.sqrt(best), near
-
-
-@njit(cache=True, nogil=True)
-def heights(u: Any, v: Any, shape: Any, here: Any, nearest: Any) -> Any:
-    """Returns from where to where, as parts of the way from one outline to the other, a point is inside.
-
-    The signed distances of both are blended linearly; where the other outline is nothing, it is the first one's
-    distance less that of its deepest point.
-    """
-    edges, others, deepest = shape
-    near, nearest[0] = distance(u, v, edges, nearest[0])
-    if deepest > 0:
-        return 0.0, min(near / deepest, 1.0)
-    far, nearest[1] = distance(u, v, others, nearest[1])
-    change = near / (near + far) if near + far > 0 else 0.5
-    return (0.0, change) if here else (change, 1.0)
-
-
-@njit(cache=True, nogil=True)
-def deepest_point(edges: Any, lines: Any) -> Any:
-    """Returns the largest distance from the outline of a point inside, among the pieces of scan lines."""
-    low_v, step_v, rows, _, _, _, pitch, _ = lines
-    ends, marks = np.empty(len(edges)), np.empty(len(edges))
-    deepest, near = 0.0, 0
-    for row in range(int(rows)):
-        v = low_v + (row + 0.5) * step_v
-        count = merged(edges, edges[:0], v, ends, marks)
-        for pair in range(0, count - 1, 2):
-            length = ends[pair + 1] - ends[pair]
-            pieces = max(1, int(np.ceil(length / pitch)))
-            for piece in range(pieces):
-                found, near = distance(ends[pair] + (piece + 0.5) * length / pieces, v, edges, near)
-                deepest = max(deepest, found)
-    return deepest

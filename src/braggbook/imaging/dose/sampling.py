@@ -1,11 +1,11 @@
 """Counts how much of a body gets which dose: the compiled loops below :mod:`braggbook.imaging.dose.dvh`.
 
 Between contours, a scan line's part within the structure is exact (its crossings are calculated), and where one
-outline blends into another each piece's part of the height; lines and sheets are midpoints. Each line is cut into
-pieces no longer than the pitch, and each piece has the dose of one point in it. Finer than one sample a voxel, these
-points are spread over their cells by an additive recurrence, so that a dose that is constant along lines or sheets does
+outline blends into another each piece's part of the height; scan lines are midpoints of rows. Each line is cut into
+pieces no longer than the pitch, each piece's height into parts likewise, and each part has the dose of one point in it.
+These points are spread over their parts by an additive recurrence, so that a dose that is constant along an axis does
 not fall into a few values (M. Roberts, "The unreasonable effectiveness of quasirandom sequences", 2018: multiples of
-powers of 1/1.3247 and 1/1.2207, modulo 1).
+powers of 1/1.2207, modulo 1).
 """
 
 from __future__ import annotations
@@ -17,16 +17,18 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from braggbook.imaging.dose.outlines import deepest_point, heights, merged
-from braggbook.imaging.dose.slabs import Layer, Layers
+from braggbook.imaging.dose.outlines import crossings, distance, edges_by_row
+from braggbook.imaging.dose.slabs import Layers
 from braggbook.imaging.geometry import Floats, Grid
 from braggbook.imaging.resample import in_order, trilinear
 
-_LEAST_ROWS = 4  # of a contour, however small
-_ROUNDING = 1e-9  # of a layer: a slab of exactly two layers is not three
+_LEAST_ROWS = 4  # of a body, however small
+_ROUNDING = 1e-9  # of a part of the height: a layer of exactly two parts is not three
 _MASK_VOXELS = 4096  # in one task
-_TWO = (0.7548776662466927, 0.5698402909980532)  # x, x^2 of 1/x^3 = 1/x + 1
-_THREE = (0.8191725133961645, 0.6710436067037893, 0.5497004779019703)  # x, x^2, x^3 of 1/x^4 = 1/x + 1
+_TASKS = 8  # of many samples
+_FEW_SAMPLES = 20_000  # that one task counts before threads have begun
+_SPREAD = (0.8191725133961645, 0.6710436067037893, 0.5497004779019703)  # x, x^2, x^3 of 1/x^4 = 1/x + 1
+_TINY = 1e-300  # mm: how deep an outline without an inside is, as nothing is divided by 0
 _OUTSIDE = 0  # places in the totals
 _SAMPLES = 1
 _MINIMUM = 2
@@ -78,11 +80,22 @@ def count_layers(dose: Any, grid: Grid, body: Layers, *, bins: Bins, factor: flo
         factor: Samples per dose voxel along each axis, about.
     """
     place = np.column_stack([grid.inverse[:3, :3] @ body.axes.T, grid.inverse[:3, 3]])  # (u, v, w, 1) to (x, y, z)
-    per_mm = np.linalg.norm(place[:, :3], axis=0) * factor
-    spread = 1.0 if factor > 1 else 0.0
-    layers = [layer for layer in body.layers if layer.from_mm != layer.to_mm]
-    tasks = [(dose, place, layer, _lines(layer, per_mm, spread), bins) for layer in layers]
-    return _sum(in_order(_one_layer, tasks), bins)
+    per_mm = np.sqrt((place[:, :3] ** 2).sum(axis=0)) * factor
+    low, high = float(body.edges[:, 1].min()), float(body.edges[:, 1].max())
+    rows = max(_LEAST_ROWS, int(np.ceil((high - low) * per_mm[1])))
+    step = (high - low) / rows
+    outlines = (body.edges, body.starts, *edges_by_row(body.edges, body.starts, low, step, rows))
+    lines = (low, step, 1 / per_mm[0], per_mm[2])
+    scale = (bins.first_gy, bins.width_gy)
+    wide = float(np.ptp(body.edges[:, 0])) * per_mm[0] * rows
+    samples = wide * float(np.abs(np.diff(body.heights_mm, axis=1)).sum()) * per_mm[2]  # of the box around it
+    size = len(body.planes) if samples < _FEW_SAMPLES else -(-len(body.planes) // _TASKS)
+    tasks = [
+        (dose, place, outlines, body.planes[n : n + size], body.heights_mm[n : n + size], lines, scale, _empty(bins))
+        for n in range(0, len(body.planes), size)
+    ]
+    in_order(_scan, tasks)
+    return _sum([task[-1] for task in tasks])
 
 
 def count_voxels(
@@ -101,39 +114,13 @@ def count_voxels(
     """
     matrix = np.ascontiguousarray((grid.inverse @ of.affine)[:3])
     size = part * (of.voxel_mm3 / divide**3)
+    scale = (bins.first_gy, bins.width_gy)
     tasks = [
-        (dose, matrix, index[n : n + _MASK_VOXELS], size[n : n + _MASK_VOXELS], divide, bins)
+        (dose, matrix, index[n : n + _MASK_VOXELS], size[n : n + _MASK_VOXELS], divide, scale, _empty(bins))
         for n in range(0, len(index), _MASK_VOXELS)
     ]
-    return _sum(in_order(_some_voxels, tasks), bins)
-
-
-def _lines(layer: Layer, per_mm: Floats, spread: float) -> Floats:
-    """Returns where samples lie: first v, step, rows; first w, step, sheets; longest piece along u; how far spread."""
-    edges = layer.edges if layer.to_edges is layer.edges else np.vstack([layer.edges, layer.to_edges])
-    low, high = edges[:, 1].min(), edges[:, 1].max()
-    rows = max(_LEAST_ROWS, np.ceil((high - low) * per_mm[1]))
-    thick = layer.to_mm - layer.from_mm
-    sheets = max(1.0, np.ceil(abs(thick) * per_mm[2] - _ROUNDING))
-    return np.array([low, (high - low) / rows, rows, layer.from_mm, thick / sheets, sheets, 1 / per_mm[0], spread])
-
-
-def _one_layer(dose: Any, place: Floats, layer: Layer, lines: Floats, bins: Bins) -> tuple[Floats, Floats]:
-    sums, totals = _empty(bins)
-    deepest = 0.0
-    other = layer.to_edges
-    if other is layer.edges:
-        other = other[:0]
-    elif not len(other):
-        deepest = deepest_point(layer.edges, lines)
-    _scan(dose, place, (layer.edges, other, deepest), lines, (bins.first_gy, bins.width_gy), sums, totals)
-    return sums, totals
-
-
-def _some_voxels(dose: Any, matrix: Floats, index: Any, size: Floats, divide: int, bins: Bins) -> tuple[Floats, Floats]:
-    sums, totals = _empty(bins)
-    _divide(dose, matrix, index, size, divide, (bins.first_gy, bins.width_gy), sums, totals)
-    return sums, totals
+    in_order(_divide, tasks)
+    return _sum([task[-1] for task in tasks])
 
 
 def _empty(bins: Bins) -> tuple[Floats, Floats]:
@@ -143,9 +130,9 @@ def _empty(bins: Bins) -> tuple[Floats, Floats]:
     return np.zeros((2, bins.count)), totals
 
 
-def _sum(parts: list[tuple[Floats, Floats]], bins: Bins) -> Counts:
-    sums, totals = _empty(bins)
-    for more_sums, more in parts:
+def _sum(parts: list[tuple[Floats, Floats]]) -> Counts:
+    sums, totals = parts[0]
+    for more_sums, more in parts[1:]:
         sums += more_sums
         low, high = min(totals[_MINIMUM], more[_MINIMUM]), max(totals[_MAXIMUM], more[_MAXIMUM])
         totals += more
@@ -164,7 +151,8 @@ def _sum(parts: list[tuple[Floats, Floats]], bins: Bins) -> Counts:
 @njit(cache=True, nogil=True)
 def _spread(number: Any, step: Any) -> Any:
     """Returns from -1/2 to 1/2, evenly over growing numbers; the first is 0."""
-    return (0.5 + number * step) % 1.0 - 0.5
+    place = number * step + 0.5
+    return place - np.floor(place) - 0.5
 
 
 @njit(cache=True, nogil=True)
@@ -182,53 +170,147 @@ def _add(dose: Any, size: Any, scale: Any, sums: Any, totals: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _scan(values: Any, place: Any, shape: Any, lines: Any, scale: Any, sums: Any, totals: Any) -> None:
-    edges, others, deepest = shape
-    low_v, step_v, rows, low_w, step_w, sheets, pitch, spread = lines
-    ends, marks = np.empty(len(edges) + len(others)), np.empty(len(edges) + len(others))
+def _scan(
+    values: Any, place: Any, outlines: Any, planes: Any, heights: Any, lines: Any, scale: Any, counted: Any
+) -> None:
+    """Counts some layers; see :func:`count_layers`."""
+    edges, starts, places, numbers = outlines
+    low, step, pitch, per_w = lines
+    rows, longest = places.shape[1] - 1, np.max(places[:, 1:] - places[:, :-1])
+    ends, marks = np.empty(2 * longest), np.empty(2 * longest, dtype=np.int64)
+    cells = np.empty((2 * longest + int(np.ptp(edges[:, 0]) / pitch) + 1, 4))
     nearest = np.zeros(2, dtype=np.int64)
-    number = 0
-    for row in range(int(rows)):
-        v = low_v + (row + 0.5) * step_v
-        count = merged(edges, others, v, ends, marks)
-        here = there = False
-        for n in range(count - 1):
-            here, there = here != (marks[n] == 0), there != (marks[n] == 1)
-            length = ends[n + 1] - ends[n]
-            if not (here or there) or length <= 0:
+    for layer in range(len(planes)):
+        first, second = planes[layer, 0], max(planes[layer, 1], 0)
+        outline, other = (edges, places[first], numbers, step), (edges, places[second], numbers, step)
+        nearest[0], nearest[1] = starts[first], starts[second]
+        closing, changing = planes[layer, 1] < 0, planes[layer, 1] >= 0 and first != second
+        deepest = _deepest(outline, low, pitch, ends, marks, nearest) if closing else 0.0
+        number = 0
+        for row in range(rows):
+            v = low + (row + 0.5) * step
+            count = crossings(edges, numbers[outline[1][row] : outline[1][row + 1]], v, 0, 0, ends, marks)
+            if changing:
+                count = crossings(edges, numbers[other[1][row] : other[1][row + 1]], v, 1, count, ends, marks)
+            if count == 0:
                 continue
-            pieces = max(1, int(np.ceil(length / pitch)))
-            step_u = length / pieces
-            for piece in range(pieces):
-                near_u = ends[n] + (piece + 0.5) * step_u
-                start, end = 0.0, 1.0
-                if deepest > 0 or (len(others) and here != there):
-                    start, end = heights(near_u, v, shape, here, nearest)
-                for sheet in range(int(sheets)):
-                    part = min(end * sheets, sheet + 1.0) - max(start * sheets, float(sheet))
-                    if part <= 0:
-                        continue
-                    near_v = v + spread * step_v * _spread(number, _TWO[0])
-                    near_w = low_w + (sheet + 0.5 + spread * _spread(number, _TWO[1])) * step_w
-                    number += 1
-                    x = place[0, 0] * near_u + place[0, 1] * near_v + place[0, 2] * near_w + place[0, 3]
-                    y = place[1, 0] * near_u + place[1, 1] * near_v + place[1, 2] * near_w + place[1, 3]
-                    z = place[2, 0] * near_u + place[2, 1] * near_v + place[2, 2] * near_w + place[2, 3]
-                    size = step_u * step_v * abs(step_w) * part
-                    _add(trilinear(values, z, y, x, np.nan), size, scale, sums, totals)
+            kind = (closing, changing, deepest, pitch)
+            filled = _cut((v, row), outline, other, ends[:count], marks, kind, nearest, cells)
+            where = (v, step, heights[layer, 0], heights[layer, 1], per_w)
+            number = _sample(values, place, cells[:filled], where, number, scale, counted)
 
 
 @njit(cache=True, nogil=True)
-def _divide(values: Any, matrix: Any, index: Any, size: Any, divide: Any, scale: Any, sums: Any, totals: Any) -> None:
-    spread = 1.0 if divide > 1 else 0.0
-    number = 0
+def _cut(
+    line: Any, outline: Any, other: Any, ends: Any, marks: Any, kind: Any, nearest: Any, cells: Any
+) -> Any:
+    """Cuts a scan line inside either outline into cells: middle, width, and from where to where they are in the body.
+
+    Args:
+        line: v and row.
+        outline: The one that a layer begins with; see :func:`braggbook.imaging.dose.outlines.distance`.
+        other: The one that it ends with.
+        ends: Where the line crosses them, in order.
+        marks: Which of them, 0 or 1.
+        kind: Whether the layer shrinks to nothing, whether it changes, its deepest point, and the longest cell.
+        nearest: Edges of both that were the nearest to the last cell.
+        cells: (n, 4) to fill.
+
+    Returns:
+        How many.
+    """
+    closing, changing, deepest, pitch = kind
+    here = there = False
+    filled = 0
+    for n in range(len(ends) - 1):
+        here, there = here != (marks[n] == 0), there != (marks[n] == 1)
+        if not (here or there) or ends[n + 1] <= ends[n]:
+            continue
+        whole = not closing and (here == there or not changing)
+        pieces = max(1, int(np.ceil((ends[n + 1] - ends[n]) / pitch)))
+        wide = (ends[n + 1] - ends[n]) / pieces
+        for piece in range(pieces):
+            u = ends[n] + (piece + 0.5) * wide
+            bottom, top = 0.0, 1.0
+            if not whole:
+                bottom, top = _part((u, line[0], line[1]), outline, other, here, deepest, nearest)
+            cells[filled, 0], cells[filled, 1], cells[filled, 2], cells[filled, 3] = u, wide, bottom, top
+            filled += 1
+    return filled
+
+
+@njit(cache=True, nogil=True)
+def _part(point: Any, outline: Any, other: Any, here: Any, deepest: Any, nearest: Any) -> Any:
+    """Returns from where to where, as parts of the way from one outline to the other, a point is inside.
+
+    The signed distances of both are blended linearly; where the other outline is nothing, it is the first one's
+    distance less that of its deepest point.
+    """
+    near, nearest[0] = distance(point, outline, nearest[0])
+    if deepest > 0:
+        return 0.0, min(near / deepest, 1.0)
+    far, nearest[1] = distance(point, other, nearest[1])
+    change = near / (near + far) if near + far > 0 else 0.5
+    return (0.0, change) if here else (change, 1.0)
+
+
+@njit(cache=True, nogil=True)
+def _deepest(outline: Any, low: Any, pitch: Any, ends: Any, marks: Any, nearest: Any) -> Any:
+    """Returns the largest distance from the outline of a point inside, among the pieces of scan lines."""
+    edges, places, numbers, step = outline
+    deepest = _TINY
+    for row in range(len(places) - 1):
+        v = low + (row + 0.5) * step
+        count = crossings(edges, numbers[places[row] : places[row + 1]], v, 0, 0, ends, marks)
+        for pair in range(0, count - 1, 2):
+            pieces = max(1, int(np.ceil((ends[pair + 1] - ends[pair]) / pitch)))
+            for piece in range(pieces):
+                u = ends[pair] + (piece + 0.5) * (ends[pair + 1] - ends[pair]) / pieces
+                found, nearest[0] = distance((u, v, row), outline, nearest[0])
+                deepest = max(deepest, found)
+    return deepest
+
+
+@njit(cache=True, nogil=True)
+def _sample(values: Any, place: Any, cells: Any, where: Any, number: Any, scale: Any, counted: Any) -> Any:
+    """Adds the samples of a scan line's cells; returns the next number.
+
+    Args:
+        values: (z, y, x) Gy.
+        place: (3, 4) from (u, v, w, 1) to the index (x, y, z).
+        cells: (n, 4) of :func:`_cut`.
+        where: v, height of the row, from where to where the layer reaches along w, and samples per mm of it.
+        number: Of the first sample.
+        scale: First dose and width of the bins.
+        counted: Sums and totals.
+    """
+    v, deep, start, end, per_w = where
+    for n in range(len(cells)):
+        low, high = start + cells[n, 2] * (end - start), start + cells[n, 3] * (end - start)
+        parts = max(1, int(np.ceil(abs(high - low) * per_w - _ROUNDING)))
+        size = cells[n, 1] * deep * abs(high - low) / parts
+        for part in range(parts):
+            a = cells[n, 0] + cells[n, 1] * _spread(number, _SPREAD[0])
+            b = v + deep * _spread(number, _SPREAD[1])
+            c = low + (high - low) * (part + 0.5 + _spread(number, _SPREAD[2])) / parts
+            x = place[0, 0] * a + place[0, 1] * b + place[0, 2] * c + place[0, 3]
+            y = place[1, 0] * a + place[1, 1] * b + place[1, 2] * c + place[1, 3]
+            z = place[2, 0] * a + place[2, 1] * b + place[2, 2] * c + place[2, 3]
+            _add(trilinear(values, z, y, x, np.nan), size, scale, counted[0], counted[1])
+            number += 1
+    return number
+
+
+@njit(cache=True, nogil=True)
+def _divide(values: Any, matrix: Any, index: Any, size: Any, divide: Any, scale: Any, counted: Any) -> None:
+    wide, number = 1.0 if divide > 1 else 0.0, 0  # whole voxels have the dose of their centres
     for n in range(len(index)):
         for piece in range(divide**3):
-            i = index[n, 0] + (piece % divide + 0.5 + spread * _spread(number, _THREE[0])) / divide - 0.5
-            j = index[n, 1] + (piece // divide % divide + 0.5 + spread * _spread(number, _THREE[1])) / divide - 0.5
-            k = index[n, 2] + (piece // divide**2 + 0.5 + spread * _spread(number, _THREE[2])) / divide - 0.5
+            i = index[n, 0] + (piece % divide + 0.5 + wide * _spread(number, _SPREAD[0])) / divide - 0.5
+            j = index[n, 1] + (piece // divide % divide + 0.5 + wide * _spread(number, _SPREAD[1])) / divide - 0.5
+            k = index[n, 2] + (piece // divide**2 + 0.5 + wide * _spread(number, _SPREAD[2])) / divide - 0.5
             number += 1
             x = matrix[0, 0] * i + matrix[0, 1] * j + matrix[0, 2] * k + matrix[0, 3]
             y = matrix[1, 0] * i + matrix[1, 1] * j + matrix[1, 2] * k + matrix[1, 3]
             z = matrix[2, 0] * i + matrix[2, 1] * j + matrix[2, 2] * k + matrix[2, 3]
-            _add(trilinear(values, z, y, x, np.nan), size[n], scale, sums, totals)
+            _add(trilinear(values, z, y, x, np.nan), size[n], scale, counted[0], counted[1])

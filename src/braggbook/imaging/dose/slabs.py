@@ -17,62 +17,60 @@ Rules, which :mod:`braggbook.imaging.dose.dvh` counts by:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from braggbook.errors import ImagingError, Issue
+from braggbook.imaging.dose.outlines import area, ring_areas, ring_edges
 from braggbook.imaging.geometry import Floats
 from braggbook.imaging.structures.contours import Structure
+from braggbook.imaging.structures.planes import FLAT_MM, GAP_SHARE, SAME_PLANE_MM, usual_gap_mm
 
 EndCaps = Literal["auto", "half_slice", "taper", "none"]
 Between = Literal["shape", "slabs"]
 END_CAPS: tuple[EndCaps, ...] = ("auto", "half_slice", "taper", "none")
 BETWEEN: tuple[Between, ...] = ("shape", "slabs")
 
-SAME_PLANE_MM = 0.01  # contours nearer than this are on one plane: a tenth of what any scanner resolves, at most
-FLAT_MM = 0.1  # how far a point may lie off its contour's plane: what planning systems round to
+NOTHING = -1  # in the place of a plane: what shrinks to nothing
 PARALLEL = 1e-3  # of normals; contours of 100 mm are then flat to 0.1 mm
-GAP = 1.5  # usual distances: more is an end on both sides and not one thick slab
 _CLOSING = 0.99  # of the neighbour's area: an outline of less is one that closes; a cylinder's differ by rounding
 _SMALLEST_MM2 = 1e-6  # area of a contour that has a normal
-
-
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """A part of a body between two heights.
-
-    Attributes:
-        edges: (n, 4) u, v of the start and of the end of every edge of every contour at ``from_mm``, in mm.
-        to_edges: The same at ``to_mm``: ``edges`` itself where nothing changes, and none where it shrinks to nothing.
-        from_mm: Height along w.
-        to_mm: Height along w, above or below.
-    """
-
-    edges: Floats
-    to_edges: Floats
-    from_mm: float
-    to_mm: float
+_CORNERS = np.indices((2, 2, 2)).reshape(3, -1).T.astype(np.bool_)
 
 
 @dataclass(frozen=True, eq=False)
 class Layers:
-    """A body.
+    """A body, as layers between two heights each.
 
     Attributes:
         name: Of the structure.
         axes: (3, 3) unit vectors u, v, w in LPS; w is the planes' normal.
-        layers: Its parts.
+        edges: (E, 4) u, v of the start and of the end of every edge of every contour, plane after plane, in mm.
+        starts: (P + 1,) where each plane's edges begin.
+        planes: (L, 2) the plane whose outline a layer begins with, and the one into which it is blended: the same where
+            nothing changes, ``NOTHING`` where it shrinks to nothing.
+        heights_mm: (L, 2) along w: where a layer begins, and where it ends, above or below.
         notes: What a reader should know.
     """
 
     name: str
     axes: Floats
-    layers: tuple[Layer, ...]
+    edges: Floats
+    starts: npt.NDArray[np.int64]
+    planes: npt.NDArray[np.int64]
+    heights_mm: Floats
     notes: tuple[str, ...] = ()
+
+    @property
+    def corners_mm(self) -> Floats:
+        """(8, 3) LPS mm of the box around the body."""
+        flat = self.edges[:, :2]
+        low = np.append(flat.min(axis=0), self.heights_mm.min())
+        return box_corners(low, np.append(flat.max(axis=0), self.heights_mm.max())) @ self.axes
 
 
 def layers_of(
@@ -88,153 +86,159 @@ def layers_of(
         structure: With its contours.
         between: What lies between planes.
         end_caps: What lies beyond the outermost planes.
-        thickness_mm: Of a structure drawn on one plane; usually the image's slice distance.
+        thickness_mm: Of a plane without neighbours, none being within 10 mm; usually the image's slice distance.
 
     Raises:
         ImagingError: A structure that reading it blocked; no closed contour; contours that are not flat or not parallel
-            (all are named); one plane and no thickness; no such rule.
+            (all are named); planes without neighbours and no thickness; no such rule.
     """
     for name, value, known in (("between", between, BETWEEN), ("end_caps", end_caps, END_CAPS)):
         if value not in known:
             raise ImagingError("no such rule", where=name, wanted=" or ".join(known), got=str(value))
     if structure.blocking:
         raise ImagingError("a structure that cannot be used", where=structure.name, issues=structure.blocking)
-    closed, notes = _closed(structure)
-    axes = _axes([points for _, points in closed])
-    planes = _planes([(number, points @ axes.T) for number, points in closed], structure.name)
-    heights = np.array([plane.height_mm for plane in planes])
-    usual = float(np.median(np.diff(heights))) if len(planes) > 1 else thickness_mm
+    rings, notes = _closed(structure)
+    axes, heights, order, firsts = _planes(rings, structure.name)
+    usual = usual_gap_mm(heights) or thickness_mm
     if usual is None or not 0 < usual < np.inf:
-        wanted = "a thickness above 0 for a structure on one plane"
+        wanted = "a thickness above 0 for a plane without neighbours"
         raise ImagingError("no thickness", where=structure.name, wanted=wanted, got=str(usual))
-    layers: list[Layer] = []
-    for run in _runs(planes, largest=GAP * usual, notes=notes):
-        layers += _within(run, between)
-        layers += _caps(run, between=between, end_caps=end_caps, beyond=usual / 2)
-    return Layers(structure.name, axes, tuple(layers), tuple(notes))
+    edges = ring_edges(rings.points @ axes[:2].T, rings.starts, order)
+    sizes = np.diff(rings.starts)[order]
+    starts = np.append(0, np.cumsum(sizes))[np.append(firsts, len(sizes))]
+    outlines = _Outlines(edges, starts, heights, between=between, end_caps=end_caps)
+    layers: list[_Layer] = []
+    for run in _runs(heights, largest=GAP_SHARE * usual, notes=notes):
+        layers += _layers(outlines, run, beyond=usual / 2)
+    planes = np.array([(each.plane, each.to_plane) for each in layers], dtype=np.int64).reshape(-1, 2)
+    bounds = np.array([(each.from_mm, each.to_mm) for each in layers]).reshape(-1, 2)
+    return Layers(structure.name, axes, edges, starts, planes, bounds, tuple(notes))
+
+
+def box_corners(low: Floats, high: Floats) -> Floats:
+    """Returns the corners (8, 3) of the box between two of them, each (3,)."""
+    return np.where(_CORNERS, high, low)
 
 
 @dataclass(frozen=True, eq=False)
-class _Plane:
-    height_mm: float
-    edges: Floats
-    area_mm2: float
+class _Rings:
+    points: Floats  # (N, 3) of all closed contours
+    starts: npt.NDArray[np.int64]
+    numbers: npt.NDArray[np.int64]  # among all contours, from 1
+    areas: Floats  # (M, 3)
 
 
-def _runs(planes: list[_Plane], *, largest: float, notes: list[str]) -> list[list[_Plane]]:
+@dataclass(frozen=True)
+class _Layer:
+    plane: int
+    to_plane: int
+    from_mm: float
+    to_mm: float
+
+
+class _Outlines:
+    """The outlines of a structure, and by which rules they bound a body."""
+
+    def __init__(
+        self, edges: Floats, starts: npt.NDArray[np.int64], heights: Floats, *, between: Between, end_caps: EndCaps
+    ) -> None:
+        self.edges, self.starts, self.heights = edges, starts, heights
+        self.between, self.end_caps = between, end_caps
+
+    def closes(self, plane: int, neighbour: int) -> bool:
+        """Returns whether the body shrinks to nothing beyond a plane."""
+        if self.end_caps != "auto":
+            return self.end_caps == "taper"
+        if self.between == "slabs" or plane == neighbour:
+            return False
+        return self._area(plane) < _CLOSING * self._area(neighbour)
+
+    def _area(self, plane: int) -> float:
+        return float(area(self.edges[self.starts[plane] : self.starts[plane + 1]]))
+
+
+def _runs(heights: Floats, *, largest: float, notes: list[str]) -> list[range]:
     """Returns planes without a gap between them, and notes each gap."""
-    runs = [[planes[0]]]
-    for below, above in pairwise(planes):
-        if above.height_mm - below.height_mm > largest:
-            notes.append(f"no contour between {below.height_mm:g} and {above.height_mm:g} mm: an end on both sides")
-            runs.append([])
-        runs[-1].append(above)
-    return runs
+    runs, first = [], 0
+    for above in range(1, len(heights)):
+        if heights[above] - heights[above - 1] > largest:
+            between = f"{heights[above - 1]:g} and {heights[above]:g} mm"
+            notes.append(f"no contour between {between}: an end on both sides")
+            runs.append(range(first, above))
+            first = above
+    return [*runs, range(first, len(heights))]
 
 
-def _within(run: list[_Plane], between: Between) -> list[Layer]:
-    layers = []
+def _layers(outlines: _Outlines, run: range, *, beyond: float) -> list[_Layer]:
+    layers, heights = [], outlines.heights
     for below, above in pairwise(run):
-        if between == "shape":
-            layers.append(Layer(below.edges, above.edges, below.height_mm, above.height_mm))
+        low, high = heights[below], heights[above]
+        if outlines.between == "shape":
+            layers.append(_Layer(below, above, low, high))
         else:
-            middle = (below.height_mm + above.height_mm) / 2
-            layers.append(Layer(below.edges, below.edges, below.height_mm, middle))
-            layers.append(Layer(above.edges, above.edges, above.height_mm, middle))
+            layers += [_Layer(below, below, low, (low + high) / 2), _Layer(above, above, (low + high) / 2, high)]
+    if outlines.end_caps == "none":
+        return layers
+    for end, neighbour, step in ((run[0], run[:2][-1], -beyond), (run[-1], run[-2:][0], beyond)):
+        to_plane = NOTHING if outlines.closes(end, neighbour) else end
+        layers.append(_Layer(end, to_plane, heights[end], heights[end] + step))
     return layers
 
 
-def _caps(run: list[_Plane], *, between: Between, end_caps: EndCaps, beyond: float) -> list[Layer]:
-    if end_caps == "none":
-        return []
-    layers = []
-    for end, neighbour, step in ((run[0], run[min(1, len(run) - 1)], -beyond), (run[-1], run[-2:][0], beyond)):
-        closing = end_caps == "auto" and between == "shape" and end.area_mm2 < _CLOSING * neighbour.area_mm2
-        target = end.edges[:0] if closing or end_caps == "taper" else end.edges
-        layers.append(Layer(end.edges, target, end.height_mm, end.height_mm + step))
-    return layers
-
-
-def _closed(structure: Structure) -> tuple[list[tuple[int, Floats]], list[str]]:
-    """Returns number and points of the contours that bound an area, and notes on the others."""
-    good, other, small = [], 0, 0
-    for number, contour in enumerate(structure.contours, start=1):
-        if not contour.is_closed:
-            other += 1
-            continue
-        points = np.asarray(contour.points_mm, dtype=np.float64).reshape(-1, 3)
-        if np.linalg.norm(_area(points)) < _SMALLEST_MM2:
-            small += 1
-            continue
-        good.append((number, points))
+def _closed(structure: Structure) -> tuple[_Rings, list[str]]:
+    """Returns the contours that bound an area, and notes on the others."""
+    numbers = [number for number, contour in enumerate(structure.contours, start=1) if contour.is_closed]
+    other = len(structure.contours) - len(numbers)
     notes = [f"{other} contours that are not closed left out"] if other else []
-    notes += [f"{small} contours without an area left out"] if small else []
-    if not good:
+    rings = _rings(structure, numbers)
+    good = np.hypot(np.hypot(rings.areas[:, 0], rings.areas[:, 1]), rings.areas[:, 2]) >= _SMALLEST_MM2
+    if not good.all():
+        notes.append(f"{np.count_nonzero(~good)} contours without an area left out")
+        rings = _rings(structure, [int(number) for number in rings.numbers[good]])
+    if not good.any():
         got = "; ".join(notes) or "no contour"
         raise ImagingError("a structure without a volume", where=structure.name, wanted="closed contours", got=got)
-    return good, notes
+    return rings, notes
 
 
-def _area(points: Floats) -> Floats:
-    """Returns a polygon's vector area (Newell): its length is the area, its direction the normal."""
-    x, y, z = (points - points.mean(axis=0)).T
-    (next_x, next_y, next_z) = np.concatenate([[x, y, z], [[x[0]], [y[0]], [z[0]]]], axis=1)[:, 1:]
-    twice = (y @ next_z - z @ next_y, z @ next_x - x @ next_z, x @ next_y - y @ next_x)
-    return np.array(twice) / 2
+def _rings(structure: Structure, numbers: list[int]) -> _Rings:
+    parts = [structure.contours[number - 1].points_mm for number in numbers]
+    starts = np.cumsum([0, *map(len, parts)], dtype=np.int64)
+    points = np.concatenate(parts) if parts else np.zeros((0, 3))
+    return _Rings(points, starts, np.array(numbers, dtype=np.int64), ring_areas(points, starts))
 
 
-def _axes(contours: Iterable[Floats]) -> Floats:
-    """Returns u, v, w: w is the largest contour's normal, towards the head if it can be; u is near x."""
-    normal = max((_area(points) for points in contours), key=lambda area: float(np.linalg.norm(area)))
-    w = normal / np.linalg.norm(normal)
-    nearest = np.zeros(3)
-    nearest[int(np.argmax(np.abs(w)))] = 1
-    if abs(w @ nearest) > 1 - PARALLEL**2 / 2:  # on the patient's own planes: not tilted by rounded points
-        w = nearest
-    w = w if w[np.argmax(np.abs(w))] > 0 else -w
+def _axes(areas: Floats) -> Floats:
+    """Returns u, v, w: w is the largest contour's normal, towards growing x, y or z."""
+    normal = areas[np.argmax((areas**2).sum(axis=1))]
+    w = normal / np.sqrt(normal @ normal)
+    largest = int(np.argmax(np.abs(w)))
+    if abs(w[largest]) > 1 - PARALLEL**2 / 2:  # on the patient's own planes: not tilted by rounded points
+        return np.eye(3)[[(largest + 1) % 3, (largest + 2) % 3, largest]]
+    w = w if w[largest] > 0 else -w
     start = np.eye(3)[0 if abs(w[0]) < 0.9 else 1]
     u = start - (start @ w) * w
     u /= np.linalg.norm(u)
     return np.stack([u, np.cross(w, u), w])
 
 
-def _planes(contours: list[tuple[int, Floats]], name: str) -> list[_Plane]:
-    """Returns planes by height."""
-    issues = []
-    for number, points in contours:
-        off = float(np.ptp(points[:, 2]))
-        if off > FLAT_MM:
-            where = f"{name}, contour {number}"
-            wanted = f"contours on parallel planes, flat to {FLAT_MM:g} mm"
-            issues.append(Issue("off the planes", where=where, wanted=wanted, got=f"{off:.3g} mm"))
-    if issues:
+def _planes(rings: _Rings, name: str) -> tuple[Floats, Floats, npt.NDArray[np.int64], list[int]]:
+    """Returns axes; heights of the planes, rising; rings in their order; and the first of each plane in it."""
+    axes = _axes(rings.areas)
+    along = rings.points @ axes[2]
+    first = rings.starts[:-1]
+    off = np.maximum.reduceat(along, first) - np.minimum.reduceat(along, first)
+    if off.max() > FLAT_MM:
+        wanted = f"contours on parallel planes, flat to {FLAT_MM:g} mm"
+        issues = [
+            Issue("off the planes", f"{name}, contour {rings.numbers[n]}", wanted, f"{off[n]:.3g} mm")
+            for n in np.flatnonzero(off > FLAT_MM)
+        ]
         raise ImagingError("contours that do not lie on parallel planes", where=name, issues=issues)
-    groups: list[tuple[float, list[Floats]]] = []
-    for height, points in sorted(((float(p[:, 2].mean()), p) for _, p in contours), key=lambda each: each[0]):
-        if groups and height - groups[-1][0] <= SAME_PLANE_MM:
-            groups[-1][1].append(points)
-        else:
-            groups.append((height, [points]))
-    return [_Plane(height, _edges(group), _net_area(group)) for height, group in groups]
-
-
-def _edges(contours: list[Floats]) -> Floats:
-    parts = [np.hstack([points[:, :2], np.roll(points[:, :2], -1, axis=0)]) for points in contours]
-    return np.ascontiguousarray(np.vstack(parts))
-
-
-def _net_area(contours: list[Floats]) -> float:
-    """Returns the area of outlines less their holes: of contours whose first point lies in an odd number of others."""
-    total = 0.0
-    for number, points in enumerate(contours):
-        around = sum(_is_inside(points[0], other) for n, other in enumerate(contours) if n != number)
-        total += (-1) ** around * float(np.linalg.norm(_area(points)))
-    return total
-
-
-def _is_inside(point: Floats, contour: Floats) -> bool:
-    u, v = contour[:, 0], contour[:, 1]
-    next_u, next_v = np.roll(u, -1), np.roll(v, -1)
-    crossed = (v <= point[1]) != (next_v <= point[1])
-    rise = np.where(crossed, next_v - v, 1.0)
-    return bool(np.sum(crossed & (u + (point[1] - v) / rise * (next_u - u) > point[0])) % 2)
+    middle = np.add.reduceat(along, first) / np.diff(rings.starts)
+    order = np.argsort(middle, kind="stable")
+    firsts: list[int] = []
+    for place, height in enumerate(middle[order].tolist()):
+        if not firsts or height - middle[order[firsts[-1]]] > SAME_PLANE_MM:
+            firsts.append(place)
+    return axes, middle[order[firsts]], order, firsts

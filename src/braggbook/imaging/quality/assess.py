@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import warnings
 from collections.abc import Iterable, Sequence
@@ -9,7 +10,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from braggbook import __version__
 from braggbook.errors import BraggbookError, InputError, closest
 from braggbook.formats.quality import CheckRecord, FindingRecord, Quality, SeriesRecord
 from braggbook.imaging.dicom.index import Index, index_dicom
@@ -198,7 +198,7 @@ def _report(evidence: Evidence, tallies: Tallies) -> Quality:
     letter, reason = grade(found)
     return Quality(
         check_set=CHECK_SET,
-        braggbook=__version__,
+        braggbook=importlib.metadata.version("braggbook"),
         where=os.path.basename(evidence.root.rstrip("/\\")) or evidence.root,  # noqa: PTH119 - may be an address
         uses=sorted(evidence.uses),
         grade=letter,

@@ -4,8 +4,9 @@ Conventions:
 
 - NIfTI is RAS, we are LPS: x and y change their sign, voxels stay where they are in the file.
 - NIfTI-1 keeps positions in single precision, which 600 mm from the origin is wrong by up to 3e-5 mm; NIfTI-2 keeps
-  them in double precision. We write NIfTI-1 if that moves no voxel by more than 1e-5 mm, and NIfTI-2 if it would.
-  Programs built on ITK (5.4 and older) read only NIfTI-1: for them, ask for ``version=1``.
+  them in double precision, and no program built on ITK 5 (3D Slicer, ITK-SNAP, SimpleITK) opens it. We write NIfTI-1
+  unless it is too small or moves a voxel by more than 1e-4 mm or a hundredth of its size. The exact affine is in the
+  side-car, from which it comes back to the last bit; :func:`nifti_version` tells how far the header alone is off.
 - ``sform`` holds the affine, code 1 (scanner). ``qform`` says the same, code 1, unless the axes are not at right
   angles: it cannot say that, its code is then 0.
 - Voxels are written as they are, without scaling, in C order (t, z, y, x); ``scl_slope`` is 1.
@@ -35,7 +36,8 @@ from braggbook.imaging.store.place import check_free, new_file
 from braggbook.imaging.volumes import DIMS, grid_of
 from braggbook.units import conversion_factor
 
-AFFINE_MM = 1e-5  # what an export may move a voxel by: a thousandth of what scanners write
+_SINGLE_MM = 1e-4  # what a header may move a voxel by, here and below: a hundredth of what scanners write
+_SINGLE_SHARE = 0.01  # of the smallest spacing: microscopes have voxels of 1e-4 mm
 FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])  # LPS <-> RAS
 RGB = ("red", "green", "blue")
 _RGB_CODE = 128
@@ -65,7 +67,7 @@ def write_nifti(
         path: ``<name>.nii`` or ``<name>.nii.gz``.
         overwrite: Replace files that are there.
         sidecar: Also write ``<name>.json``: attributes, coordinates, the exact affine, and what BIDS has keys for.
-        version: Of NIfTI; if not given, 1 if it is exact enough.
+        version: Of NIfTI; if not given, that of :func:`nifti_version`.
 
     Returns:
         ``path``.
@@ -141,7 +143,7 @@ def _header(array: xr.DataArray, grid: Grid, version: int | None) -> Any:
     dtype = _dtype(array)
     shape = _shape(array)
     ras = FLIP @ grid.affine
-    chosen = version or (1 if max(shape) <= _LONGEST_NIFTI1 and _single_loss_mm(grid) <= AFFINE_MM else 2)
+    chosen = _chosen(shape, grid, version)
     if chosen not in _HEADERS or (chosen == 1 and max(shape) > _LONGEST_NIFTI1):
         raise ImagingError("not possible in this version of NIfTI", wanted="version=2", got=f"{version}, shape {shape}")
     header = _HEADERS[chosen]()
@@ -159,6 +161,24 @@ def _header(array: xr.DataArray, grid: Grid, version: int | None) -> Any:
     header["scl_slope"], header["scl_inter"] = 1, 0
     header["magic"] = header.single_magic
     return header
+
+
+def nifti_version(volume: xr.DataArray | xr.Dataset, version: Literal[1, 2] | None = None) -> tuple[int, float]:
+    """Returns the version of NIfTI that a volume is written as, and how far its header moves a voxel, in mm.
+
+    Args:
+        volume: As :func:`write_nifti` takes it.
+        version: If it is given, that one.
+    """
+    array = one_volume(volume)
+    grid = grid_of(array)
+    chosen = _chosen(_shape(array), grid, version)
+    return chosen, _single_loss_mm(grid) if chosen == 1 else 0.0
+
+
+def _chosen(shape: tuple[int, ...], grid: Grid, version: int | None) -> int:
+    allowed = min(_SINGLE_MM, _SINGLE_SHARE * min(grid.spacing_mm))
+    return version or (1 if max(shape) <= _LONGEST_NIFTI1 and _single_loss_mm(grid) <= allowed else 2)
 
 
 def _single_loss_mm(grid: Grid) -> float:

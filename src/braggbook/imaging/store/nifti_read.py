@@ -34,11 +34,12 @@ from braggbook.imaging.store.cards import read_json
 from braggbook.imaging.store.coordinates import volume_from_card
 from braggbook.imaging.store.layout import Region
 from braggbook.imaging.store.lazy import PartReader
-from braggbook.imaging.store.nifti import AFFINE_MM, FLIP, RGB, WIDER, sidecar_path
+from braggbook.imaging.store.nifti import FLIP, RGB, WIDER, sidecar_path
 from braggbook.imaging.store.shards import Array
 from braggbook.imaging.volumes import make_volume
 
 AffineFrom = Literal["sform", "qform", "pixdim"]
+AFFINE_MM = 1e-5  # what writing and reading again may move a voxel by: a thousandth of what scanners write
 SAME_FORM_MM = 0.1  # sform and qform of one file; single-precision quaternions give 1e-4 mm at 300 mm
 _Proxy: Any = ArrayProxy
 _MM = {0: 1.0, 1: 1e3, 2: 1.0, 3: 1e-3}  # unknown is millimetre: most files that say nothing, and every reader
@@ -391,9 +392,10 @@ def _sidecar(path: Path) -> Sidecar | None:
 def _as_described(data: Any, grid: Grid, *, card: Sidecar, where: Path, origin: dict[str, Any]) -> xr.DataArray:
     """Returns the volume with all that the side-car says, once it is certain that it says it of this file."""
     exact = Grid(grid.shape, np.reshape(card.affine, (4, 4)))
-    lost = np.abs(exact.affine).max() * np.finfo(np.float32).eps * max(grid.shape)
+    reach = np.abs(exact.affine[:3]) @ (*exact.shape[::-1], 1.0)  # of the numbers that are added up for a position
+    lost = 4 * float(reach.max()) * np.finfo(np.float32).eps  # 1 in an sform, 4 through the products of a qform
     dims = card.dims
-    if len(dims) != data.ndim or not grid.is_same(exact, tolerance_mm=max(AFFINE_MM, float(lost))):
+    if len(dims) != data.ndim or not grid.is_same(exact, tolerance_mm=max(AFFINE_MM, lost)):
         raise ImagingError(
             "a side-car that is of another image",
             where=str(sidecar_path(where)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pydicom.data
 import pytest
 
 from braggbook.errors import DicomError
-from braggbook.imaging.dicom import Index, index_dicom
+from braggbook.imaging.dicom import Index, index_dicom, read_dicom
 from braggbook.imaging.dicom.scan import _packed, _Reader, _unpacked, read_file, read_files
 from braggbook.progress import Callback
 from braggbook.testing.dicom import example_grid, make_rtdose, make_series, write_dicom, write_series
@@ -99,6 +100,67 @@ def test_a_dose_has_the_step_of_its_frames(tmp_path: Path) -> None:
         "2.5 x 2 x 1",
         "axial",
     )
+
+
+class TestSeveralPlaces:
+    """A run's datasets are links to files elsewhere, named one by one."""
+
+    def test_files_folders_and_zips_together(self, tmp_path: Path) -> None:
+        folder = write(tmp_path / "a")
+        other = write(tmp_path / "b", modality="MR")
+        with zipfile.ZipFile(tmp_path / "mr.zip", "w") as archive:
+            for path in other.iterdir():
+                archive.write(path, path.name)
+        places = [*sorted(folder.iterdir())[:4], folder, str(tmp_path / "mr.zip")]
+        index = index_dicom(places)
+        assert sorted((series.modality, len(series)) for series in index.series) == [("CT", 6), ("MR", 6)]
+        assert not index.issues
+        assert index.where == f"6 paths from {places[0]}"
+
+    @pytest.mark.parametrize("kind", ["list", "tuple", "generator", "mapping", "values"])
+    def test_links_that_are_named_are_followed(self, tmp_path: Path, kind: str) -> None:
+        links = {}
+        for path in sorted(write(tmp_path / "store").iterdir()):
+            links[f"image/{path.name}"] = tmp_path / "run" / path.name
+            links[f"image/{path.name}"].parent.mkdir(exist_ok=True)
+            links[f"image/{path.name}"].symlink_to(path)
+        forms = {"list": [*links.values()], "tuple": tuple(links.values()), "mapping": links, "values": links.values()}
+        given: Any = forms.get(kind, (str(link) for link in links.values()))
+        np.testing.assert_array_equal(read_dicom(given)["image"], PIXELS)
+        with pytest.raises(DicomError) as caught:
+            index_dicom(tmp_path / "run")
+        assert {issue.what for issue in caught.value.issues} == {"a link that leads out of the folder"}
+
+    def test_a_file_that_is_named_twice_is_one_file(self, tmp_path: Path) -> None:
+        [first, *_] = sorted(write(tmp_path / "a").iterdir())
+        (tmp_path / "link").symlink_to(first)
+        index = index_dicom([first, tmp_path / "link", str(first)])
+        assert (len(index), index.issues) == (1, ())
+
+    def test_what_is_not_dicom_is_named_and_the_rest_is_read(self, tmp_path: Path) -> None:
+        write(tmp_path / "a")
+        (tmp_path / "notes.txt").write_text("not an image")
+        (tmp_path / "bad.zip").write_bytes(b"PK\x03\x04" + bytes(40))
+        index = index_dicom([tmp_path / "notes.txt", tmp_path / "bad.zip", tmp_path / "a"])
+        assert len(index) == 6
+        assert [issue.where for issue in index.issues] == [str(tmp_path / "bad.zip"), str(tmp_path / "notes.txt")]
+
+    def test_missing_paths_are_all_named(self, tmp_path: Path) -> None:
+        write(tmp_path / "a")
+        with pytest.raises(DicomError, match="no such file or folder") as caught:
+            index_dicom([tmp_path / "no", tmp_path / "a", tmp_path / "nor"])
+        assert str(tmp_path / "no") in str(caught.value)
+        assert str(tmp_path / "nor") in str(caught.value)
+
+    @pytest.mark.parametrize("place", [None, 42, [None], {"a": 1}])
+    def test_what_is_no_place_is_refused(self, place: Any) -> None:
+        with pytest.raises(DicomError, match="not a place with DICOM"):
+            index_dicom(place)
+
+    @pytest.mark.parametrize("place", [[], {}, ()])
+    def test_no_place_at_all_is_refused(self, place: Any) -> None:
+        with pytest.raises(DicomError, match="no DICOM object here"):
+            index_dicom(place)
 
 
 class TestWarnings:

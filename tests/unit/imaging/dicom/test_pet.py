@@ -525,3 +525,32 @@ def test_two_tracers_are_refused_until_one_is_named() -> None:
     first = pet_tags(headers)["RadiopharmaceuticalInformationSequence"][:1]
     found = suv(volume, headers=headers, replace={"RadiopharmaceuticalInformationSequence": first})
     np.testing.assert_allclose(found, COUNTS * 1000 * WEIGHT_KG / (DOSE_BQ * LEFT), rtol=EXACT)
+
+
+def test_a_volume_that_was_read_has_the_times_of_every_slice(tmp_path: Path) -> None:
+    begin = ["101712", "101512", "101312", "101112"]  # bed positions from the feet up: the first slice is the last
+    per_slice = [
+        {"AcquisitionTime": b, "ActualFrameDuration": "120000", "RescaleSlope": f"{2 + k}"} for k, b in enumerate(begin)
+    ]
+    options = {"per_slice": per_slice, "CorrectedImage": ["ATTN"], "DecayCorrection": "NONE"}
+    write_series(tmp_path, STORED, GRID, modality="PET", names=["d", "a", "c", "b"], **options)
+    volume = read_dicom(tmp_path)
+    left = 2 ** (-(DELAY_S + np.array([420.0, 300.0, 180.0, 60.0])) / HALF_LIFE_S)
+    slopes = np.array([2.0, 3.0, 4.0, 5.0])
+    wanted = COUNTS * (slopes / left)[:, None, None] * 1000 * WEIGHT_KG / DOSE_BQ
+    np.testing.assert_allclose(suv(volume), wanted, rtol=SINGLE)
+    json.dumps(volume.attrs["pet"], allow_nan=False)
+    with pytest.raises(DicomError, match="do not belong to the volume"):
+        suv(volume.isel(z=slice(1, 3)))
+
+
+def test_an_unreadable_weight_keeps_nobody_from_the_image(tmp_path: Path) -> None:
+    for path in write_series(tmp_path, STORED, GRID, modality="PET", PatientWeight="77.5555"):
+        path.write_bytes(path.read_bytes().replace(b"77.5555", b"seventy"))
+    volume = read_dicom(tmp_path)
+    assert volume["image"].shape == GRID.shape
+    with pytest.raises(DicomError) as caught:
+        suv(volume)
+    assert [issue.what for issue in caught.value.issues] == ["not a number"]
+    assert "seventy" in str(caught.value)
+    assert float(suv(volume, replace={"PatientWeight": WEIGHT_KG}).max()) > 0
