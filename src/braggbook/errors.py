@@ -25,7 +25,8 @@ Each message says what went wrong, where, what was wanted, what was found, and t
     │   └── SweepBusy                   3    another process is running the same sweep
     ├── OutsideError                    4    disk, network or archive failed
     │   ├── StorageError                4    a file could not be written
-    │   └── NetworkError                4    a download failed
+    │   ├── NetworkError                4    a download failed, or a server said nothing that decides
+    │   └── ArchiveError                4    an archive refuses
     ├── InternalError                   70   a fault in Braggbook itself
     └── Interrupted                     130  a person pressed ctrl-C
 """
@@ -217,6 +218,10 @@ class StorageError(OutsideError):
 
 class NetworkError(OutsideError):
     """A download failed."""
+
+
+class ArchiveError(OutsideError):
+    """An archive refuses: its reasons are listed."""
 
 
 class InternalError(BraggbookError):

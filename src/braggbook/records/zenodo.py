@@ -1,0 +1,206 @@
+"""Zenodo, its sandbox, and every server with its deposit API, through the package zenodo-client.
+
+zenodo-client 0.4.2 sends the token in addresses, uploads under the default user agent, asks nothing twice, leaves
+drafts behind, never compares a checksum and cuts names; :class:`Client` mends each of these below the package's own
+verbs, and :class:`ZenodoArchive` puts them together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import requests
+import zenodo_client
+
+from braggbook.errors import ArchiveError, UnknownName
+from braggbook.formats.record import RecordMetadata
+from braggbook.progress import Progress
+from braggbook.records import legacy
+from braggbook.records.archive import Draft, Record, RemoteFile
+from braggbook.records.download import fetch_checked
+from braggbook.records.transport import Sending, Transport
+
+ZENODO, SANDBOX = "https://zenodo.org", "https://sandbox.zenodo.org"
+_PAGE = 100  # entries that an authenticated listing gives at most
+_PAGES = 20  # of one's own depositions that are looked through for a draft that a crash left; the newest first
+_STALE = "Please remove all files first."
+_ID = re.compile(r"(?:.*[/.])?(\d+)/?")
+
+
+class Client(zenodo_client.Zenodo):
+    """zenodo-client's verbs over our transport: any server, the token in a header, names kept whole."""
+
+    def __init__(self, transport: Transport) -> None:
+        super().__init__(access_token="held by the transport")  # noqa: S106 - a text that nothing sends
+        self.transport = transport
+        self.base = transport.base
+        self.api_base = f"{self.base}/api"
+        self.depositions_base = f"{self.api_base}/deposit/depositions"
+
+    def _action(self, deposition_id: str, action: str, sleep: bool = False) -> requests.Response:  # noqa: ARG002, FBT001, FBT002 - its signature
+        expect = (400,) if action == "newversion" else ()
+        return self.transport.ask("POST", f"{self.depositions_base}/{deposition_id}/actions/{action}", expect=expect)
+
+    def deposition(self, id: str) -> requests.Response:
+        """Asks for a draft or record of one's own; the caller deals with 403, 404 and 410."""
+        return self._get_deposition(id)
+
+    def _get_deposition(self, deposition_id: str) -> requests.Response:
+        return self.transport.ask("GET", f"{self.depositions_base}/{deposition_id}", expect=(403, 404, 410))
+
+    def get_record(self, record_id: int | str, *, authenticate: bool = True) -> requests.Response:  # noqa: ARG002
+        """Asks for a published record; the caller deals with 404 and 410."""
+        return self.transport.ask("GET", f"{self.api_base}/records/{record_id}", expect=(404, 410))
+
+    def list_depositions(self, page: int) -> list[dict[str, Any]]:
+        """Returns one page of one's own depositions, the newest first."""
+        params = {"page": page, "size": _PAGE, "sort": "mostrecent", "all_versions": "true"}
+        answer: list[dict[str, Any]] = self.transport.ask("GET", self.depositions_base, params=params).json()
+        return answer
+
+    def upload(self, bucket: str, name: str, path: Path, *, step: Callable[[int], None]) -> RemoteFile:
+        """Sends a file as it is called, in blocks, and compares what arrived with what was sent.
+
+        Raises:
+            HashMismatch: They differ.
+        """
+        sent = Sending(path, step)
+        address, headers = f"{bucket}/{quote(name, safe='')}", {"Content-Type": "application/octet-stream"}
+        told = self.transport.ask("PUT", address, body=sent.opened, headers=headers).json()
+        arrived = RemoteFile(str(told["key"]), int(told["size"]), str(told["checksum"]).removeprefix("md5:"))
+        sent.check(arrived.md5, where=name)
+        return arrived
+
+
+class ZenodoArchive:
+    """A server with Zenodo's deposit API.
+
+    Attributes:
+        name: ``zenodo``, ``zenodo_sandbox`` or the server's address.
+        simultaneous: Files that are sent at a time.
+    """
+
+    simultaneous = 4
+
+    def __init__(self, transport: Transport) -> None:
+        names = {ZENODO: "zenodo", SANDBOX: "zenodo_sandbox"}
+        self.name = names.get(transport.base, transport.base)
+        self._client = Client(transport)
+        self._transport = transport
+        self._buckets: dict[str, str] = {}
+
+    def own(self, plan: str) -> tuple[Draft, ...]:
+        """See :class:`braggbook.records.archive.Archive`."""
+        found: list[Draft] = []
+        for page in range(1, _PAGES + 1):
+            listed = self._client.list_depositions(page)
+            found += [draft for entry in listed if (draft := legacy.draft_of(entry)).plan == plan]
+            if len(listed) < _PAGE:
+                break
+        # a listing has no files and no bucket
+        whole = [self.look(draft.id) for draft in reversed(found)]
+        return tuple(draft for draft in whole if draft is not None)
+
+    def create(self, metadata: RecordMetadata, *, plan: str, version_of: str | None = None) -> Draft:
+        """See :class:`braggbook.records.archive.Archive`."""
+        if version_of is not None:
+            return self._next_version(version_of, metadata, plan=plan)
+        said = {"metadata": legacy.metadata_json(metadata, plan=plan)}
+        return self._draft(self._transport.ask("POST", self._client.depositions_base, json=said).json())
+
+    def _next_version(self, identifier: str, metadata: RecordMetadata, *, plan: str) -> Draft:
+        """Makes or takes over the draft of the next version, empties it and describes it anew."""
+        latest = self.record(identifier, latest=True)
+        answer = self._client.new_version(latest.id, sleep=False)
+        if answer.status_code == 400:
+            if _STALE not in answer.text:
+                raise ArchiveError("the archive makes no new version", where=latest.doi, got=answer.text[:300])
+            answer = self._client.deposition(latest.id)
+        id = str(answer.json()["links"]["latest_draft"]).rstrip("/").rpartition("/")[2]
+        draft = self._must_be_there(id)
+        for file in draft.files:
+            self.remove(id, file.name)
+        return self.describe(id, metadata, plan=plan)
+
+    def look(self, id: str) -> Draft | None:
+        """See :class:`braggbook.records.archive.Archive`."""
+        answer = self._client.deposition(id)
+        return None if answer.status_code in (403, 404, 410) else self._draft(answer.json())
+
+    def describe(self, id: str, metadata: RecordMetadata, *, plan: str) -> Draft:
+        """See :class:`braggbook.records.archive.Archive`."""
+        said = {"metadata": legacy.metadata_json(metadata, plan=plan)}
+        return self._draft(self._transport.ask("PUT", f"{self._client.depositions_base}/{id}", json=said).json())
+
+    def upload(self, id: str, name: str, path: Path, *, progress: Progress) -> RemoteFile:
+        """See :class:`braggbook.records.archive.Archive`."""
+        if "/" in name:
+            wanted = "a name without /, for Zenodo's deposit API has no folders"
+            raise ArchiveError("a name that the archive cannot have", where=name, wanted=wanted)
+        return self._client.upload(self._bucket(id), name, path, step=lambda sent: progress.step(sent, name))
+
+    def remove(self, id: str, name: str) -> None:
+        """See :class:`braggbook.records.archive.Archive`."""
+        self._transport.ask("DELETE", f"{self._bucket(id)}/{quote(name, safe='')}", expect=(404,))
+
+    def publish(self, id: str) -> Record:
+        """See :class:`braggbook.records.archive.Archive`."""
+        self._client.publish(id, sleep=False)
+        return self.record(id)
+
+    def discard(self, id: str) -> None:
+        """See :class:`braggbook.records.archive.Archive`."""
+        draft = self.look(id)
+        if draft is None:
+            return
+        if draft.state == "published":
+            raise ArchiveError("a published record stays", where=draft.url or id)
+        self._transport.ask("DELETE", f"{self._client.depositions_base}/{id}", expect=(404,))
+
+    def record(self, identifier: str, *, latest: bool = False) -> Record:
+        """See :class:`braggbook.records.archive.Archive`."""
+        match = _ID.fullmatch(identifier.strip())
+        if match is None:
+            raise UnknownName("not a record's identifier", got=repr(identifier), wanted="a DOI, an id or an address")
+        answer = self._client.get_record(f"{match[1]}/versions/latest" if latest else match[1])
+        if answer.status_code == 404:
+            raise UnknownName("no such record", where=self.name, got=identifier)
+        if answer.status_code == 410:
+            raise ArchiveError("the record was withdrawn", where=identifier)
+        return legacy.record_of(answer.json())
+
+    def download(self, record: Record, name: str, target: Path, *, progress: Progress) -> None:
+        """See :class:`braggbook.records.archive.Archive`."""
+        file = next((file for file in record.files if file.name == name), None)
+        if file is None:
+            raise UnknownName(f"no file of that name in {record.doi}", got=name)
+        address = f"{self._client.api_base}/records/{record.id}/files/{quote(name, safe='')}/content"
+        fetch_checked(self._transport, address, file, target, progress=progress)
+
+    def search(self, text: str, *, most: int = 25) -> tuple[Record, ...]:
+        """See :class:`braggbook.records.archive.Archive`."""
+        params = {"q": text, "size": most}
+        answer = self._transport.ask("GET", f"{self._client.api_base}/records", params=params).json()
+        return tuple(legacy.record_of(entry) for entry in answer["hits"]["hits"])
+
+    def _must_be_there(self, id: str) -> Draft:
+        draft = self.look(id)
+        if draft is None:
+            raise ArchiveError("the draft is gone", where=f"{self.name}, {id}")
+        return draft
+
+    def _bucket(self, id: str) -> str:
+        if id not in self._buckets:
+            self._must_be_there(id)
+        if id not in self._buckets:
+            raise ArchiveError("the archive says no place for files", where=f"{self.name}, {id}")
+        return self._buckets[id]
+
+    def _draft(self, answer: Mapping[str, Any]) -> Draft:
+        if bucket := (answer.get("links") or {}).get("bucket"):
+            self._buckets[str(answer["id"])] = str(bucket)
+        return legacy.draft_of(answer)
