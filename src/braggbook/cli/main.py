@@ -33,7 +33,7 @@ class _Lazy(click.Group):
     verbs = {
         "demo": "demo", "run": "run", "sweep": "sweep", "verify": "verify", "diff": "compare", "collect": "compare",
         "list": "catalogue", "show": "catalogue", "new": "new", "check": "check", "dataset": "dataset",
-        "kernel": "kernel", "dicom": "dicom",
+        "kernel": "kernel", "dicom": "dicom", "publish": "publish",
     }  # fmt: skip
     summaries = {
         "demo": "Run, print and verify the flagship notebook.",
@@ -49,6 +49,7 @@ class _Lazy(click.Group):
         "dataset": "Fetch, add and verify datasets.",
         "kernel": "Lock, install and verify kernels.",
         "dicom": "See, convert and de-identify DICOM.",
+        "publish": "Give a run a DOI: plan, push, mint.",
     }  # fmt: skip
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature

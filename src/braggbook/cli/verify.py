@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import click
@@ -9,6 +11,8 @@ from rich.text import Text
 
 from braggbook.cli.face import Face, table, verb
 from braggbook.cli.run import with_limits
+from braggbook.records.archives import Shelf
+from braggbook.records.receive import is_record, receive_run
 from braggbook.runs.folder import find_run
 from braggbook.runs.verify import Verification, verify
 
@@ -27,15 +31,24 @@ _STYLES = {
 @click.option("--memory-limit", type=click.IntRange(64), metavar="MB", help="Memory that the kernel may take.")
 @verb
 def command(face: Face, run: str, cell_timeout: float | None, memory_limit: int | None) -> None:
-    """Repeat RUN (an id, its beginning, or a folder) from its record alone, and compare.
+    """Repeat RUN from its record alone, and compare.
+
+    RUN is an id, its beginning, or a folder; or a record: its DOI, its address, or its zip.
 
     Verdicts: identical, within tolerance (exit code 0), drifted (1), not verifiable (3).
     """
     settings = with_limits(face.settings, cell_timeout, memory_limit)
-    found = verify(find_run(run, runs=settings.runs), settings=settings, progress=face.bar)
+    found = verify(_folder(face, run), settings=settings, progress=face.bar)
     face.emit(found.as_json(), *shown(found))
     if code := EXIT_CODES[found.verdict]:
         raise click.exceptions.Exit(code)
+
+
+def _folder(face: Face, run: str) -> Path:
+    if not is_record(run):
+        return find_run(run, runs=face.settings.runs)
+    shelf = Shelf(face.settings.archive, os.environ)
+    return receive_run(run, shelf=shelf, cache=face.settings.cache, progress=face.bar)
 
 
 def shown(found: Verification) -> list[Any]:

@@ -30,6 +30,7 @@ from braggbook.runs.wheel import Wheel
 from braggbook.settings import Settings
 
 Verdict = Literal["identical", "within tolerance", "drifted", "not verifiable"]
+_BESIDE = ("binder/", "records/")  # what a record adds for Binder, and the receipts of publishing; no part of the run
 _RESULT_FOLDERS = (FIGURES, ARRAYS, TABLES)
 
 
@@ -118,7 +119,7 @@ def _held_results(folder: Path, name: str, expected: dict[str, Result]) -> list[
 def _extra_files(folder: Path, record: RunRecord) -> list[str]:
     known = {*record.files, RECORD}
     there = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file())
-    extra = [name for name in there if name not in known]
+    extra = [name for name in there if name not in known and not name.startswith(_BESIDE)]
     return (
         [f"not part of the record, and ignored: {', '.join(extra[:5])}{' …' if len(extra) > 5 else ''}"]
         if extra

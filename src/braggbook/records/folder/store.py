@@ -54,7 +54,7 @@ class Store:
     def __init__(self, root: Path, *, clock: Callable[[], datetime] = utc_now) -> None:
         self.root = root
         self._clock = clock
-        self._read_once: dict[str, Entry] = {}  # records: they never change
+        self._read_once: dict[tuple[Path, int, int], Entry] = {}  # records: they never change
 
     def now(self) -> str:
         """Returns the time as entries have it."""
@@ -170,13 +170,18 @@ class Store:
         if not _is_id(id):
             return None
         path = self.root / place / id / ENTRY
-        if place == _RECORDS and path.exists() and id in self._read_once:
-            return self._read_once[id]
+        try:
+            stat = path.stat()
+        except OSError:
+            return _read(path, Entry)  # None, or an error that says why
+        seen = (path, stat.st_ino, stat.st_mtime_ns)
+        if place == _RECORDS and seen in self._read_once:
+            return self._read_once[seen]
         entry = _read(path, Entry)
         if entry is not None and entry.id != id:
             raise ArchiveError("an entry of another number", where=str(path), wanted=id, got=entry.id)
         if place == _RECORDS and entry is not None:
-            self._read_once[id] = entry
+            self._read_once[seen] = entry
         return entry
 
     def add_draft(self, entry: Entry) -> None:
