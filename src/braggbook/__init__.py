@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from braggbook import errors, imaging, radiobiology, units
     from braggbook.datasets.load import load
     from braggbook.imaging.dicom.read import read_dicom
+    from braggbook.notebooks.doi import run_doi
     from braggbook.notebooks.random import rng
     from braggbook.notebooks.results import result
     from braggbook.notebooks.views import three_planes
@@ -33,6 +34,7 @@ __all__ = [
     "read_dicom",
     "result",
     "rng",
+    "run_doi",
     "sweep",
     "three_planes",
     "units",
@@ -43,6 +45,7 @@ _HOMES = {
     "read_dicom": "braggbook.imaging.dicom.read",
     "result": "braggbook.notebooks.results",
     "rng": "braggbook.notebooks.random",
+    "run_doi": "braggbook.notebooks.doi",
     "sweep": "braggbook.runs.lazy",
     "three_planes": "braggbook.notebooks.views",
 }

@@ -42,3 +42,8 @@ def bench(folder: Path, **changes: Any) -> Bench:
 @pytest.mark.parametrize("name", CHECKS)
 def test_contract(name: str, tmp_path: Path) -> None:
     CHECKS[name](bench(tmp_path))
+
+
+@pytest.mark.full
+def test_two_gigabytes(tmp_path: Path) -> None:
+    CHECKS["a_large_file_takes_little_memory"](bench(tmp_path, large_bytes=2_000_000_000))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from braggbook.formats.record import Deposit, PublishPlan
 from braggbook.records.archives import Shelf
 from braggbook.records.citation import bibtex, citation_cff
 from braggbook.records.deposit import Job, mint, push
-from braggbook.records.run_plan import RECORDS, Planned, plan_run, software_identifier
+from braggbook.records.run_plan import Planned, place_of, plan_run, software_identifier
 from braggbook.runs.folder import find_run
 from braggbook.runs.scrub import make_scrubber
 
@@ -91,7 +90,7 @@ def mint_command(face: Face, what: str, archive: str, new_version_of: str | None
 
 def _planned(face: Face, what: str, archive: str, version_of: str | None) -> tuple[Planned, Path]:
     folder = find_run(what, runs=face.settings.runs)
-    place = folder / RECORDS / re.sub(r"[^A-Za-z0-9._-]+", "_", archive)
+    place = place_of(folder, archive)
     scrubber = make_scrubber({"project": face.settings.project}, vocabulary="")
     software = software_identifier(face.settings.project / "CITATION.cff")
     return plan_run(folder, place, scrubber=scrubber, software=software, version_of=version_of), place

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from braggbook.kernels.warm import can_fork
 from braggbook.notebooks.catalogue import find_notebook
 from braggbook.notebooks.show import interval_text, short_text, value_text
 from braggbook.runs.folder import read_results
-from braggbook.runs.plan import plan_run, require_no_kernel
+from braggbook.runs.plan import RunPlan, plan_run, require_no_kernel
 from braggbook.runs.report import REPORT
 from braggbook.runs.run import Run, run
 from braggbook.settings import Settings, find_project
@@ -54,6 +55,11 @@ _INTERRUPTED, _FAILED = 130, 3
     show_default=True,
     help="A kernel of its own, one forked from a process that has its libraries, or a forked shell without a kernel.",
 )
+@click.option(
+    "--reserve",
+    metavar="ARCHIVE",
+    help="Reserve a DOI there first (folder, zenodo, ...), which the notebook sees as bb.run_doi().",
+)
 @click.option("--cell-timeout", type=click.FloatRange(1), metavar="SECONDS", help="Stop a cell that takes longer.")
 @click.option("--memory-limit", type=click.IntRange(64), metavar="MB", help="Memory that the kernel may take.")
 @verb
@@ -65,6 +71,7 @@ def command(
     seed: int,
     force: bool,
     engine: Engine,
+    reserve: str | None,
     cell_timeout: float | None,
     memory_limit: int | None,
 ) -> None:
@@ -77,6 +84,8 @@ def command(
     source = find_notebook(notebook, project=settings.project)
     given = read_parameters(parameters, files)
     plan = plan_run(source, given, settings=settings, seed=seed, progress=face.bar)
+    if reserve:
+        plan = dataclasses.replace(plan, doi=_reserved(face, plan, settings, reserve))
     if engine == "shell":
         require_no_kernel(source)
     if engine != "kernel" and not can_fork():
@@ -92,6 +101,19 @@ def command(
     show_run(face, done)
     if done.record.verdict != "complete":
         raise click.exceptions.Exit(_INTERRUPTED if done.record.verdict == "interrupted" else _FAILED)
+
+
+def _reserved(face: Face, plan: RunPlan, settings: Settings, archive: str) -> str:
+    """Returns the DOI that an archive keeps for a run; the same run asks for the same one."""
+    from braggbook.records.archives import Shelf  # noqa: PLC0415 - a run without a DOI needs no archive
+    from braggbook.records.deposit import reserve  # noqa: PLC0415 - the same
+    from braggbook.records.run_plan import metadata_of_run, place_of  # noqa: PLC0415 - the same
+
+    opened = Shelf(settings.archive, os.environ).open(archive)
+    metadata = metadata_of_run(plan.notebook.front, run_id=plan.id, parameters=plan.values)
+    deposit = reserve(plan.id, metadata, archive=opened, place=place_of(settings.runs / plan.id, archive))
+    face.say(f"reserved {deposit.doi}; it is registered when the run is published")
+    return str(deposit.doi)
 
 
 def home_of(notebook: str, face: Face) -> Settings:

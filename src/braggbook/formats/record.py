@@ -93,6 +93,7 @@ class PublishPlan(_Model):
     files: Annotated[list[PlanFile], Field(min_length=1)]
     missing: list[str] = []  # what a librarian would like to have; nothing that an archive refuses
     version_of: str | None = None  # DOI of the record whose next version this is
+    doi: Doi | None = None  # reserved before, and in what is sent: the record must have this one
 
     @property
     def digest(self) -> str:

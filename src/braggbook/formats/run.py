@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from braggbook.files import canonical_json, sha256_bytes
-from braggbook.formats.common import InnerPath, RelativePath, Slug
+from braggbook.formats.common import Doi, InnerPath, RelativePath, Slug
 from braggbook.formats.notebook import DatasetReference
 
 RUN_FORMAT = "braggbook.run/1"
@@ -122,6 +122,7 @@ class RunRecord(_Model):
     cells: list[CellRecord]
     started: str
     ended: str
+    doi: Doi | None = None  # reserved before the run, so that its figures could carry it; no part of the id
     results: list[Slug]
     constants_version: str | None = None  # of the constants court; None when no result rests on a constant of it
     files: dict[InnerPath, FileRecord]  # a notebook may write files of any name

@@ -20,9 +20,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from braggbook.errors import ArchiveError, HashMismatch, InputError, Issue, NetworkError, RecordError
-from braggbook.files import storage, write_json
+from braggbook.files import canonical_json, sha256_bytes, storage, write_json
 from braggbook.formats.common import issues_from
-from braggbook.formats.record import STEPS, Deposit, PublishPlan, Step
+from braggbook.formats.record import STEPS, Deposit, PublishPlan, RecordMetadata, Step
 from braggbook.progress import Progress, Silent
 from braggbook.records.archive import Archive, Draft, Record
 
@@ -50,9 +50,42 @@ class Job:
 
     def write(self, deposit: Deposit) -> Deposit:
         """Puts a deposit on the disk."""
-        write_json(self.place / DEPOSIT, deposit.model_dump(mode="json"))
-        self.at(deposit.step)
-        return deposit
+        return _write(self.place, deposit, self.at)
+
+
+def reserve(
+    source: str, metadata: RecordMetadata, *, archive: Archive, place: Path, at: Callable[[Step], None] = lambda _: None
+) -> Deposit:
+    """Makes a draft for something that is not there yet, so that it can carry its own DOI; :func:`push` takes it over.
+
+    Args:
+        source: What will be published, such as a run's id; asked for again, the same draft is found.
+        metadata: What is known already.
+        archive: Where.
+        place: As in :class:`Job`.
+        at: As in :class:`Job`.
+
+    Returns:
+        Its deposit, with a DOI.
+
+    Raises:
+        ArchiveError: The archive refuses, or reserves no DOI before publication.
+        NetworkError: It does not answer; the same call goes on.
+    """
+    plan = sha256_bytes(canonical_json({"reserved": source, "archive": archive.name}))
+    with _alone(place):
+        found = read_deposit(place)
+        draft = archive.look(found.id) if found is not None and found.id is not None else None
+        if draft is None:
+            found = _write(place, Deposit(archive=archive.name, plan=plan, step="begun"), at)
+            own = archive.own(plan)
+            draft = own[0] if own else archive.create(metadata, plan=plan)
+        if draft.state == "published":
+            raise InputError("it has been published already", where=draft.url, got=str(draft.doi))
+        if draft.doi is None:
+            raise ArchiveError("the archive reserves no DOI before publication", where=archive.name)
+        known = found or Deposit(archive=archive.name, plan=plan, step="begun")
+        return _write(place, _known(known, draft), at)
 
 
 def push(job: Job, *, progress: Progress | None = None) -> Deposit:
@@ -71,9 +104,10 @@ def push(job: Job, *, progress: Progress | None = None) -> Deposit:
         if deposit.step in ("published", "checked"):
             return deposit
         draft = _draft(job, deposit)
-        deposit = _drafted(job, deposit, draft)
+        deposit = job.write(_known(deposit, draft))
         if draft.state == "published":
             return job.write(_said(deposit, job.archive.record(draft.id)))
+        _has_doi(job.plan, draft)
         if draft.plan != job.plan.digest:
             draft = job.archive.describe(draft.id, job.plan.metadata, plan=job.plan.digest)
         _send(job, draft, progress or Silent())
@@ -168,9 +202,23 @@ def _draft(job: Job, deposit: Deposit) -> Draft:
     return job.archive.create(job.plan.metadata, plan=job.plan.digest, version_of=job.plan.version_of)
 
 
-def _drafted(job: Job, deposit: Deposit, draft: Draft) -> Deposit:
+def _has_doi(plan: PublishPlan, draft: Draft) -> None:
+    """Refuses a draft that would get another DOI than the one in what is sent."""
+    if plan.doi is not None and draft.doi != plan.doi:
+        where, wanted = draft.url or draft.id, f"the DOI that was reserved, {plan.doi}"
+        raise InputError("the draft has another DOI", where=where, wanted=wanted, got=str(draft.doi))
+
+
+def _write(place: Path, deposit: Deposit, at: Callable[[Step], None]) -> Deposit:
+    write_json(place / DEPOSIT, deposit.model_dump(mode="json"))
+    at(deposit.step)
+    return deposit
+
+
+def _known(deposit: Deposit, draft: Draft) -> Deposit:
+    """Returns a deposit that knows its draft."""
     update = {"step": "drafted", "id": draft.id, "doi": draft.doi, "url": draft.url or None}
-    return job.write(deposit.model_copy(update=update))
+    return deposit.model_copy(update=update)
 
 
 def _said(deposit: Deposit, record: Record) -> Deposit:

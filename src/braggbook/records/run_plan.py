@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -22,7 +25,7 @@ from braggbook.runs.folder import RECORD, changed_files, read_record
 from braggbook.runs.record import SOURCE_FOLDER
 from braggbook.runs.scrub import Scrubber
 
-RECORDS = "records"  # folder of a run in which deposits and receipts lie; not part of the run
+RECORDS = "records"  # beside the runs: deposits and receipts, which outlast a repetition of the run
 _HOW = (
     "To repeat it and compare: pip install braggbook, then braggbook verify with the DOI of this record. "
     "The zip is a Workflow Run RO-Crate; README.txt in it says what each file is."
@@ -68,7 +71,7 @@ def plan_run(
     zipped = write_bundle(content, target / f"{record.notebook}-{record.id}.zip")
     front = read_notebook(folder / SOURCE_FOLDER / f"{record.notebook}.ipynb").front
     relations, missing = _relations(folder, record, front, software)
-    metadata = _metadata(record, front, relations)
+    metadata = metadata_of_run(front, run_id=record.id, parameters=record.parameters, relations=relations)
     plan = PublishPlan(
         kind="run",
         source=record.id,
@@ -76,6 +79,7 @@ def plan_run(
         files=[zipped],
         missing=[*missing, *missing_of(metadata.creators)],
         version_of=version_of,
+        doi=record.doi,
     )
     return Planned(plan, {zipped.name: target / zipped.name})
 
@@ -99,19 +103,22 @@ def _content(folder: Path, record: RunRecord) -> dict[str, Path | bytes]:
     return {**files, **binder_files(folder, record)}
 
 
-def _metadata(record: RunRecord, front: FrontMatter, relations: list[Relation]) -> RecordMetadata:
-    values = ", ".join(f"{name} = {value}" for name, value in record.parameters.items()) or "none"
+def metadata_of_run(
+    front: FrontMatter, *, run_id: str, parameters: Mapping[str, Any], relations: Sequence[Relation] = ()
+) -> RecordMetadata:
+    """Returns what is known of a run from its notebook and parameters, also before it was executed."""
+    values = ", ".join(f"{name} = {value}" for name, value in parameters.items()) or "none"
     about = front.abstract or front.description or front.title
     return RecordMetadata(
         title=f"Run of: {front.title}",
-        description="\n\n".join([about, f"Parameters: {values}.", f"Run {record.id}. {_HOW}"]),
+        description="\n\n".join([about, f"Parameters: {values}.", f"Run {run_id}. {_HOW}"]),
         resource_type="dataset",
         creators=creators_of(front.authors),
         license=front.license,
         keywords=front.keywords,
         subjects=[front.subject] if front.subject else [],
-        version=record.id[:12],
-        relations=relations,
+        version=run_id[:12],
+        relations=list(relations),
         funding=[Funding(funder=text) for text in _funding(front)],
     )
 
@@ -148,3 +155,13 @@ def software_identifier(citation: Path) -> str | None:
         return None
     stated = yaml.safe_load(citation.read_text(encoding="utf-8")) or {}
     return stated.get("doi") or stated.get("repository-code") or stated.get("url")
+
+
+def place_of(folder: Path, archive: str) -> Path:
+    """Returns where the deposit of a run in an archive lies.
+
+    Args:
+        folder: The run's, there or to come.
+        archive: As a person names it.
+    """
+    return folder.parent / RECORDS / folder.name / re.sub(r"[^A-Za-z0-9._-]+", "_", archive)

@@ -26,6 +26,7 @@ from braggbook.formats.result import RESULTS_VARIABLE, Result
 from braggbook.formats.run import CellRecord, Engine, Failure, Verdict
 from braggbook.kernels.warm import TEMPLATES, Template, can_fork
 from braggbook.notebooks.decode import check_results, read_results
+from braggbook.notebooks.doi import DOI_VARIABLE
 from braggbook.notebooks.imports import imported_modules
 from braggbook.notebooks.source import INJECTED_TAG
 from braggbook.progress import Progress, Silent
@@ -196,6 +197,7 @@ class _Executor:
             "BRAGGBOOK_DATASETS": str(folder / DATASETS),
             RESULTS_VARIABLE: str(private / "results.jsonl"),
             **({"BRAGGBOOK_DATASETS_CHANGED": "reported"} if changed else {}),
+            **({DOI_VARIABLE: plan.doi} if plan.doi else {}),
         }
         self.places = places = {
             "run": folder, "cache": settings.cache, "env": plan.environment.prefix, "project": settings.project,

@@ -33,6 +33,7 @@ class RunPlan:
     environment: KernelEnvironment
     wheel: Wheel
     seed: int
+    doi: str | None = None  # reserved for the run before it; no part of its identity
 
     @cached_property
     def identity(self) -> Identity:

@@ -169,6 +169,7 @@ def _record(plan: RunPlan, execution: Execution, not_copied: dict[str, list[str]
         engine=execution.engine,
         shared_cells=execution.shared_cells,
         cells=execution.cells,
+        doi=plan.doi,
         started=execution.started,
         ended=execution.ended,
         results=sorted(execution.results),

@@ -65,7 +65,7 @@ def run(
     """
     target = settings.runs / plan.id
     with only_one(settings.runs, plan.id, on_wait=on_wait):
-        if not force and (known := _complete(target)):
+        if not force and (known := _complete(target)) and plan.doi in (None, known.doi):
             _require_unchanged(target, known, plan.notebook.slug)
             return Run(known, target, cached=True)
         with staging(settings.runs) as staged:

@@ -30,7 +30,7 @@ from braggbook.runs.wheel import Wheel
 from braggbook.settings import Settings
 
 Verdict = Literal["identical", "within tolerance", "drifted", "not verifiable"]
-_BESIDE = ("binder/", "records/")  # what a record adds for Binder, and the receipts of publishing; no part of the run
+_BESIDE = "binder/"  # what a record adds for Binder; no part of the run
 _RESULT_FOLDERS = (FIGURES, ARRAYS, TABLES)
 
 
@@ -172,7 +172,8 @@ def _plan(copy: Path, record: RunRecord, settings: Settings) -> RunPlan:
     wheel = Wheel(Path(record.braggbook.wheel).name, (copy / record.braggbook.wheel).read_bytes())
     environment = choose_environment(kernel, cache=settings.cache)
     datasets = tuple(_dataset(copy, item.reference, item.not_copied, settings) for item in record.datasets)
-    return RunPlan(notebook, record.parameters, datasets, kernel, environment, wheel, record.determinism.seed)
+    seed = record.determinism.seed
+    return RunPlan(notebook, record.parameters, datasets, kernel, environment, wheel, seed, doi=record.doi)
 
 
 def _dataset(copy: Path, reference: str, not_copied: list[str], settings: Settings) -> tuple[Dataset, dict[str, Path]]:

@@ -217,7 +217,8 @@ class FolderArchive:
             return doi[1]
         path = unquote(urlsplit(text).path) if text.startswith("file:") else text
         inside = _IN_ADDRESS.fullmatch(path.removeprefix(f"{self.root}/"))
-        if not (number := inside[1] if inside else path).isdecimal():
+        number = inside[1] if inside else path
+        if not (number.isascii() and number.isdecimal()):
             wanted = f"{PREFIX}/braggbook.<archive>.<number>, a number, or the address of a record's page"
             raise UnknownName("not a record's identifier", where=str(self.root), wanted=wanted, got=repr(identifier))
         return int(number[:_LONGEST_NUMBER])

@@ -46,7 +46,9 @@ def _names(names: list[str]) -> str:
 
 def _initials(creator: Creator) -> str:
     family, _, given = creator.name.partition(",")
-    if creator.type == "organizational" or not given.strip():
+    if creator.type == "organizational":
         return creator.name.strip()
+    if not given.strip():
+        return family.strip()
     parts = ["-".join(f"{part[0]}." for part in word.split("-") if part) for word in given.split()]
     return f"{family.strip()}, {' '.join(parts)}"

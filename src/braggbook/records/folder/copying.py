@@ -47,7 +47,7 @@ def copy_in(source: Path, stream: IO[bytes], *, name: str, step: Callable[[int],
     digests = _Digests()
     with _opened(source) as reader:
         before = os.fstat(reader.fileno())
-        while block := _read(reader, source):
+        while digests.bytes <= before.st_size and (block := _read(reader, source)):  # a file may grow for ever
             with storage(Path(stream.name)):
                 stream.write(block)
             digests.take(block)
@@ -120,6 +120,8 @@ def _remove(part: Path) -> None:
 
 
 def _opened(path: Path) -> IO[bytes]:
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise ArchiveError("not a file", where=str(path), wanted="a file; put a folder into a zip")
     try:
         return path.open("rb")
     except OSError as error:

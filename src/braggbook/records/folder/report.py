@@ -11,11 +11,11 @@ from pathlib import Path
 from braggbook.files import write_bytes
 
 REPORT = "report.html"
-_LARGEST_BYTES = 100_000_000  # of a report, however little of it is in the zip; one with figures has a few million
+_LARGEST_BYTES = 50_000_000  # of a report, however little of it is in the zip; one with figures has a few million
 # A copy is shown only if it forbids itself everything, as Braggbook's own reports do, before anything in it could act.
 _HARMLESS = re.compile(
     rb"""\s*<!doctype\ html>\s*<html(?:\ lang="[\w-]*")?>\s*<head>\s*
-    (?:<meta\ (?:charset="[\w-]*"|name="viewport"[^<>]*)>\s*)*
+    (?:<meta\ (?:charset="[\w-]*"|name="viewport"\ content="[\w=,.\ -]*")>\s*)*
     <meta\ http-equiv="Content-Security-Policy"\ content="
     default-src\ 'none';\ img-src\ data:;\ style-src\ 'unsafe-inline'">""",
     re.IGNORECASE | re.VERBOSE,

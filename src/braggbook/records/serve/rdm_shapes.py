@@ -14,6 +14,7 @@ from .search import Page
 from .settings import Settings
 from .vocabularies import resource_title
 
+_PARTS = ("metadata", "access", "files", "custom_fields", "pids")
 _LISTS = (
     "creators", "contributors", "rights", "subjects", "dates", "languages", "identifiers", "related_identifiers",
     "funding", "references", "additional_titles", "additional_descriptions", "sizes", "formats",
@@ -35,22 +36,22 @@ def read_record(body: Any) -> tuple[Content, list[Issue]]:
     """
     if not isinstance(body, Mapping):
         raise bad_request("Invalid input type.")
-    metadata, files = body.get("metadata") or {}, body.get("files") or {}
-    access = body.get("access") or dict(PUBLIC)
-    if not all(isinstance(part, Mapping) for part in (metadata, files, access)):
-        raise invalid(("metadata", "Invalid input type."))
+    parts = {name: {} if body.get(name) is None else body[name] for name in _PARTS}
+    if wrong := [name for name, part in parts.items() if not isinstance(part, Mapping)]:
+        raise invalid(*((name, "Invalid input type.") for name in wrong))
+    metadata, access = parts["metadata"], parts["access"]
     for name in ("record", "files"):
         if access.get(name, "public") not in ("public", "restricted"):
             raise invalid((f"access.{name}", "Must be one of: public, restricted."))
     issues = [(f"metadata.{name}", "Unknown field.") for name in metadata if name not in _METADATA]
     issues += [(f"metadata.{name}", "Not a valid list.") for name in _LISTS if not _is_list(metadata.get(name))]
-    wrong = {field.removeprefix("metadata.") for field, _ in issues}
+    dropped = {field.removeprefix("metadata.") for field, _ in issues}
     content = Content(
-        metadata={name: value for name, value in metadata.items() if name not in wrong and value is not None},
+        metadata={name: value for name, value in metadata.items() if name not in dropped and value is not None},
         access={**PUBLIC, **{name: value for name, value in access.items() if name in ("record", "files", "embargo")}},
-        custom_fields=dict(body.get("custom_fields") or {}),
-        pids=dict(body.get("pids") or {}),
-        files_enabled=bool(files.get("enabled", True)),
+        custom_fields=dict(parts["custom_fields"]),
+        pids=dict(parts["pids"]),
+        files_enabled=bool(parts["files"].get("enabled", True)),
     )
     return content, issues
 

@@ -276,7 +276,7 @@ def _send_slowly(connection: socket.socket, what: Part | bytes, flow: Flow) -> i
     while done < length:
         count = flow.allow(done, min(BLOCK_BYTES, length - done))
         block = what.stream.read(count) if isinstance(what, Part) else what[done : done + count]
+        flow.passed(len(block))  # before they go, so that the last of them are as late as the first
         connection.sendall(block)
         done += len(block)
-        flow.passed(len(block))
     return done

@@ -121,12 +121,12 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match="not an archive's folder") as error:
         archive.create(make_metadata(), plan=make_plan())
     assert "thesis.tex" in str(error.value)
-    assert os.listdir(tmp_path) == ["thesis.tex"]
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
 def test_a_file_in_the_archive_s_place(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(ArchiveError, match="cannot read"):
+    with pytest.raises(ArchiveError, match="cannot be read"):
         open_archive(tmp_path / "file").create(make_metadata(), plan=make_plan())
 
 
@@ -194,6 +194,14 @@ def test_a_file_that_grows_while_it_is_sent(archive: FolderArchive, tmp_path: Pa
     with pytest.raises(HashMismatch, match="changed while it was being sent"):
         archive.upload(draft.id, "log", path, progress=_Grow(path))
     assert archive.look(draft.id) == draft
+
+
+def test_a_pipe_is_not_waited_for(archive: FolderArchive, tmp_path: Path) -> None:
+    draft = archive.create(make_metadata(), plan=make_plan())
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(ArchiveError, match="not a file"):
+            archive.upload(draft.id, "a", path, progress=Silent())
 
 
 def test_damage_of_a_draft_is_not_published(archive: FolderArchive, tmp_path: Path) -> None:
