@@ -32,6 +32,7 @@ from braggbook.records.archive import Archive, Draft, Record, RemoteFile
 LARGE_BYTES = 24_000_000  # many blocks of any archive, and soon sent
 MEMORY_BYTES = 12_000_000  # that sending and getting a file of any size may take: a few blocks, and what HTTP needs
 _BLOCK = 1 << 20
+_LONGEST = 1000  # characters of a value in a message
 _ORCID = "0000-0002-1825-0097"  # ORCID's own example
 _ODD_NAMES = (
     "two words.txt", "c#1.txt", "who?.txt", "100 %.txt", "a%20b.txt", "a&b=c.txt", "a+b.txt", "it's \"quoted\".txt",
@@ -568,15 +569,19 @@ def _expect(condition: bool, what: str) -> None:  # noqa: FBT001 - reads as the 
 
 
 def _equal(got: Any, wanted: Any, what: str) -> None:
-    _expect(got == wanted, f"{what}: wanted {wanted!r}, got {got!r}")
+    if got != wanted:
+        _expect(False, f"{what}: wanted {repr(wanted)[:_LONGEST]}, got {repr(got)[:_LONGEST]}")
 
 
 def _raises(kind: type[_Error] | tuple[type[_Error], ...], call: Callable[[], Any]) -> _Error:
+    names = " or ".join(one.__name__ for one in (kind if isinstance(kind, tuple) else (kind,)))
     try:
         got = call()
     except kind as error:
         return error
-    raise AssertionError(f"no {kind} was raised, but {got!r} returned")
+    except Exception as error:
+        raise AssertionError(f"{type(error).__name__} instead of {names}: {error}") from error
+    raise AssertionError(f"no {names}, but {repr(got)[:_LONGEST]}")
 
 
 def _write(bench: Bench, data: bytes) -> Path:

@@ -89,6 +89,7 @@ class Exchange:
 
     def _reply(self) -> Reply:
         try:
+            self._body.is_broken = True  # until the headers have said where it ends
             self._body = body_of(self._connection.headers, self._connection.rfile)
             self._body.flow = self._request_flow()
             self._act_before()
@@ -183,7 +184,11 @@ class Exchange:
         elif self._connection.close_connection:
             more["Connection"] = "close"
         bare = self._call.method == "HEAD"
-        self._call.sent = send(self._connection.connection, reply, more=more, bare=bare, flow=flow)
+        try:
+            self._call.sent = send(self._connection.connection, reply, more=more, bare=bare, flow=flow)
+        except Cut:
+            self._call.sent = flow.cut_at or 0
+            raise
         if not keep:
             self._linger()
 

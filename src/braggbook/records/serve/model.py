@@ -7,7 +7,7 @@ too: that is why an unknown key of the deposit API disappears and a name comes b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 Json = dict[str, Any]
@@ -92,12 +92,18 @@ class Entry:
 
     def as_json(self) -> Json:
         """Returns the version as the store writes it."""
-        return asdict(self)
+        return {**vars(self), "draft": _plain(self.draft), "published": _plain(self.published)}
 
     @classmethod
     def from_json(cls, value: Json) -> Entry:
         """Reads a version as the store wrote it."""
         return cls(**{**value, "draft": _content(value["draft"]), "published": _content(value["published"])})
+
+
+def _plain(content: Content | None) -> Json | None:
+    if content is None:
+        return None
+    return {**vars(content), "files": [vars(file) for file in content.files]}  # asdict would copy every list in it
 
 
 def _content(value: Json | None) -> Content | None:

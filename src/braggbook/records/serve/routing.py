@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
+from functools import lru_cache
 from typing import Any
 
 from .model import Entry
@@ -119,13 +120,18 @@ class Route:
 
     def match(self, path: str) -> dict[str, str] | None:
         """Returns the parameters in a path, or None where it is another address."""
-        parts, end = [], 0
-        for found in _PARAMETER.finditer(self.pattern):
-            parts.append(re.escape(self.pattern[end : found.start()]))
-            parts.append(f"(?P<{found[1]}>{_PATH if found[2] else _SEGMENT})")
-            end = found.end()
-        match = re.fullmatch("".join(parts) + re.escape(self.pattern[end:]), path)
+        match = _compiled(self.pattern).fullmatch(path)
         return match.groupdict() if match else None
+
+
+@lru_cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    parts, end = [], 0
+    for found in _PARAMETER.finditer(pattern):
+        parts.append(re.escape(pattern[end : found.start()]))
+        parts.append(f"(?P<{found[1]}>{_PATH if found[2] else _SEGMENT})")
+        end = found.end()
+    return re.compile("".join(parts) + re.escape(pattern[end:]))
 
 
 def find_route(routes: list[Route], method: str, path: str) -> tuple[Route, dict[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 from abc import ABC, abstractmethod
@@ -13,11 +14,12 @@ from http import HTTPStatus
 from io import BufferedIOBase
 from typing import Any, BinaryIO
 
-from .problems import bad_request
+from .problems import ApiError, bad_request
 
 BLOCK_BYTES = 1 << 20
 _LONGEST_LINE = 4096  # of a chunk's head or trailer
 _LONGEST_TRAILERS = 64
+_CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 _TICKS_PER_S = 20  # how evenly a slow connection gives its bytes
 
 
@@ -81,6 +83,7 @@ class Body(ABC):
         self.flow = Flow()
         self.received = 0
         self.is_read = False
+        self.is_broken = False  # nobody knows where it ends
 
     def blocks(self) -> Iterator[memoryview]:
         """Gives the body piece by piece; each piece is valid until the next.
@@ -113,7 +116,7 @@ class Body(ABC):
 
     def drain(self, limit: int) -> bool:
         """Reads what is left if that is at most ``limit`` bytes; says whether the body is now read."""
-        if self.length is not None and self.length - self.received > limit:
+        if self.is_broken or (self.length is not None and self.length - self.received > limit):
             return False
         left = limit
         for block in self.blocks():
@@ -170,19 +173,22 @@ class ChunkedBody(Body):
 
     def _next_chunk(self) -> int:
         if not self._first and self._line():
-            raise bad_request("Bad chunk in request body.")
+            raise self._bad()
         self._first = False
         size = self._line().partition(b";")[0].strip()
-        try:
-            return int(size, 16) if size.isalnum() else int("")
-        except ValueError:
-            raise bad_request("Bad chunk in request body.") from None
+        if not _CHUNK_SIZE.fullmatch(size):
+            raise self._bad()
+        return int(size, 16)
 
     def _skip_trailers(self) -> None:
         for _ in range(_LONGEST_TRAILERS):
             if not self._line():
                 return
-        raise bad_request("Bad chunk in request body.")
+        raise self._bad()
+
+    def _bad(self) -> ApiError:
+        self.is_broken = True
+        return bad_request("Bad chunk in request body.")
 
     def _line(self) -> bytes:
         line = self._stream.readline(_LONGEST_LINE)
