@@ -227,6 +227,7 @@ def bench(kind: Callable[[Path], Archive], folder: Path, **parts: Any) -> Bench:
     return Bench(make=lambda: kind(next(places)), folder=folder / "files", **parts)
 
 
+@pytest.mark.full  # each of them publishes; together they take seconds
 @pytest.mark.parametrize("flawed", FLAWS, ids=lambda kind: kind.__name__)
 def test_a_flaw_is_found(flawed: type[FolderArchive], tmp_path: Path) -> None:
     with pytest.raises(AssertionError):
@@ -238,6 +239,11 @@ def test_a_forgotten_organisation_is_found(tmp_path: Path) -> None:
         CHECKS["who_and_whence_are_kept"](bench(FolderArchive, tmp_path, said=forgets_organisations))
 
 
+def test_a_checksum_that_is_not_compared_is_found(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="no HashMismatch"):
+        CHECKS["a_file_that_arrived_otherwise_is_noticed"](bench(FolderArchive, tmp_path, garble=lambda archive: None))
+
+
 def test_a_wrong_file_name_in_a_record_is_found(tmp_path: Path) -> None:
     class Renames(FolderArchive):
         def publish(self, id: str) -> Record:
@@ -246,6 +252,13 @@ def test_a_wrong_file_name_in_a_record_is_found(tmp_path: Path) -> None:
 
     with pytest.raises(AssertionError, match="its files, by name"):
         CHECKS["a_draft_is_published"](bench(Renames, tmp_path))
+
+
+def test_drafts_that_are_left_are_discarded(tmp_path: Path) -> None:
+    for name in ("drafts_of_one_plan_are_listed_oldest_first", "a_begun_next_version_is_taken_over"):
+        (tmp_path / name).mkdir()
+        CHECKS[name](bench(FolderArchive, tmp_path / name))
+        assert list((tmp_path / name / "archive_0" / "drafts").iterdir()) == []
 
 
 @pytest.mark.full

@@ -111,7 +111,7 @@ class FolderArchive:
     def publish(self, id: str) -> Record:
         """See :class:`braggbook.records.archive.Archive`."""
         entry = self._draft(id)
-        refuse(self._unready(entry), what="the archive refuses to publish the draft", where=f"draft {id}")
+        self._refuse_unready(entry)
         with self._store.locked():
             self._pages.mend()
             if self._draft(id) != entry:
@@ -223,13 +223,18 @@ class FolderArchive:
             raise UnknownName("not a record's identifier", where=str(self.root), wanted=wanted, got=repr(identifier))
         return int(number[:_LONGEST_NUMBER])
 
-    def _unready(self, entry: Entry) -> list[Issue]:
-        """Returns everything that keeps a draft from being published."""
+    def _refuse_unready(self, entry: Entry) -> None:
+        """Refuses a draft with everything that keeps it from being published; a damaged file is no longer listed."""
         issues = findings(entry.metadata)
         if not entry.files:
             issues.append(Issue("there are no files", "files", "at least one"))
         folder = self._store.folder(entry.id, published=False)
-        return issues + [issue for file in entry.files if (issue := _damage(path_of(folder, file), file))]
+        damage = {file.name: issue for file in entry.files if (issue := _damage(path_of(folder, file), file))}
+        if damage:
+            with self._store.locked():
+                now = self._draft(entry.id)
+                self._store.save_draft(now.with_files([file for file in now.files if file.name not in damage]))
+        refuse([*issues, *damage.values()], what="the archive refuses to publish the draft", where=f"draft {entry.id}")
 
     def _as_draft(self, entry: Entry) -> Draft:
         folder = self._store.folder(entry.id, published=True)

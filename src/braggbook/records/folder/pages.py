@@ -13,12 +13,12 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from braggbook.errors import StorageError
+from braggbook.errors import ArchiveError, StorageError
 from braggbook.files import storage, write_json, write_text
 from braggbook.formats.record import Creator, Relation
 from braggbook.records.folder.citation import apa, bibtex_entry
 from braggbook.records.folder.model import ArchiveCard, Entry, parse_doi
-from braggbook.records.folder.report import REPORT, copy_report
+from braggbook.records.folder.report import REPORT, copy_report, has_run
 from braggbook.records.folder.store import Store, path_of
 from braggbook.records.folder.zenodo_json import RESOURCE_TITLES, file_link, record_json
 
@@ -39,10 +39,11 @@ class Pages:
             self.draw_all()
 
     def mend_if_possible(self) -> None:
-        """Does the same from outside the lock, where the archive can be written at all."""
-        if self._mark.exists():
-            with suppress(StorageError), self._store.locked():
-                self.mend()
+        """Does the same from outside the lock, where the archive can be written and all of it be read."""
+        with suppress(OSError, StorageError, ArchiveError):
+            if self._mark.exists():
+                with self._store.locked():
+                    self.mend()
 
     def prepare(self, entry: Entry) -> None:
         """Puts the pages of a draft that is about to be published into its folder."""
@@ -80,7 +81,9 @@ class Pages:
         card = self._card()
         write_json(folder / RECORD_JSON, record_json(entry, card=card, versions=versions))
         report = REPORT if (folder / REPORT).is_file() else None
-        write_text(folder / PAGE, record_page(entry, card=card, versions=versions, report=report))
+        runnable = any(has_run(path_of(folder, file)) for file in entry.files if file.name.lower().endswith(".zip"))
+        page = record_page(entry, card=card, versions=versions, report=report, runnable=runnable)
+        write_text(folder / PAGE, page)
 
     def _draw_index(self) -> None:
         write_text(self._store.root / PAGE, index_page(self._store.records(), card=self._card()))
@@ -91,7 +94,9 @@ class Pages:
         return card
 
 
-def record_page(entry: Entry, *, card: ArchiveCard, versions: Sequence[Entry], report: str | None) -> str:
+def record_page(
+    entry: Entry, *, card: ArchiveCard, versions: Sequence[Entry], report: str | None, runnable: bool
+) -> str:
     """Returns the landing page of a record.
 
     Args:
@@ -99,6 +104,7 @@ def record_page(entry: Entry, *, card: ArchiveCard, versions: Sequence[Entry], r
         card: Of its archive.
         versions: All published versions of the same thing, the latest last.
         report: Address of its report, relative to the page.
+        runnable: Whether it holds a run, which can be verified.
     """
     told = entry.metadata
     return _page(
@@ -115,7 +121,7 @@ def record_page(entry: Entry, *, card: ArchiveCard, versions: Sequence[Entry], r
         versions=list(reversed(versions)),
         latest=versions[-1],
         relations=[_relation(relation, card) for relation in told.relations],
-        runnable=any(file.name.lower().endswith(".zip") for file in entry.files),
+        runnable=runnable,
         sums="".join(f"{file.sha256}  files/{file.sha256}/{file.name}\n" for file in entry.files),
         apa=apa(entry, card=card),
         bibtex=bibtex_entry(entry, card=card),

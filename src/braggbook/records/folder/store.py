@@ -114,6 +114,7 @@ class Store:
             last = int(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):  # a new archive, or a copy that left hidden files out
             last = max((max(entry.number, entry.concept) for entry in self.all()), default=0)
+        last = max([last, *(int(id) for place in (_DRAFTS, _RECORDS) for id in self._ids(place))])  # of another copy
         write_text(path, f"{last + count}\n")
         return range(last + 1, last + count + 1)
 
@@ -239,6 +240,8 @@ class Store:
             path.parent.mkdir(exist_ok=True)
             os.chmod(arrived, 0o444)
             os.rename(arrived, path)
+            sync_folder(path.parent)
+            sync_folder(folder / FILES)
         self.save_draft(entry.with_files([*(old for old in entry.files if old.name != file.name), file]))
 
     def show(self, entry: Entry) -> None:

@@ -30,6 +30,7 @@ from .faults import (
 from .model import Content, Entry, StoredFile
 from .server import ArchiveServer, check_host, open_server
 from .settings import ACTIONS, WRITE, Account, Settings
+from .shown import ShownFolder
 from .store import FolderStore, Receiver, Store
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "FolderStore",
     "Receiver",
     "Settings",
+    "ShownFolder",
     "Slow",
     "Store",
     "StoredFile",

@@ -47,10 +47,8 @@ class Archive:
         self.store, self.settings, self._clock = store, settings, clock
         self._lock = threading.RLock()
         entries = store.entries()
-        self.searches = Index(entries, clock=clock, delay_s=settings.search_delay_s)
-        self.listings = Index(entries, clock=clock, delay_s=settings.listing_delay_s)
-
-    # Reading
+        self._searches = Index(entries, clock=clock, delay_s=settings.search_delay_s)
+        self._listings = Index(entries, clock=clock, delay_s=settings.listing_delay_s)
 
     def find(self, id: str) -> Entry:
         """Returns a version as it is.
@@ -111,6 +109,15 @@ class Archive:
                 return entry
         return None
 
+    def seen(self, *, by_search: bool, owner: int | None = None) -> list[Entry]:
+        """Returns what a search or a list of one's own finds, which may be some time behind.
+
+        A store that can only be read may be changed by somebody else, and is asked itself.
+        """
+        index = self._searches if by_search else self._listings
+        entries = self.store.entries() if self.store.read_only else index.entries()
+        return [entry for entry in entries if not entry.tombstone and owner in (None, entry.owner)]
+
     def in_bucket(self, bucket: str) -> Entry:
         """Returns the version whose files are in a bucket (404 where none is)."""
         for entry in self.store.entries():
@@ -130,8 +137,6 @@ class Archive:
         """Opens the bytes of a file."""
         return self.store.open(file)
 
-    # Drafts
-
     def create(self, account: Account, content: Content) -> Entry:
         """Makes the draft of a new record."""
         with self._writing():
@@ -149,7 +154,9 @@ class Archive:
             ApiError: ``if_match`` names another revision (412).
         """
         with self._writing():
-            entry = self._draft_again(entry.id)
+            entry = self.find(entry.id)
+            if entry.draft is None:
+                raise does_not_exist()
             if if_match and if_match != str(entry.revision):
                 raise revision_differs(if_match, entry.revision)
             pids = entry.published.pids if entry.published else content.pids
@@ -232,8 +239,6 @@ class Archive:
         with self._writing():
             self._save(replace(self.published(id), tombstone=self.now(), draft=None))
 
-    # Files
-
     def check_space(self, entry: Entry, key: str, size: int) -> None:
         """Refuses (400) bytes that would not fit into a draft, in place of those of the same name."""
         others = sum(file.size for file in entry.content.files if file.key != key)
@@ -255,7 +260,7 @@ class Archive:
     def init_files(self, entry: Entry, keys: Sequence[str]) -> Entry:
         """Announces files whose bytes are to come (400 where a name is taken)."""
         with self._writing():
-            entry = self._draft_again(entry.id)
+            entry = self._open_for_files(entry.id)
             for key in keys:
                 if entry.content.file(key):
                     raise bad_request(f"File with key {key} already exists.")
@@ -268,7 +273,7 @@ class Archive:
     def keep_file(self, id: str, key: str, receiver: Receiver, *, committed: bool) -> tuple[Entry, StoredFile]:
         """Takes received bytes into a draft, in place of what was there under that name."""
         with self._writing():
-            entry = self._draft_again(id)
+            entry = self._open_for_files(id)
             self.check_count(entry, [key])
             self.check_space(entry, key, receiver.size)
             known = entry.content.file(key)
@@ -279,7 +284,7 @@ class Archive:
     def commit_file(self, id: str, key: str) -> tuple[Entry, StoredFile]:
         """Ends the upload of a file whose bytes are there (400 where they are not)."""
         with self._writing():
-            entry = self._draft_again(id)
+            entry = self._open_for_files(id)
             file = entry.content.file(key)
             if file is None:
                 raise no_such_file(id, key)
@@ -296,8 +301,6 @@ class Archive:
                 raise no_such_file(entry.id, key)
             return self._save(replace(entry, draft=entry.content.without_file(key)))
 
-    # Time
-
     def now(self) -> str:
         """Returns the time as records spell it."""
         return datetime.datetime.fromtimestamp(self._clock(), datetime.UTC).isoformat(timespec="microseconds")
@@ -311,10 +314,10 @@ class Archive:
             raise forbidden()
         return self._lock
 
-    def _draft_again(self, id: str) -> Entry:
-        entry = self.find(id)  # what was read before the lock may have changed
-        if entry.draft is None:
-            raise does_not_exist()
+    def _open_for_files(self, id: str) -> Entry:
+        entry = self.find(id)  # while bytes came in, somebody may have published or deleted the draft
+        if entry.published is not None:
+            raise forbidden()
         return entry
 
     def _save(self, entry: Entry, *, touched: bool = True) -> Entry:
@@ -325,7 +328,7 @@ class Archive:
         return entry
 
     def _note(self, id: str, entry: Entry | None) -> None:
-        for index in (self.searches, self.listings):
+        for index in (self._searches, self._listings):
             index.note(id, entry)
 
     def _new_id(self) -> str:
@@ -334,10 +337,9 @@ class Archive:
 
     def _next_version(self, latest: Entry, *, dated: bool) -> Entry:
         published = latest.published or Content()
-        metadata = {name: value for name, value in published.metadata.items() if name != "version"}
-        metadata["publication_date"] = self.today()
-        if not dated:
-            del metadata["publication_date"]
+        dropped = ("version", "publication_date")
+        metadata = {name: value for name, value in published.metadata.items() if name not in dropped}
+        metadata |= {"publication_date": self.today()} if dated else {}
         now = self.now()
         id, bucket = self._new_id(), str(uuid.uuid4())
         draft = replace(published, metadata=metadata, pids={}, files=())

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import TypeVar
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from .archive import Archive
 from .calls import Call, Calls
@@ -27,6 +27,7 @@ _LARGEST_JSON = 16_000_000
 _WORTH_DRAINING = 1 << 20  # bytes of a refused body that are read so that the connection lives on
 _LINGER_S = 10.0  # how long a refused body may go on arriving before the connection is closed
 _HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?")
+_ORIGIN = re.compile(r"https?://[^/]*", re.IGNORECASE)  # before the path, as a client of a proxy has it
 _Kind = TypeVar("_Kind", bound=Action)
 
 
@@ -42,6 +43,7 @@ class Site:
     calls: Calls = field(default_factory=Calls)
     failures: list[str] = field(default_factory=list)  # tracebacks of errors of its own
     url: str = ""
+    is_stopped: bool = False
 
 
 class Exchange:
@@ -49,11 +51,10 @@ class Exchange:
 
     def __init__(self, connection: BaseHTTPRequestHandler, site: Site) -> None:
         self._connection, self._site = connection, site
-        split = urlsplit(connection.path)
-        query = dict(parse_qsl(split.query, keep_blank_values=True))
+        target, _, parameters = connection.path.partition("#")[0].partition("?")
+        query = dict(parse_qsl(parameters, keep_blank_values=True))
         token, token_in = self._token(query)
-        path = unquote(split.path)
-        self._path = path.rstrip("/") or "/"
+        path = unquote(_ORIGIN.sub("", target)) or "/"
         headers = {name.lower(): value for name, value in connection.headers.items() if name.lower() != "authorization"}
         self._call = Call(connection.command, path, query, headers, token_in)
         site.calls.add(self._call)
@@ -79,10 +80,9 @@ class Exchange:
             self._call.received = self._body.received
             raise
         self._call.received = self._body.received
-        self._act_after(reply)
-        reply = self._other_reply(after=True) or reply
         try:
-            self._send(reply)
+            self._act_after(reply)
+            self._send(self._other_reply(after=True) or reply)
         finally:
             if reply.part:
                 reply.part.stream.close()
@@ -108,10 +108,10 @@ class Exchange:
             return Reply(500, json=server_error().as_json())
 
     def _answer(self) -> Reply:
-        route, parameters = find_route(self._site.routes, self._call.method, self._path)
+        route, parameters = find_route(self._site.routes, self._call.method, self._call.path)
         request = self._request = Request(
             self._call.method,
-            self._path,
+            self._call.path,
             self._call.query,
             self._connection.headers,
             self._base(),
@@ -130,8 +130,6 @@ class Exchange:
         host = self._connection.headers.get("Host", "")
         return f"http://{host}" if _HOST.fullmatch(host) else self._site.url
 
-    # Faults
-
     def _of_kind(self, kind: type[_Kind]) -> list[_Kind]:
         return [action for action in self._actions if isinstance(action, kind)]
 
@@ -147,6 +145,8 @@ class Exchange:
         latency_s = self._site.archive.settings.latency_s + sum(slow.latency_s for slow in self._of_kind(Slow))
         if latency_s:
             time.sleep(latency_s)
+        if self._site.is_stopped:
+            raise Cut  # another server may have the folder by now
         for do in self._of_kind(Do):
             if not do.after:
                 do.act(self._call)
@@ -169,8 +169,6 @@ class Exchange:
     def _other_reply(self, *, after: bool) -> Reply | None:
         answers = [answer for answer in self._of_kind(Answer) if answer.after == after]
         return answers[0].reply() if answers else None
-
-    # Sending
 
     def _send(self, reply: Reply) -> None:
         self._call.status = reply.status

@@ -7,11 +7,12 @@ from .content import receive_body, send_file
 from .legacy_in import read_deposit
 from .legacy_shapes import bucket_file, deposition, deposition_file, deposition_links
 from .model import Content, Entry, StoredFile
-from .multipart import read_form, secure_filename
+from .multipart import Form, read_form, secure_filename
 from .problems import TRANSFER_FAILED, HtmlError, bad_request, forbidden, no_such_file, no_such_page
 from .routing import Request, Route, revision_headers
 from .search import flag, in_order, matching, page_of
 from .settings import ACTIONS, WRITE
+from .store import Receiver
 from .wire import Reply
 
 _JSON = "application/json"
@@ -46,15 +47,16 @@ class LegacyApi:
             Route("DELETE", "/api/files/{bucket}/{key}", self.delete_object),
         ]
 
-    # Depositions
-
     def search(self, request: Request) -> Reply:
         """Lists one's own depositions."""
         account = request.who(WRITE)
         request.accepts(_JSON)
         q = request.query.get("q", "")
-        index = self._archive.searches if q else self._archive.listings
-        mine = [entry for entry in index.entries() if entry.owner == account.id and not entry.tombstone]
+        mine = [
+            entry
+            for entry in self._archive.seen(by_search=bool(q))
+            if entry.owner == account.id and not entry.tombstone
+        ]
         found = [entry for entry in mine if self._is_wanted(entry, request)]
         page = page_of(in_order(matching(found, q), request.query), request.query, largest=self._settings.page_size)
         return Reply(200, json=[self._json(entry, request, hit=True) for entry in page.entries])
@@ -114,8 +116,6 @@ class LegacyApi:
     def _reply(self, status: int, entry: Entry, request: Request) -> Reply:
         return Reply(status, json=self._json(entry, request), headers=revision_headers(entry))
 
-    # Files below a deposition
-
     def files(self, request: Request) -> Reply:
         """Lists the files of a deposition."""
         entry = self._archive.owned(request["id"], request.who(WRITE))
@@ -137,22 +137,29 @@ class LegacyApi:
         entry = self._archive.drafted(request["id"], request.who(WRITE))
         self._archive.writable(entry, request.account)
         request.expect("multipart/form-data")
-        limit = self._settings.bytes_per_form
-        if request.body is None or (request.body.length or 0) > limit:
-            raise HtmlError(413)
         with self._archive.store.receive() as receiver:
-            blocks = request.body.blocks()
-            form = read_form(blocks, request.headers["Content-Type"], write=receiver.write)
-            if form.filename is None:
-                raise bad_request("The browser (or proxy) sent a request that this server could not understand.")
-            key = secure_filename(form.fields.get("name", form.filename))
-            if receiver.size > limit:
-                raise HtmlError(413)
+            form = self._form(request, receiver)
+            key = secure_filename(form.fields.get("name", form.filename or ""))
             if not key:
                 raise bad_request(TRANSFER_FAILED)
             entry, file = self._archive.keep_file(entry.id, key, receiver, committed=True)
         request.stored.append(file.blob)
         return Reply(201, json=self._file_json(file, entry, request))
+
+    def _form(self, request: Request, receiver: Receiver) -> Form:
+        limit = self._settings.bytes_per_form
+        if request.body is None or (request.body.length or 0) > limit:
+            raise HtmlError(413)
+
+        def write(block: memoryview | bytes) -> None:
+            if receiver.size + len(block) > limit:
+                raise HtmlError(413)
+            receiver.write(block)
+
+        form = read_form(request.body.blocks(), request.headers["Content-Type"], write=write)
+        if form.filename is None:
+            raise bad_request("The browser (or proxy) sent a request that this server could not understand.")
+        return form
 
     def _file_json(self, file: StoredFile, entry: Entry, request: Request) -> object:
         return deposition_file(file, deposition_links(entry, base=request.base, settings=self._settings))
@@ -162,8 +169,6 @@ class LegacyApi:
             if file.file_id == file_id:
                 return file
         raise no_such_page()
-
-    # Buckets
 
     def bucket(self, request: Request) -> Reply:
         """Lists the files of a bucket."""

@@ -12,15 +12,10 @@ from typing import Any
 from .identifiers import scheme_of
 from .legacy_fields import COMMUNITIES, GROUPS, SUBJECTS, TEXTS, THESIS
 from .model import PUBLIC, Content, Json
-from .problems import Issue, bad_request, invalid, server_error
+from .problems import bad_request, invalid, server_error
+from .schemas import DEPOSIT, UNKNOWN, fit
 from .vocabularies import license_in
 
-_LISTS = (
-    "creators", "contributors", "keywords", "related_identifiers", "references", "grants", "dates", "locations",
-    "subjects", "communities", "thesis_supervisors",
-)  # fmt: skip
-_OF_OBJECTS = ("creators", "contributors", "related_identifiers", "grants", "dates", "locations", "communities")
-_STRINGS = (*TEXTS, "publication_date", "upload_type", "language", "license", "access_right", "doi")
 _THREE_LETTERS = {
     "cs": "ces", "de": "deu", "en": "eng", "es": "spa", "fr": "fra", "it": "ita", "ja": "jpn", "nl": "nld",
     "pl": "pol", "pt": "por", "ru": "rus", "sv": "swe", "zh": "zho",
@@ -41,28 +36,16 @@ def read_deposit(body: Any, *, today: str, own_prefix: str) -> Content:
     if not isinstance(body, Mapping):
         raise bad_request("Invalid input type.")
     if unknown := [name for name in body if name not in ("metadata", "files")]:
-        raise invalid(*((name, "Unknown field.") for name in unknown))
-    metadata = body.get("metadata", {})
-    if not isinstance(metadata, Mapping):
-        raise invalid(("metadata", "Invalid input type."))
-    if issues := _shapes(metadata):
-        raise invalid(*issues)
+        raise invalid(*((name, UNKNOWN) for name in unknown))
+    metadata, issues = fit(body.get("metadata", {}), DEPOSIT, "metadata")
+    if wrong := [issue for issue in issues if issue[1] != UNKNOWN]:
+        raise invalid(*wrong)
     return Content(
         metadata=_metadata(metadata, today=today),
         access=_access(metadata),
         custom_fields=_custom_fields(metadata),
         pids=_pids(metadata, own_prefix),
     )
-
-
-def _shapes(metadata: Mapping[str, Any]) -> list[Issue]:
-    issues = [(name, "Not a valid list.") for name in _LISTS if not isinstance(metadata.get(name) or [], list)]
-    issues += [(name, "Not a valid string.") for name in _STRINGS if not isinstance(metadata.get(name) or "", str)]
-    wrong = {name for name, _ in issues}
-    for name in _OF_OBJECTS:
-        if name not in wrong and not all(isinstance(entry, Mapping) for entry in metadata.get(name) or []):
-            issues.append((name, "Invalid input type."))
-    return [(f"metadata.{name}", message) for name, message in issues]
 
 
 def _metadata(metadata: Mapping[str, Any], *, today: str) -> Json:
@@ -163,7 +146,7 @@ def _languages(metadata: Mapping[str, Any]) -> list[Json]:
     language = metadata.get("language")
     if language and len(language) not in (2, 3):
         raise invalid(("metadata.language", "Language must be either ISO-639-1 or 639-2 compatible."))
-    return [{"id": _THREE_LETTERS.get(language, language)}] if isinstance(language, str) and language else []
+    return [{"id": _THREE_LETTERS.get(language or "", language)}] if language else []
 
 
 def _related(metadata: Mapping[str, Any]) -> list[Json]:
@@ -214,8 +197,7 @@ def _custom_fields(metadata: Mapping[str, Any]) -> Json:
         fields[COMMUNITIES] = communities
     if metadata.get("subjects"):
         fields[SUBJECTS] = metadata["subjects"]
-    custom = metadata.get("custom")
-    return {**(custom if isinstance(custom, Mapping) else {}), **fields}
+    return {**metadata.get("custom", {}), **fields}
 
 
 def _pids(metadata: Mapping[str, Any], own_prefix: str) -> Json:

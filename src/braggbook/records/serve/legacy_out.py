@@ -78,15 +78,16 @@ def _related(one: Json, relation: str) -> Json:
 
 def _location(feature: Json) -> Json:
     found: Json = {name: feature[name] for name in ("place", "description") if name in feature}
-    if "geometry" in feature:
-        found["lon"], found["lat"] = feature["geometry"]["coordinates"]
+    coordinates = feature.get("geometry", {}).get("coordinates", [])
+    if len(coordinates) == 2:
+        found["lon"], found["lat"] = coordinates
     return found
 
 
 def _date(one: Json) -> Json:
     start, _, end = one["date"].partition("/")
     described = {"description": one["description"]} if "description" in one else {}
-    return {"start": start, "end": end, "type": one["type"]["id"], **described}
+    return {"start": start, "end": end, "type": one.get("type", {}).get("id", "other"), **described}
 
 
 def deposit_metadata(entry: Entry, content: Content) -> Json:
@@ -98,7 +99,7 @@ def deposit_metadata(entry: Entry, content: Content) -> Json:
     rest = {
         "related_identifiers": found.get("related_identifiers", []) + alternate,
         "license": license_out(metadata["rights"][0].get("id", "")) if metadata.get("rights") else "",
-        "grants": [{"id": one["award"]["id"]} for one in metadata.get("funding", []) if "award" in one],
+        "grants": [{"id": one["award"]["id"]} for one in metadata.get("funding", []) if "id" in one.get("award", {})],
         "imprint_publisher": metadata.get("publisher", ""),
         "communities": [{"identifier": name} for name in communities(content)],
         "custom": {name: value for name, value in fields.items() if name not in own},

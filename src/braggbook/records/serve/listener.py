@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import selectors
 import socket
 import socketserver
 import threading
@@ -20,11 +21,13 @@ class Listener(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
+    timeout = 0  # of `handle_request`, which is called when there is one
 
     def __init__(self, address: tuple[str, int], site: Site) -> None:
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
         self.site = site
+        self._told_to_stop, self._tell = socket.socketpair()
         self._open: set[object] = set()
         self._lock = threading.Lock()
         super().__init__(address, Connection)
@@ -33,6 +36,24 @@ class Listener(ThreadingHTTPServer):
         """Takes the address, without HTTPServer's search for the host's name."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+
+    def serve(self) -> None:
+        """Takes connections until it is told to stop; the loop of the standard library would have to look for that."""
+        with selectors.DefaultSelector() as selector:
+            for source in (self.socket, self._told_to_stop):
+                selector.register(source, selectors.EVENT_READ)
+            while not any(key.fileobj is self._told_to_stop for key, _ in selector.select()):
+                self.handle_request()
+
+    def stop(self) -> None:
+        """Ends :meth:`serve`."""
+        self._tell.send(b".")
+
+    def server_close(self) -> None:
+        """Gives the address back."""
+        super().server_close()
+        self._told_to_stop.close()
+        self._tell.close()
 
     def process_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
         """Remembers a connection and answers it in a thread."""

@@ -61,8 +61,6 @@ class RdmApi:
             Route("GET", f"{files}/{{key:path}}", self.file),
         ]
 
-    # Drafts
-
     def create(self, request: Request) -> Reply:
         """Makes the draft of a new record."""
         account = request.who(WRITE)
@@ -114,8 +112,6 @@ class RdmApi:
         entry = self._archive.new_version(request["id"], request.who(WRITE), legacy=False)
         return self._draft_reply(201, entry, request)
 
-    # Records
-
     def read(self, request: Request) -> Reply:
         """Shows a record to everybody; the identifier of all versions leads to the latest."""
         try:
@@ -133,8 +129,11 @@ class RdmApi:
         return self._record_reply(200, self._archive.latest(self._concept(request)), request)
 
     def versions(self, request: Request) -> Reply:
-        """Lists the published versions of a record, the latest first."""
-        entries = list(reversed(self._archive.versions(self._concept(request))))
+        """Lists the published versions of a record, the latest first; a search, which may lag behind."""
+        concept = self._concept(request)
+        there = self._archive.seen(by_search=True)
+        found = [entry for entry in there if entry.concept == concept and entry.published]
+        entries = sorted(found, key=lambda entry: -entry.index)
         return self._hits(entries, request, f"{request.api}/records/{request['id']}/versions")
 
     def _concept(self, request: Request) -> str:
@@ -145,7 +144,7 @@ class RdmApi:
     def search(self, request: Request) -> Reply:
         """Searches the published records."""
         every = flag(request.query, "allversions", "all_versions")
-        there = (entry for entry in self._archive.searches.entries() if entry.published and not entry.tombstone)
+        there = (entry for entry in self._archive.seen(by_search=True) if entry.published)
         found = [entry for entry in there if every or self._archive.is_latest(entry)]
         entries = in_order(matching(found, request.query.get("q", "")), request.query)
         return self._hits(entries, request, f"{request.api}/records")
@@ -154,8 +153,11 @@ class RdmApi:
         """Searches one's own drafts and records."""
         account = request.who(WRITE)
         q = request.query.get("q", "")
-        index = self._archive.searches if q else self._archive.listings
-        mine = [entry for entry in index.entries() if entry.owner == account.id and not entry.tombstone]
+        mine = [
+            entry
+            for entry in self._archive.seen(by_search=bool(q))
+            if entry.owner == account.id and not entry.tombstone
+        ]
         if flag(request.query, "is_published"):
             mine = [entry for entry in mine if entry.published]
         entries = in_order(matching(mine, q), request.query)
@@ -171,8 +173,6 @@ class RdmApi:
     @staticmethod
     def _seen(entry: Entry, *, own: bool) -> Content:
         return entry.content if own or entry.published is None else entry.published
-
-    # Files of drafts
 
     def draft_files(self, request: Request) -> Reply:
         """Lists the files of a draft."""
@@ -233,8 +233,6 @@ class RdmApi:
     def _file_reply(self, file: StoredFile, entry: Entry, request: Request) -> Reply:
         return Reply(200, json=rdm_file(file, entry, own=self._own(entry, request, draft=True)))
 
-    # Files of records
-
     def files(self, request: Request) -> Reply:
         """Lists the files of a record."""
         entry, content = self._readable(request)
@@ -258,8 +256,6 @@ class RdmApi:
         if not self._archive.readable(entry.published, entry, request.account):
             raise forbidden()
         return entry, entry.published
-
-    # Shapes
 
     def _kind(self, request: Request) -> str:
         offered = (_JSON, _RDM_JSON, _LEGACY_JSON) if self._settings.legacy else (_JSON, _RDM_JSON)

@@ -10,19 +10,18 @@ from .content import media_type
 from .legacy_shapes import record_links
 from .model import PUBLIC, Content, Entry, Json, StoredFile
 from .problems import Issue, bad_request, invalid
+from .schemas import RDM_ACCESS, RDM_CUSTOM_FIELDS, RDM_FILES, RDM_METADATA, RDM_PIDS, fit
 from .search import Page
 from .settings import Settings
 from .vocabularies import resource_title
 
-_PARTS = ("metadata", "access", "files", "custom_fields", "pids")
-_LISTS = (
-    "creators", "contributors", "rights", "subjects", "dates", "languages", "identifiers", "related_identifiers",
-    "funding", "references", "additional_titles", "additional_descriptions", "sizes", "formats",
-)  # fmt: skip
-_METADATA = (
-    *_LISTS, "title", "resource_type", "publication_date", "publisher", "description", "copyright", "version",
-    "locations",
-)  # fmt: skip
+_SCHEMAS = {
+    "metadata": RDM_METADATA,
+    "access": RDM_ACCESS,
+    "files": RDM_FILES,
+    "custom_fields": RDM_CUSTOM_FIELDS,
+    "pids": RDM_PIDS,
+}
 
 
 def read_record(body: Any) -> tuple[Content, list[Issue]]:
@@ -36,28 +35,26 @@ def read_record(body: Any) -> tuple[Content, list[Issue]]:
     """
     if not isinstance(body, Mapping):
         raise bad_request("Invalid input type.")
-    parts = {name: {} if body.get(name) is None else body[name] for name in _PARTS}
-    if wrong := [name for name, part in parts.items() if not isinstance(part, Mapping)]:
+    given = {name: {} if body.get(name) is None else body[name] for name in _SCHEMAS}
+    if wrong := [name for name, part in given.items() if not isinstance(part, Mapping)]:
         raise invalid(*((name, "Invalid input type.") for name in wrong))
-    metadata, access = parts["metadata"], parts["access"]
+    fitted = {name: fit(part, _SCHEMAS[name], name) for name, part in given.items()}
+    parts, issues = (
+        {name: part for name, (part, _) in fitted.items()},
+        [one for _, some in fitted.values() for one in some],
+    )
+    access = {**PUBLIC, **{name: value for name, value in parts["access"].items() if name != "status"}}
     for name in ("record", "files"):
-        if access.get(name, "public") not in ("public", "restricted"):
+        if access[name] not in ("public", "restricted"):
             raise invalid((f"access.{name}", "Must be one of: public, restricted."))
-    issues = [(f"metadata.{name}", "Unknown field.") for name in metadata if name not in _METADATA]
-    issues += [(f"metadata.{name}", "Not a valid list.") for name in _LISTS if not _is_list(metadata.get(name))]
-    dropped = {field.removeprefix("metadata.") for field, _ in issues}
     content = Content(
-        metadata={name: value for name, value in metadata.items() if name not in dropped and value is not None},
-        access={**PUBLIC, **{name: value for name, value in access.items() if name in ("record", "files", "embargo")}},
-        custom_fields=dict(parts["custom_fields"]),
-        pids=dict(parts["pids"]),
-        files_enabled=bool(parts["files"].get("enabled", True)),
+        metadata=parts["metadata"],
+        access=access,
+        custom_fields=parts["custom_fields"],
+        pids={name: pid for name, pid in parts["pids"].items() if pid.get("identifier")},
+        files_enabled=parts["files"].get("enabled", True),
     )
     return content, issues
-
-
-def _is_list(value: Any) -> bool:
-    return value is None or (isinstance(value, list) and all(isinstance(item, (Mapping, str)) for item in value))
 
 
 def rdm_record(
@@ -117,11 +114,11 @@ def _metadata(metadata: Json) -> Json:
     return found
 
 
-def _person(person: Any) -> Any:
-    who = person.get("person_or_org") if isinstance(person, Mapping) else None
-    if not isinstance(who, Mapping) or who.get("type", "personal") != "personal":
+def _person(person: Json) -> Json:
+    who = person["person_or_org"]
+    if who.get("type", "personal") != "personal":
         return person
-    names = [str(who[name]) for name in ("family_name", "given_name") if who.get(name)]
+    names = [who[name] for name in ("family_name", "given_name") if who.get(name)]
     return {**person, "person_or_org": {**who, "name": ", ".join(names)}}
 
 

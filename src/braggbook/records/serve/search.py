@@ -14,7 +14,7 @@ from .problems import bad_request, invalid
 
 _WINDOW = 10_000  # results that can be paged through, as the search engine's own default
 _TERM = re.compile(r'(?:(?P<field>[A-Za-z_.]+):)?(?:"(?P<phrase>[^"]*)"|(?P<word>\S+))')
-_FLAG = {"1", "true", "on", "yes"}
+_FLAG = {"", "1", "true", "on", "yes"}  # a bare name is a yes too
 
 
 class Index:
@@ -62,7 +62,7 @@ class Page:
 
 def flag(query: Mapping[str, str], *names: str) -> bool:
     """Whether one of the parameters says yes."""
-    return any(query.get(name, "").lower() in _FLAG for name in names)
+    return any(query[name].lower() in _FLAG for name in names if name in query)
 
 
 def page_of(entries: Sequence[Entry], query: Mapping[str, str], *, largest: int) -> Page:
@@ -128,6 +128,7 @@ def _fields(entry: Entry) -> dict[str, str]:
 def in_order(entries: Sequence[Entry], query: Mapping[str, str]) -> list[Entry]:
     """Returns the records as ``sort=`` wants them; newest first without it."""
     sort = query.get("sort", "")
-    if sort in ("oldest", "-mostrecent", "updated-asc"):
-        return list(entries)
-    return list(reversed(entries))
+    if sort.lstrip("-") == "version":
+        return sorted(entries, key=lambda entry: entry.index, reverse=sort.startswith("-"))
+    oldest_first = sort in ("oldest", "-mostrecent", "updated-asc")
+    return list(entries) if oldest_first else list(reversed(entries))

@@ -21,6 +21,7 @@ from .pages import Pages
 from .rdm import RdmApi
 from .routing import Route
 from .settings import Account, Settings
+from .shown import ShownFolder, ShownPages, is_folder_archive
 from .store import FolderStore, Store
 
 
@@ -86,20 +87,20 @@ class ArchiveServer:
                 next_command="choose another port, or 0 for any",
             ) from error
         host, port = str(self._listener.server_address[0]), self._listener.server_port
+        self._site.is_stopped = False
         self.url = self._site.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        self._thread = threading.Thread(
-            target=self._listener.serve_forever, kwargs={"poll_interval": 0.02}, name="archive", daemon=True
-        )
+        self._thread = threading.Thread(target=self._listener.serve, name="archive", daemon=True)
         self._thread.start()
         return self
 
     def stop(self) -> None:
         """Stops listening and drops every connection."""
         if self._listener and self._thread:
-            self._listener.shutdown()
+            self._site.is_stopped = True
+            self._listener.stop()
+            self._thread.join()
             self._listener.server_close()
             self._listener.drop_connections()
-            self._thread.join()
             self._listener = self._thread = None
 
     def wait(self) -> None:
@@ -118,7 +119,9 @@ class ArchiveServer:
 
 def _routes(archive: Archive) -> list[Route]:
     legacy = LegacyApi(archive).routes() if archive.settings.legacy else []
-    return [*legacy, *RdmApi(archive).routes(), *Pages(archive).routes()]
+    store = archive.store
+    pages = ShownPages(archive, store.root) if isinstance(store, ShownFolder) else Pages(archive)
+    return [*legacy, *RdmApi(archive).routes(), *pages.routes()]
 
 
 def check_host(host: str, *, allow_remote: bool = False) -> None:
@@ -153,19 +156,24 @@ def open_server(
     """Returns a started server for demonstrations; the caller prints its ``url``, waits and stops it.
 
     Args:
-        folder: Where records are kept.
+        folder: A folder archive, which is only shown, or where the server keeps records of its own.
         host: The address to listen on.
         port: The port; 0 is any free one.
         tokens: Who may write; nobody without.
-        settings: How it behaves; its DOIs have the old test prefix where none are given.
+        settings: How it behaves; where none are given, DOIs are those of the folder archive, or have the old test
+            prefix.
         store: Keeps the records, in place of the folder.
         allow_remote: Whether other machines may reach it.
 
     Raises:
         InputError: The address is not a loopback one, and that was not wanted.
+        RecordError: The folder has other things in it.
         StorageError: The address is taken.
     """
     check_host(host, allow_remote=allow_remote)
+    if store is None and is_folder_archive(folder):
+        shown = ShownFolder(folder)
+        store, settings = shown, settings or shown.settings()
     settings = settings or Settings(doi_prefix="10.5072")
     store = store or FolderStore(folder, durable=True)
     return ArchiveServer(folder, tokens or {}, host=host, port=port, settings=settings, store=store).start()

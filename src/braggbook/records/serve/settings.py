@@ -25,6 +25,7 @@ class Settings:
 
     legacy: bool = True  # with Zenodo's deposit API; False is an InvenioRDM as institutes run it
     doi_prefix: str = "10.5281"
+    doi_name: str = ""  # what follows the prefix and a slash, with {id}; zenodo.{id} or, without the deposit API, {id}
     bytes_per_record: int = 50_000_000_000
     files_per_record: int = 100
     bytes_per_form: int = 100_000_000  # of an upload by the old-style form
@@ -41,4 +42,5 @@ class Settings:
 
     def doi(self, id: str) -> str:
         """Returns the identifier that a record gets."""
-        return f"{self.doi_prefix}/{'zenodo.' if self.legacy else ''}{id}"
+        name = self.doi_name or ("zenodo.{id}" if self.legacy else "{id}")
+        return f"{self.doi_prefix}/{name.format(id=id)}"

@@ -17,17 +17,19 @@ import os
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, TypeVar
 
+from braggbook.errors import RecordError
 from braggbook.files import storage, sync_tree, write_json
 
 from .model import Entry, StoredFile
 
 _FORMAT = 1
+_Read = TypeVar("_Read")
 _FIRST = 1000001  # seven digits, as real record numbers have
 
 
@@ -84,6 +86,10 @@ class FolderStore:
         folder: Made where it is missing.
         durable: Whether to wait for the disk at each write, as an archive should that outlives the machine's
             power. Without, a crash of the process loses nothing, a crash of the machine may.
+
+    Raises:
+        RecordError: The folder has files that are not an archive's.
+        StorageError: It cannot be made.
     """
 
     read_only = False
@@ -95,8 +101,8 @@ class FolderStore:
         for place in (self._entries, self._blobs):
             with storage(place):
                 place.mkdir(parents=True, exist_ok=True)
-        self._next = json.loads(self._about.read_text())["next"] if self._about.exists() else _FIRST
-        read = (Entry.from_json(json.loads(path.read_text())) for path in self._entries.glob("*.json"))
+        self._next = _read(self._about, lambda about: _checked(about)["next"]) if self._about.exists() else _FIRST
+        read = (_read(path, Entry.from_json) for path in self._entries.glob("*.json"))
         self._known = {entry.id: entry for entry in sorted(read, key=lambda entry: (entry.created, entry.id))}
         self._uses = Counter(blob for entry in self._known.values() for blob in entry.blobs)
         self._clean()
@@ -180,6 +186,25 @@ class FolderStore:
                 path.unlink()
         if self._durable:
             sync_tree(self._entries)
+
+
+def _read(path: Path, build: Callable[[dict[str, Any]], _Read]) -> _Read:
+    try:
+        return build(json.loads(path.read_bytes()))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise RecordError(
+            "not a file of an archive",
+            where=str(path),
+            wanted=f"JSON of format {_FORMAT}",
+            got=str(error) or type(error).__name__,
+            next_command=f"mv {path} elsewhere, or choose another folder",
+        ) from error
+
+
+def _checked(about: dict[str, Any]) -> dict[str, Any]:
+    if about["format"] != _FORMAT:
+        raise ValueError(f"format {about['format']}")
+    return about
 
 
 class _FolderReceiver:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import re
-from typing import Any
 
 from .identifiers import doi_of, orcid_of
 from .model import Content, Json
@@ -37,30 +36,28 @@ def metadata_issues(metadata: Json) -> list[Issue]:
     """Returns what InvenioRDM finds missing or wrong in metadata; a draft may have all of it."""
     needed = ("title", "resource_type", "creators", "publication_date")
     issues = [(f"metadata.{name}", MISSING) for name in needed if not metadata.get(name)]
-    title = metadata.get("title")
-    if isinstance(title, str) and 0 < len(title) < _SHORTEST_TITLE:
+    if 0 < len(metadata.get("title", "")) < _SHORTEST_TITLE:
         issues.append(("metadata.title", f"Shorter than minimum length {_SHORTEST_TITLE}."))
     if (date := metadata.get("publication_date")) and not _is_date(date):
         issues.append(("metadata.publication_date", _NO_DATE))
-    kind = _id(metadata.get("resource_type"))
-    if metadata.get("resource_type") and not is_resource_type(kind):
+    if (kind := _kind(metadata)) and not is_resource_type(kind):
         issues.append(("metadata.resource_type", f"Invalid value {kind}."))
     for role in ("creators", "contributors"):
-        for number, person in enumerate(metadata.get(role) or []):
+        for number, person in enumerate(metadata.get(role, [])):
             issues += _person_issues(f"metadata.{role}.{number}", person)
     issues += _related_issues(metadata)
-    for right in metadata.get("rights") or []:
-        if "id" in right and not _LICENSE.fullmatch(str(right["id"])):
+    for right in metadata.get("rights", []):
+        if "id" in right and not _LICENSE.fullmatch(right["id"]):
             issues.append(("metadata.rights", f"Invalid value {right['id']}."))
     return issues
 
 
-def _id(value: Any) -> str:
-    return str(value.get("id", "")) if isinstance(value, dict) else ""
+def _kind(metadata: Json) -> str:
+    return str(metadata.get("resource_type", {}).get("id", ""))
 
 
-def _is_date(text: Any) -> bool:
-    parts = str(text).split("/")
+def _is_date(text: str) -> bool:
+    parts = text.split("/")
     return len(parts) in (1, 2) and all(_is_day(part) for part in parts)
 
 
@@ -75,32 +72,31 @@ def _is_day(text: str) -> bool:
     return True
 
 
-def _person_issues(where: str, person: Any) -> list[Issue]:
-    who = person.get("person_or_org") if isinstance(person, dict) else None
-    if not isinstance(who, dict):
-        return [(f"{where}.person_or_org", MISSING)]
+def _person_issues(where: str, person: Json) -> list[Issue]:
+    who = person["person_or_org"]
     issues: list[Issue] = []
     if who.get("type", "personal") == "personal":
         if not who.get("family_name"):
             issues.append((f"{where}.person_or_org.family_name", "Family name cannot be blank."))
     elif not who.get("name"):
         issues.append((f"{where}.person_or_org.name", "Name cannot be blank."))
-    for known in who.get("identifiers") or []:
-        if known.get("scheme") == "orcid" and not orcid_of(str(known.get("identifier", ""))):
+    for known in who.get("identifiers", []):
+        if known.get("scheme") == "orcid" and not orcid_of(known["identifier"]):
             issues.append((f"{where}.person_or_org.identifiers", "Invalid ORCID identifier."))
     return issues
 
 
 def _related_issues(metadata: Json) -> list[Issue]:
     issues: list[Issue] = []
-    for number, one in enumerate(metadata.get("related_identifiers") or []):
-        where, relation = f"metadata.related_identifiers.{number}", _id(one.get("relation_type"))
+    for number, one in enumerate(metadata.get("related_identifiers", [])):
+        where, relation = f"metadata.related_identifiers.{number}", one.get("relation_type", {}).get("id")
         if not relation:
             issues.append((f"{where}.relation_type", MISSING))
         elif relation not in RELATION_OF:
             issues.append((f"{where}.relation_type", f"Invalid value {relation}."))
-        if "resource_type" in one and not is_resource_type(_id(one["resource_type"])):
-            issues.append((f"{where}.resource_type", f"Invalid value {_id(one['resource_type'])}."))
+        kind = one.get("resource_type", {}).get("id")
+        if kind is not None and not is_resource_type(kind):
+            issues.append((f"{where}.resource_type", f"Invalid value {kind}."))
     return issues
 
 
@@ -108,17 +104,17 @@ def _deposit_issues(metadata: Json) -> list[Issue]:
     issues: list[Issue] = []
     if not metadata.get("description"):
         issues.append(("metadata.description", MISSING))
-    kind = _id(metadata.get("resource_type"))
+    kind = _kind(metadata)
     if kind in ("publication", "image"):
         issues.append((f"metadata.{kind}_type", MISSING))
     return issues
 
 
 def _access_issues(content: Content, today: str) -> list[Issue]:
-    embargo = content.access.get("embargo") or {}
+    embargo = content.access.get("embargo", {})
     if not embargo.get("active"):
         return []
-    until = str(embargo.get("until") or "")
+    until = embargo.get("until", "")
     if not (_is_day(until) and len(until) == len(today)):
         return [("access.embargo.until", "Not a valid date.")]
     return [] if until > today else [("access.embargo.until", "Embargo end date must be in the future.")]

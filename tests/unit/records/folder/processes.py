@@ -1,4 +1,4 @@
-"""What the tests of several processes run in other processes: ``processes.py kill|together FOLDER``."""
+"""What the tests of several processes run in other processes: ``processes.py kill|together|read FOLDER``."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
+from braggbook.errors import BraggbookError
 from braggbook.formats.record import Creator, RecordMetadata
 from braggbook.progress import Silent
 from braggbook.records.folder import FolderArchive
@@ -131,5 +133,23 @@ def together(folder: Path) -> None:
     sys.stdout.write(json.dumps(made))
 
 
+def read(folder: Path) -> None:
+    """Reads an archive as somebody who may not write to it, and tries to all the same."""
+    root = folder / "archive"
+    record = FolderArchive(root).search("")[0]
+    if os.geteuid() == 0:
+        os.setuid(65_534)
+    archive = FolderArchive(root)
+    with tempfile.TemporaryDirectory() as place:
+        archive.download(archive.record(record.doi), "a.bin", Path(place) / "out", progress=Silent())
+        got = (Path(place) / "out").read_bytes()
+    found = archive.record(record.doi) == record == archive.search("")[0] and len(archive.own(PLAN)) == 1
+    try:
+        archive.create(told("Another"), plan=PLAN)
+    except BraggbookError as error:
+        refusal = type(error).__name__
+    sys.stdout.write(json.dumps({"found": found, "got": len(got), "refusal": refusal}))
+
+
 if __name__ == "__main__":
-    {"kill": kill, "together": together}[sys.argv[1]](Path(sys.argv[2]))
+    {"kill": kill, "together": together, "read": read}[sys.argv[1]](Path(sys.argv[2]))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from braggbook.errors import ArchiveError, HashMismatch, UnknownName
+from braggbook.errors import ArchiveError, HashMismatch, StorageError, UnknownName
 from braggbook.progress import Silent
 from braggbook.records.folder import FolderArchive
 from braggbook.records.folder.model import parse_doi
@@ -115,6 +117,12 @@ def test_a_copy_without_hidden_files_goes_on(archive: FolderArchive, tmp_path: P
     assert copy.record(first.doi).files == first.files
 
 
+def test_a_last_number_of_an_older_copy_is_not_believed(archive: FolderArchive, tmp_path: Path) -> None:
+    last = publish(archive, tmp_path)
+    (archive.root / ".last").write_text("1\n")
+    assert int(archive.create(make_metadata(), plan=make_plan()).id) > int(last.id)
+
+
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("mine")
     archive = open_archive(tmp_path)
@@ -204,6 +212,45 @@ def test_a_pipe_is_not_waited_for(archive: FolderArchive, tmp_path: Path) -> Non
             archive.upload(draft.id, "a", path, progress=Silent())
 
 
+@contextmanager
+def no_room_beyond(size: int) -> Iterator[None]:
+    """Lets no file grow beyond a size, as a full disk would."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk(archive: FolderArchive, tmp_path: Path) -> None:
+    data = bytes(range(256)) * (3 << 12)  # three blocks
+    record = publish(archive, tmp_path, content={"a": data})
+    draft = archive.create(make_metadata(), plan=make_plan())
+    (tmp_path / "b").write_bytes(data)
+    with no_room_beyond(1_500_001), pytest.raises(StorageError, match="the disk is full"):
+        archive.upload(draft.id, "b", tmp_path / "b", progress=Silent())
+    assert archive.look(draft.id) == draft
+    assert list((archive.root / ".staging").iterdir()) == []
+    with no_room_beyond(1_500_001), pytest.raises(StorageError, match="the disk is full"):
+        archive.download(record, "a", tmp_path / "out", progress=Silent())
+    assert not (tmp_path / "out").exists()
+    archive.download(record, "a", tmp_path / "out", progress=Silent())
+    assert (tmp_path / "out").read_bytes() == data
+
+
+def test_a_page_that_finds_no_room_is_drawn_later(archive: FolderArchive, tmp_path: Path) -> None:
+    draft = archive.create(make_metadata(), plan=make_plan())
+    (tmp_path / "a").write_bytes(b"first")
+    archive.upload(draft.id, "a", tmp_path / "a", progress=Silent())
+    with no_room_beyond(2000), pytest.raises(StorageError, match="the disk is full"):
+        archive.publish(draft.id)
+    state = archive.look(draft.id)
+    assert state is not None
+    assert state.state == "draft"
+    assert archive.publish(draft.id).title in (archive.root / "index.html").read_text()
+
+
 def test_damage_of_a_draft_is_not_published(archive: FolderArchive, tmp_path: Path) -> None:
     draft = archive.create(make_metadata(), plan=make_plan())
     for name in ("a", "b", "c"):
@@ -216,6 +263,9 @@ def test_damage_of_a_draft_is_not_published(archive: FolderArchive, tmp_path: Pa
     with pytest.raises(ArchiveError, match="refuses to publish") as error:
         archive.publish(draft.id)
     assert [issue.where for issue in error.value.issues] == ["a", "b"]
+    left = archive.look(draft.id)
+    assert left is not None
+    assert [file.name for file in left.files] == ["c"], "whoever sends what is not listed sends them again"
     for name in ("a", "b"):
         archive.upload(draft.id, name, tmp_path / name, progress=Silent())
     archive.publish(draft.id)
@@ -259,6 +309,15 @@ def test_pages_that_were_not_drawn_to_the_end_are_drawn_by_the_next_call(
     FolderArchive(archive.root).record(record.doi)
     assert [page.read_text() for page in pages] == drawn
     assert not (archive.root / ".stale").exists()
+
+
+def test_damage_elsewhere_keeps_nobody_from_reading(archive: FolderArchive, tmp_path: Path) -> None:
+    publish(archive, tmp_path)
+    good = publish(archive, tmp_path)
+    (archive.root / "records/2/entry.json").write_text("{")
+    (archive.root / ".stale").write_text("2\n")
+    assert FolderArchive(archive.root).record(good.doi) == good
+    assert (archive.root / ".stale").exists()
 
 
 def test_pages_are_drawn_anew(archive: FolderArchive, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ class _Page(html.parser.HTMLParser):
 def archive(tmp_path_factory: pytest.TempPathFactory) -> FolderArchive:
     tmp_path = tmp_path_factory.mktemp("pages")
     archive = open_archive(tmp_path / "archive")
-    data = make_zip(tmp_path / "run.zip", report_html=HARMLESS).read_bytes()
+    data = make_zip(tmp_path / "run.zip", report_html=HARMLESS, **{"run.json": "{}"}).read_bytes()
     first = publish(
         archive, tmp_path, content={"run.zip": data, 'ä #1?&".txt': b"odd"}, title=HOSTILE, description=HOSTILE,
         creators=[Creator(name="Lovelace, Ada", orcid="0000-0002-1825-0097", affiliation=HOSTILE, ror="javascript:alert(3)"),
@@ -115,6 +115,7 @@ def test_what_a_landing_page_says(archive: FolderArchive) -> None:
     assert "There is a newer version" not in latest
     assert "Open the report" not in latest
     assert "braggbook verify" not in latest, "there is no run in it"
+    assert _Page(archive.root / "records/3/index.html").all("details")[0].keys() == {"open"}
 
 
 def test_the_sums_can_be_checked_by_the_command_that_is_shown(archive: FolderArchive, tmp_path: Path) -> None:

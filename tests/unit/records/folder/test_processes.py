@@ -15,6 +15,8 @@ import pytest
 from braggbook.progress import Silent
 from braggbook.records.folder import FolderArchive
 
+from .archive_helpers import publish
+
 pytestmark = pytest.mark.full
 SCRIPT = Path(__file__).with_name("processes.py")
 
@@ -42,6 +44,19 @@ def test_killed_at_every_step_the_same_call_again_ends_in_one_record(quick_folde
     assert outcome["base"]["ends"] == [{"records": [["The first", "1", ["a.bin"]], work], "pages": 2, **whole}]
     assert outcome["new"]["steps"] > 50
     assert outcome["base"]["steps"] > 50
+
+
+def test_who_may_only_read_reads(quick_folder: Path) -> None:
+    archive = FolderArchive(quick_folder / "archive")
+    record = publish(archive, quick_folder, content={"a.bin": b"first"}, plan="a" * 64)
+    (archive.root / ".stale").write_text("1\n")  # which only somebody who may write can mend
+    quick_folder.chmod(0o755)
+    archive.root.chmod(0o555)
+    out, err = start("read", quick_folder).communicate(timeout=60)
+    archive.root.chmod(0o755)
+    assert err == ""
+    assert json.loads(out) == {"found": True, "got": 5, "refusal": "StorageError"}
+    assert archive.record(record.doi) == record
 
 
 def test_processes_publish_at_the_same_time(tmp_path: Path) -> None:

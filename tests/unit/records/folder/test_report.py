@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.resources
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from braggbook.records.folder import report
-from braggbook.records.folder.report import copy_report, read_report
+from braggbook.records.folder.report import copy_report, has_run, read_report
 
 from .archive_helpers import HARMLESS, make_zip, open_archive, publish
 
@@ -20,11 +21,22 @@ def test_it_is_copied_as_it_is(tmp_path: Path) -> None:
     assert (archive.root / "records/2/report.html").read_text() == HARMLESS
 
 
+def test_one_of_an_earlier_attempt_goes(tmp_path: Path) -> None:
+    (tmp_path / "report.html").write_text("of another zip")
+    assert copy_report([], tmp_path) is False
+    assert not (tmp_path / "report.html").exists()
+
+
 def test_it_may_lie_in_a_folder_at_the_top(tmp_path: Path) -> None:
     path = make_zip(tmp_path / "run.zip", run__report_html=HARMLESS, run__deep__report_html="deep")
     assert read_report(path) == HARMLESS.encode()
     path = make_zip(tmp_path / "both.zip", a__report_html="<p>another</p>", report_html=HARMLESS)
     assert read_report(path) == HARMLESS.encode()
+
+
+def test_the_reports_of_runs_are_harmless() -> None:
+    template = importlib.resources.files("braggbook.runs") / "templates" / "report.html"
+    assert report._HARMLESS.match(template.read_bytes())
 
 
 @pytest.mark.parametrize(
@@ -60,6 +72,7 @@ def test_what_is_no_zip_is_none(tmp_path: Path) -> None:
         path = tmp_path / f"{name}.zip"
         path.write_bytes(data)
         assert copy_report([path], tmp_path) is False
+        assert has_run(path) is False
     assert copy_report([tmp_path / "missing.zip"], tmp_path) is False
     assert not (tmp_path / "report.html").exists()
 

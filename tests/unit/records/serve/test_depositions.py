@@ -145,7 +145,8 @@ def test_closed_comes_back_as_restricted(client: Client) -> None:
         ({"access_right": "secret"}, "access"),
         ({"language": "english"}, "metadata.language"),
         ({"creators": "Jane"}, "metadata.creators"),
-        ({"creators": ["Jane"]}, "metadata.creators"),
+        ({"creators": ["Jane"]}, "metadata.creators.0"),
+        ({"creators": [{"name": 3}]}, "metadata.creators.0.name"),
         ({"title": 3}, "metadata.title"),
         ({"dates": [{"start": "2020-01-01", "type": "collected"}]}, "metadata.dates"),
         (
@@ -297,3 +298,11 @@ def test_a_list_with_the_latest_versions_or_all(client: Client) -> None:
     assert client.act(draft["id"], "publish").status_code == 202
     assert [found["id"] for found in client.ok("GET", ALL)] == [draft["id"]]
     assert [found["id"] for found in client.ok("GET", ALL, params={"all_versions": "1"})] == [draft["id"], first]
+    for sort, ids in (
+        ("-version", [draft["id"], first]),
+        ("version", [first, draft["id"]]),
+        ("oldest", [first, draft["id"]]),
+    ):
+        # as https://github.com/zenodo/zenodo/issues/1198 has it, with a bare all_versions
+        query = f"{ALL}?q=conceptrecid:{draft['conceptrecid']}&all_versions&sort={sort}"
+        assert [found["id"] for found in client.ok("GET", query)] == ids

@@ -46,6 +46,21 @@ def test_a_subtype_has_a_title(client: Client, guest: Client) -> None:
     assert kind == {"title": "Article", "type": "publication", "subtype": "article"}
 
 
+def test_more_of_what_a_record_says(client: Client, guest: Client) -> None:
+    done = client.published(
+        grants=[{"id": "10.13039/501100000780::190101904"}],
+        related_identifiers=[{"identifier": "10.1234/same", "relation": "isAlternateIdentifier"}],
+        journal_title="A journal",
+        contributors=[{"name": "Roe, Richard", "type": "DataCurator"}],
+    )
+    metadata = guest.ok("GET", f"/records/{done['id']}")["metadata"]
+    assert metadata["alternate_identifiers"] == [{"identifier": "10.1234/same", "scheme": "doi"}]
+    assert metadata["journal"] == {"title": "A journal"}
+    assert metadata["contributors"][0]["type"] == "DataCurator"
+    (grant,) = metadata["grants"]
+    assert (grant["code"], grant["internal_id"]) == ("190101904", "10.13039/501100000780::190101904")
+
+
 def test_what_the_datasets_read_from_a_record(client: Client, guest: Client) -> None:
     done = client.published()
     record = parse_record(guest.ok("GET", f"/records/{done['id']}"))
@@ -179,6 +194,16 @@ def test_a_search_lags_behind_and_ones_own_list_does_not(start: Start, clock: Cl
     assert len(client.ok("GET", mine, params=search)) == 1  # it is still found
     clock.now += 30
     assert client.ok("GET", mine, params=search) == []
+
+
+def test_a_list_of_versions_lags_behind_too(start: Start, clock: Clock) -> None:
+    client = Client(start(search_delay_s=30))
+    done = client.published()
+    versions = f"/records/{done['id']}/versions"
+    assert client.ok("GET", versions)["hits"]["total"] == 0
+    assert client.ok("GET", f"{versions}/latest")["id"] == done["id"]
+    clock.now += 30
+    assert client.ok("GET", versions)["hits"]["total"] == 1
 
 
 def test_ones_own_list_may_lag_behind_too(start: Start, clock: Clock) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from braggbook.errors import RecordError
 from braggbook.records.serve import ArchiveServer, Content, Entry, FolderStore, StoredFile
 
 from .conftest import Start
@@ -107,6 +109,22 @@ def test_damage_is_one_bit(store: FolderStore) -> None:
         assert stream.read() == b"hemlo"
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("archive.json", '{"format": 2, "next": 3}'),
+        ("archive.json", "{"),
+        ("entries/2.json", "{}"),
+        ("entries/2.json", "[]"),
+    ],
+)
+def test_a_folder_that_is_no_archive(store: FolderStore, tmp_path: Path, name: str, text: str) -> None:
+    store.save(entry_of("2"))
+    (tmp_path / name).write_text(text)
+    with pytest.raises(RecordError, match=f"{name}: not a file of an archive"):
+        FolderStore(tmp_path)
+
+
 # Through the server
 
 
@@ -168,6 +186,24 @@ def test_many_publications_at_once_are_one(client: Client, server: ArchiveServer
     for thread in threads:
         thread.join()
     assert sorted(statuses) == [202, *[404] * 5]
+
+
+@pytest.mark.parametrize("then", ["publish", "discard"])
+def test_a_draft_that_goes_while_a_file_arrives(
+    client: Client, server: ArchiveServer, tmp_path: Path, then: str
+) -> None:
+    deposition = client.deposit()
+    client.upload(deposition, "a.txt", b"hello")
+
+    def body() -> Iterator[bytes]:
+        yield b"late"
+        assert Client(server).act(deposition["id"], then).ok
+        if then == "publish":
+            assert Client(server).act(deposition["id"], "edit").ok
+        yield b"r"
+
+    assert client.upload(deposition, "b.txt", body()).status_code == (403 if then == "publish" else 404)
+    assert len(blobs(tmp_path / "archive")) == (then == "publish")
 
 
 def test_another_store_may_take_the_place(tmp_path: Path) -> None:

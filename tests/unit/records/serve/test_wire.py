@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from braggbook.errors import InputError, StorageError
-from braggbook.records.serve import Account, ArchiveServer, check_host, open_server
+from braggbook.records.serve import Account, ArchiveServer, Fault, Slow, check_host, open_server
 
 from .serve_helpers import TOKEN, TOKENS, Client, talk
 
@@ -131,6 +133,20 @@ def test_the_server_hides_its_name(client: Client) -> None:
     assert client("GET", "/records").headers["Server"] == "nginx"
 
 
+@pytest.mark.parametrize(
+    "target", [b"http://archive/api/records", b"/api/records#x", b"/api/records?", b"//api/records", b"/api/%72ecords"]
+)
+def test_ways_to_write_an_address(server: ArchiveServer, target: bytes) -> None:
+    assert status_of(talk(server, b"GET " + target + b" HTTP/1.1\r\n" + LAST + b"\r\n")) == 200
+
+
+@pytest.mark.parametrize(
+    "target", [b"/api/records/", b"http://[/x", b"*", b"/api/../etc/passwd", b"/%00", b"/api/records/%FF"]
+)
+def test_addresses_that_are_none(server: ArchiveServer, target: bytes) -> None:
+    assert status_of(talk(server, b"GET " + target + b" HTTP/1.1\r\n" + LAST + b"\r\n")) == 404
+
+
 # Starting and stopping
 
 
@@ -145,6 +161,25 @@ def test_a_stopped_server_drops_its_connections(tmp_path: Path) -> None:
     with pytest.raises(OSError):
         socket.create_connection((split.hostname, split.port), timeout=1)
     server.stop()
+
+
+def test_what_waits_when_a_server_stops_is_not_done(tmp_path: Path) -> None:
+    with ArchiveServer(tmp_path, TOKENS) as server:
+        server.faults.add(Fault(Slow(latency_s=0.2)))
+        split = urlsplit(server.url)
+        with socket.create_connection((split.hostname, split.port), timeout=10) as connection:
+            connection.sendall(
+                b"POST /api/deposit/depositions HTTP/1.1\r\n" + HEAD
+                + b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+            )  # fmt: skip
+            while not len(server.calls):
+                time.sleep(0.001)
+            server.stop()
+            assert connection.recv(1000) == b""
+        for thread in threading.enumerate():
+            if "process_request_thread" in thread.name:
+                thread.join(10)
+        assert server.archive.store.entries() == []
 
 
 def test_a_port_that_is_taken(server: ArchiveServer, tmp_path: Path) -> None:
@@ -172,6 +207,18 @@ def test_hosts_that_others_reach(host: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="open to other machines"):
         open_server(tmp_path, host=host)
     check_host(host, allow_remote=True)
+
+
+def test_an_address_of_the_newer_kind(tmp_path: Path) -> None:
+    try:
+        server = ArchiveServer(tmp_path, TOKENS, host="::1").start()
+    except StorageError:
+        pytest.skip("needs IPv6 on this machine")
+    try:
+        assert server.url.startswith("http://[::1]:")
+        assert Client(server).published()["links"]["self"].startswith(server.url)
+    finally:
+        server.stop()
 
 
 def test_a_server_for_demonstrations(tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ from .serve_helpers import METADATA, TOKEN, Client
 if TYPE_CHECKING:
     from zenodo_client import Zenodo
 
+pytestmark = pytest.mark.full  # the package takes a third of a second to import
+
 CREATE = ["POST /api/deposit/depositions 201"]
 UPLOAD = ["PUT /api/files/{uuid}/a.txt 201"]
 PUBLISH = ["POST /api/deposit/depositions/{id}/actions/publish 202"]
