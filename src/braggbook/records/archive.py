@@ -6,6 +6,7 @@ not know the outcome of: it raises :class:`NetworkError`, and whoever asked look
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -27,6 +28,11 @@ class RemoteFile:
     name: str
     bytes: int
     md5: str
+
+
+def by_name(files: Iterable[RemoteFile]) -> tuple[RemoteFile, ...]:
+    """Returns files in the order that drafts and records list them in."""
+    return tuple(sorted(files, key=lambda file: file.name))
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,7 @@ class Archive(Protocol):
                 there already, for whatever plan, is taken over: its files are removed, its metadata replaced.
 
         Raises:
+            UnknownName: There is no record ``version_of``.
             ArchiveError: The archive refuses the metadata; all its findings are listed.
             NetworkError: No answer, or none that says whether it was done.
         """
@@ -125,14 +132,21 @@ class Archive(Protocol):
     def upload(self, id: str, name: str, path: Path, *, progress: Progress) -> RemoteFile:
         """Sends a file into a draft, block by block; one of that name is replaced.
 
+        Of ``progress`` only ``step(bytes that went, name)`` is called, by this thread; so it is for :meth:`download`.
+
         Raises:
+            UnknownName: There is no such file here.
             HashMismatch: What arrived is not what was sent.
             ArchiveError: The archive refuses it: quota, published already, a name that it cannot have.
         """
         ...
 
     def remove(self, id: str, name: str) -> None:
-        """Takes a file out of a draft; one that is not there is no error."""
+        """Takes a file out of a draft; one that is not there is no error.
+
+        Raises:
+            ArchiveError: It is published.
+        """
         ...
 
     def publish(self, id: str) -> Record:
@@ -175,5 +189,8 @@ class Archive(Protocol):
         ...
 
     def search(self, text: str, *, most: int = 25) -> tuple[Record, ...]:
-        """Returns published records whose title, description, creators or keywords have all words of ``text``."""
+        """Returns published records with all words of ``text`` in title, description, creators or keywords.
+
+        Of several versions only the latest; of all records when ``text`` is empty.
+        """
         ...

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from braggbook.errors import ArchiveError, UnknownName
 from braggbook.formats.record import Creator, Funding, RecordMetadata, Relation
 from braggbook.progress import Progress
-from braggbook.records.archive import Draft, Record, RemoteFile
+from braggbook.records.archive import Draft, Record, RemoteFile, by_name
 from braggbook.records.download import fetch_checked
 from braggbook.records.legacy import mark, paragraphs, plan_of
 from braggbook.records.transport import Sending, Transport
@@ -169,7 +169,9 @@ class InvenioArchive:
 
     def remove(self, id: str, name: str) -> None:
         """See :class:`braggbook.records.archive.Archive`."""
-        self._transport.ask("DELETE", f"/api/records/{id}/draft/files/{quote(name)}", expect=(404,))
+        told = self._transport.ask("DELETE", f"/api/records/{id}/draft/files/{quote(name)}", expect=(404,))
+        if told.status_code == 404 and (draft := self.look(id)) is not None and draft.state == "published":
+            raise ArchiveError("a published record stays", where=draft.url or id)
 
     def publish(self, id: str) -> Record:
         """See :class:`braggbook.records.archive.Archive`."""
@@ -221,7 +223,7 @@ class InvenioArchive:
     def _files(self, id: str, part: str) -> tuple[RemoteFile, ...]:
         middle = f"{part}/" if part else ""
         entries = self._get(f"/api/records/{id}/{middle}files").get("entries") or []
-        return tuple(_file(entry) for entry in entries if entry.get("status", "completed") == "completed")
+        return by_name(_file(entry) for entry in entries if entry.get("status", "completed") == "completed")
 
     def _with_files(self, draft: Draft) -> Draft:
         return Draft(draft.id, draft.state, draft.doi, draft.plan, self._files(draft.id, "draft"), draft.url)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from braggbook.formats.record import Creator, Funding, RecordMetadata
-from braggbook.records.archive import Draft, Record, RemoteFile
+from braggbook.records.archive import Draft, Record, RemoteFile, by_name
 
 _UPLOAD_TYPES = {
     "dataset": {"upload_type": "dataset"},
@@ -102,7 +102,7 @@ def draft_of(answer: Mapping[str, Any]) -> Draft:
         state="published" if submitted else "draft",
         doi=answer.get("doi") or metadata.get("doi") or reserved,
         plan=plan_of(str(metadata.get("notes") or "")),
-        files=tuple(_deposited(entry) for entry in answer.get("files") or ()),
+        files=by_name(_deposited(entry) for entry in answer.get("files") or ()),
         url=str(links.get("record_html") or links.get("html") or ""),
     )
 
@@ -128,7 +128,7 @@ def record_of(answer: Mapping[str, Any]) -> Record:
         title=str(metadata.get("title") or answer.get("title") or ""),
         published=str(metadata.get("publication_date") or ""),
         plan=plan_of(str(metadata.get("notes") or "")),
-        files=tuple(_listed(entry) for entry in answer.get("files") or ()),
+        files=by_name(_listed(entry) for entry in answer.get("files") or ()),
         url=str(links.get("self_html") or links.get("html") or ""),
     )
 

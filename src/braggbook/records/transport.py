@@ -24,7 +24,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
-from braggbook.errors import ArchiveError, BraggbookError, HashMismatch, InputError, Issue, NetworkError
+from braggbook.errors import ArchiveError, BraggbookError, HashMismatch, InputError, Issue, NetworkError, UnknownName
 
 TIMEOUT_S = (10.0, 120.0)  # to be connected; of silence
 _TRIES = 5
@@ -222,6 +222,8 @@ class Sending:
     """A file on its way: opened anew for every try, its checksum computed from the very bytes that were sent."""
 
     def __init__(self, path: Path, step: Callable[[int], None]) -> None:
+        if not path.is_file():
+            raise UnknownName("no such file here", where=str(path))
         self._path, self._step = path, step
         self._md5 = hashlib.md5(usedforsecurity=False)
 

@@ -119,12 +119,25 @@ class ZenodoArchive:
         if answer.status_code == 400:
             if _STALE not in answer.text:
                 raise ArchiveError("the archive makes no new version", where=latest.doi, got=answer.text[:300])
-            answer = self._client.deposition(latest.id)
-        id = str(answer.json()["links"]["latest_draft"]).rstrip("/").rpartition("/")[2]
+            id = self._begun_version(latest.id)
+        else:
+            id = str(answer.json()["links"]["latest_draft"]).rstrip("/").rpartition("/")[2]
         draft = self._must_be_there(id)
         for file in draft.files:
             self.remove(id, file.name)
         return self.describe(id, metadata, plan=plan)
+
+    def _begun_version(self, id: str) -> str:
+        """Returns the draft of a record's next version that somebody began before."""
+        concept = str(self._client.deposition(id).json()["conceptrecid"])
+        for page in range(1, _PAGES + 1):
+            listed = self._client.list_depositions(page)
+            for entry in listed:
+                if str(entry.get("conceptrecid")) == concept and not entry["submitted"]:
+                    return str(entry["id"])
+            if len(listed) < _PAGE:
+                break
+        raise ArchiveError("the draft of the next version is not among your own", where=f"{self.name}, {id}")
 
     def look(self, id: str) -> Draft | None:
         """See :class:`braggbook.records.archive.Archive`."""
