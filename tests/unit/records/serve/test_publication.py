@@ -207,5 +207,16 @@ def test_the_versions_of_a_record(client: Client, guest: Client, server: Archive
     assert third["conceptrecid"] == first["conceptrecid"]
 
 
+def test_a_new_version_of_an_old_one_follows_the_latest(client: Client, guest: Client) -> None:
+    first = client.published()
+    draft = client.act(first["id"], "newversion").json()
+    client.ok("PUT", draft["links"]["self"], json={"metadata": {**METADATA, "title": "The second"}})
+    client.ok("POST", draft["links"]["publish"])
+    third = client.act(first["id"], "newversion").json()
+    assert third["title"] == "The second"
+    client.ok("POST", third["links"]["publish"])
+    assert guest.ok("GET", f"/records/{third['id']}")["metadata"]["relations"]["version"][0]["index"] == 2
+
+
 def test_no_new_version_of_a_draft(client: Client) -> None:
     assert client.act(client.deposit()["id"], "newversion").status_code == 404
