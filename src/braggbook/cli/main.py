@@ -48,7 +48,7 @@ class _Lazy(click.Group):
         "check": "Find what is wrong without running anything.",
         "dataset": "Fetch, add and verify datasets.",
         "kernel": "Lock, install and verify kernels.",
-        "dicom": "See, convert and de-identify DICOM.",
+        "dicom": "See, convert, assess and de-identify DICOM.",
     }  # fmt: skip
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature

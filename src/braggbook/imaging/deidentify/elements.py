@@ -30,6 +30,7 @@ MAX_ELEMENTS = 3_000_000  # a structure set of 100,000 contours has 400,000
 MAX_INFLATED = 1 << 30  # bytes
 _LONG = {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
 _SHORT = {b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US"}  # fmt: skip  # noqa: E501
+_SHORTEST_HEADER = 8  # bytes of an element without a value
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 
 
@@ -239,9 +240,12 @@ class _Reader:
 
     def _ends(self, position: int) -> bool:
         """Whether the data set is over: nothing left, or what is left is no element of it."""
-        if position + 8 > len(self.data):
-            return True
         elements = self.stack[0].elements or []
+        if position + _SHORTEST_HEADER > len(self.data):
+            pixels = bool(elements) and elements[-1].tag in PIXEL_TAGS
+            if any(self.data[position:]) and not pixels:
+                raise DicomError("truncated: the file ends inside an element")
+            return True
         try:
             element, start = _header(self.data, position, implicit=self.implicit, order=self.order)
         except DicomError:

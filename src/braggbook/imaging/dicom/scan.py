@@ -15,7 +15,8 @@ from typing import IO, Any
 
 from braggbook.errors import DicomError, Issue, StorageError
 from braggbook.imaging.dicom.archives import Head, ZipSource
-from braggbook.imaging.dicom.header import Header, Memory, new_memory, read_header
+from braggbook.imaging.dicom.header import Header, new_memory, read_header
+from braggbook.imaging.dicom.runs import Memory
 from braggbook.imaging.dicom.sources import open_plain, printable
 
 Found = Header | Issue  # what one object gave

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -104,16 +105,49 @@ def write_arrays(
     tasks = [(array, shard) for array in arrays for shard in array.layout.shards]
     told.start("write the volume", len(tasks))
     pool = ThreadPoolExecutor(workers or cores(), thread_name_prefix="braggbook-store")
+    gate = _Gate()
     try:
-        running = [pool.submit(_write_shard, folder, array, shard) for array, shard in tasks]
+        running = [pool.submit(gate.pass_through, _write_shard, folder, array, shard) for array, shard in tasks]
         for done, future in enumerate(as_completed(running), 1):
             name, record = future.result()
             files[name] = record
             told.step(done)
     finally:
         pool.shutdown(cancel_futures=True)
+        gate.close()
         told.stop()
     return files
+
+
+class _Gate:
+    """Lets no work begin once it is closed, and is closed when all that began has ended.
+
+    A pool does not know a thread in whose start ctrl-C was pressed, and does not wait for it when it is shut down.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._inside = 0
+        self._is_closed = False
+
+    def pass_through(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """Does some work."""
+        with self._changed:
+            if self._is_closed:
+                raise CancelledError
+            self._inside += 1
+        try:
+            return work(*arguments)
+        finally:
+            with self._changed:
+                self._inside -= 1
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """Waits for the work that began."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.wait_for(lambda: not self._inside)
 
 
 def _write_card(folder: Path, array: NewArray) -> FileRecord:
