@@ -16,7 +16,7 @@ from braggbook.errors import DicomError, Issue
 from braggbook.imaging.dicom.frames import Frame, frames_of
 from braggbook.imaging.dicom.images import ImageHeader, header_of, plain, tag_name
 from braggbook.imaging.dicom.instances import Instance, Series
-from braggbook.imaging.dicom.lazy import SliceArray, as_dask, deskew
+from braggbook.imaging.dicom.lazy import SliceArray, as_dask, deskew, remember
 from braggbook.imaging.dicom.pet_header import pet_tags
 from braggbook.imaging.dicom.pixels import check_pixels
 from braggbook.imaging.dicom.planar import cine_times, pixel_size
@@ -118,6 +118,8 @@ def _dataset(part: Part, copies: tuple[Finding, ...], options: Mapping[str, Any]
         data, grid, record = deskew(data, grid)
     findings = [*copies, *part.findings, *(_findings(planes, part.first, record) if planes is not None else ())]
     image = _as_volume(data, grid, part, options)
+    if not record:
+        remember(image.data, voxels)
     if flat:
         findings.append(_mark_flat(image, part, options["region"]))
     if options["rescale"] == "real_world" and len(names := mappings_of(part.first)) > 1:

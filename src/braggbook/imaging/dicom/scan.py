@@ -23,7 +23,7 @@ Found = Header | Issue  # what one object gave
 _Packed = Issue | tuple[list[str], dict[str, Any], str, int | None, int | None, tuple[Issue, ...]]
 
 _CHUNK = 64  # files that a process is given at a time
-_WORTH = 400  # files for which starting a process pays: some 60 ms
+_WORTH = 2000  # files for which starting a process pays: some 60 ms
 _MOST_WORKERS = 8  # of our own accord; the parent cannot take in what more of them read
 _FRAME = struct.Struct("<Q")
 _START = """

@@ -15,10 +15,12 @@ import xarray as xr
 
 from braggbook.files import storage
 from braggbook.formats.run import FileRecord
+from braggbook.imaging.dicom.lazy import voxels_of
 from braggbook.imaging.store.cards import CARD, array_card
 from braggbook.imaging.store.layout import Index, Layout, Region, plan_layout
 from braggbook.imaging.store.manifest import cores, record_of
 from braggbook.imaging.store.shards import Array, write_shard
+from braggbook.imaging.volumes import DIMS
 from braggbook.progress import Progress, Silent
 
 
@@ -38,10 +40,14 @@ class Source(Protocol):
 
 
 class VariableSource:
-    """A variable of xarray: in memory, lazy through Dask, or lazy in xarray's own way."""
+    """A variable of xarray: in memory, lazy through Dask, lazy in xarray's own way, or a DICOM series as it was read.
+
+    Dask takes longer to plan the reading of a shard than the reading takes, so a whole series is read without it.
+    """
 
     def __init__(self, variable: xr.Variable) -> None:
         self._variable = variable
+        self._voxels = voxels_of(variable.data) if variable.chunks is not None else None
         self._dtype = np.dtype("<i8") if variable.dtype.kind in "mM" else variable.dtype.newbyteorder("<")
 
     @property
@@ -56,8 +62,12 @@ class VariableSource:
 
     def block(self, region: Region) -> Array:
         """Returns a part; of a lazy one no more than a piece is in memory beside it."""
-        part = self._variable[region] if self._variable.dims else self._variable
         lengths = tuple(s.stop - s.start for s in region)
+        if self._voxels is not None:
+            at = dict(zip(self._variable.dims, region, strict=True))
+            values = self._voxels[tuple(at.get(axis, slice(0, 1)) for axis in DIMS)].reshape(lengths)
+            return np.ascontiguousarray(values, dtype=self._dtype)
+        part = self._variable[region] if self._variable.dims else self._variable
         if part.chunks is not None:
             out = np.empty(lengths, dtype=self._dtype)
             da.store(part.data.astype(self._dtype), out, lock=False, scheduler="synchronous")
