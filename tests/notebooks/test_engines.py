@@ -12,7 +12,8 @@ from braggbook.formats.run import Engine
 from braggbook.kernels.warm import TEMPLATES
 from braggbook.runs.execute import Execution, share_cells
 
-from .engine_helpers import ENGINES, FORKED, GOOD, SHIPPED, Bench, make_bench, make_shipped, seen, texts
+from .engine_helpers import ENGINES, FORKED, GOOD, Bench, make_bench, make_shipped, seen, texts
+from .shipped import SHIPPED
 
 pytestmark = pytest.mark.full
 

@@ -140,7 +140,7 @@ class Ellipsoid(Body):
         return a * part, b * part
 
     def reach_mm(self, direction: Point) -> float:
-        """Returns the half width w = |A n| along a unit direction n."""
+        """Returns the half width, the length of A n, along a unit direction n."""
         return float(np.linalg.norm(np.multiply(self.half_axes_mm, direction)))
 
     def fraction_above(self, t_mm: float, direction: Point) -> float:
