@@ -23,9 +23,10 @@ from braggbook.imaging.deidentify.elements import (
     IMPLICIT_LITTLE,
     PIXEL_TAGS,
     Element,
-    NotDicom,
     Parsed,
+    is_something_else,
     parse,
+    something_else,
 )
 from braggbook.imaging.deidentify.hunt import fit_for_pixels, hunt, hunt_pixels
 from braggbook.imaging.deidentify.options import Options
@@ -74,9 +75,9 @@ def deidentify_file(path: Path, job: Job) -> FileResult:
     try:
         with _mapped(path) as data:
             return _deidentify(data, job)
-    except NotDicom as error:
-        return FileResult("skipped", reason=error.what)
     except DicomError as error:
+        if is_something_else(error):
+            return FileResult("skipped", reason=error.what)
         return FileResult("not readable", reason=": ".join(part for part in (error.where, error.what) if part))
     except RecursionError:
         return FileResult("not readable", reason="nested too deeply")
@@ -90,7 +91,7 @@ def _mapped(path: Path) -> Iterator[memoryview]:
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
     with os.fdopen(handle, "rb") as stream:
         if os.fstat(stream.fileno()).st_size < 8:
-            raise NotDicom("not DICOM: too short")
+            raise something_else("too short")
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
             view = memoryview(mapped)
             try:
@@ -102,11 +103,11 @@ def _mapped(path: Path) -> Iterator[memoryview]:
 def _deidentify(data: memoryview, job: Job) -> FileResult:
     try:
         parsed = parse(data)
-    except NotDicom as error:
-        if bytes(data[128:132]) == b"DICM":
-            raise DicomError(error.what) from error
-        if bytes(data[:4]) in _ARCHIVES:
-            raise NotDicom("an archive: not looked into; unpack it first") from error
+    except DicomError as error:
+        if is_something_else(error) and bytes(data[128:132]) == b"DICM":
+            raise DicomError("damaged: no data element can be read") from error
+        if is_something_else(error) and bytes(data[:4]) in _ARCHIVES:
+            raise something_else("an archive, not looked into; unpack it first") from error
         raise
     try:
         return _cleaned(parsed, job)

@@ -236,7 +236,7 @@ def _open(results: list[FileResult]) -> dict[str, int]:
         if NO_PIXELS in result.notes and result.outcome not in _OPEN:
             found["images without pixels"] += 1
         if result.face and result.outcome in ("written", "there already"):
-            found["faces " + result.face.split(":")[0].lower()] += 1
+            found["face " + result.face.split(":")[0].lower()] += 1
     if all(result.outcome == "skipped" for result in results):
         found["source without any DICOM object"] = 1
     return dict(found)

@@ -347,7 +347,15 @@ def check_damaged(data: bytes, meta_is_damaged: bool) -> None:
                 expected = theirs(dataset, tag)
         except Exception:
             continue
-        assert header.values[kept.keyword] == expected, label(tag)
+        assert _numbers(header.values[kept.keyword]) == _numbers(expected), label(tag)
+
+
+def _numbers(value: Any) -> Any:
+    """Returns numbers as numbers: an element whose VR was damaged keeps its digits, which pydicom then has as text."""
+    try:
+        return tuple(map(float, value)) if isinstance(value, tuple) else float(value)
+    except (TypeError, ValueError):
+        return value
 
 
 def test_files_on_disk(tmp_path: Path) -> None:
