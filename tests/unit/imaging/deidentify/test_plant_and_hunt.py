@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pydicom
 import pytest
 from pydicom.datadict import DicomDictionary
 
+from braggbook.files import write_json
+from braggbook.formats.deidentification import DeidentificationKey
 from braggbook.imaging.deidentify import deidentify, make_options, write_reports
 from braggbook.imaging.deidentify.elements import keyword_of
 from braggbook.imaging.deidentify.plausible import bounds_of
@@ -15,6 +18,8 @@ from braggbook.imaging.deidentify.writing import Written
 
 from .planting import CT, Garden, as_written, dress, everything, nest, read, shipped
 
+# A date that is moved may by chance become another date that was planted: with one key it always or never does.
+_SECRET = hashlib.sha256(b"planting").hexdigest()
 OTHERS = ["MR_small_implicit.dcm", "rtplan.dcm", "test-SR.dcm", "ExplVR_BigEnd.dcm"]
 
 
@@ -35,7 +40,10 @@ def _bytes_of(folder: Path) -> bytes:
 def _run(tmp_path: Path, content: bytes, *names: str, **more: bool) -> tuple[bytes, str]:
     source, output = tmp_path / "source.dcm", tmp_path / "out"
     source.write_bytes(content)
-    done = deidentify(source, output, options=make_options(names, pixels_reviewed=True, **more), workers=1)
+    key = tmp_path / "key.json"
+    write_json(key, DeidentificationKey(secret_hex=_SECRET).model_dump(mode="json"))
+    key.chmod(0o600)
+    done = deidentify(source, output, options=make_options(names, pixels_reviewed=True, **more), key=key, workers=1)
     write_reports(done.report, tmp_path / "report.html")
     record = done.report.files[0]
     reports = (tmp_path / "report.html").read_bytes() + (tmp_path / "report.json").read_bytes()
