@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from braggbook import errors, imaging, radiobiology, units
     from braggbook.datasets.load import load
-    from braggbook.imaging.dicom.read import read_dicom
+    from braggbook.imaging.reading import read_dicom
     from braggbook.notebooks.doi import run_doi
     from braggbook.notebooks.random import rng
     from braggbook.notebooks.results import result
@@ -42,7 +42,7 @@ __all__ = [
 
 _HOMES = {
     "load": "braggbook.datasets.load",
-    "read_dicom": "braggbook.imaging.dicom.read",
+    "read_dicom": "braggbook.imaging.reading",
     "result": "braggbook.notebooks.results",
     "rng": "braggbook.notebooks.random",
     "run_doi": "braggbook.notebooks.doi",

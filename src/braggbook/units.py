@@ -68,6 +68,7 @@ _UNITS: dict[str, tuple[float, tuple[int, ...]]] = {
     "V": (1.0, _dimension(length=2, mass=1, time=-3, current=-1)),
     "T": (1.0, _dimension(mass=1, time=-2, current=-1)),
     "L": (1e-3, _dimension(length=3)),
+    "l": (1e-3, _dimension(length=3)),  # the SI has both; DICOM and UCUM write g/ml
     "HU": (1.0, _dimension()),
 }
 _PREFIXES = {
@@ -103,6 +104,7 @@ _PREFIXED = {
     "V",
     "T",
     "L",
+    "l",
 }
 _FACTOR = re.compile(r"(?P<symbol>%|1(?!\d)|[A-Za-z]+)(?:(?:\^|\*\*)?(?P<power>[+-]?\d)(?!\d))?")  # "10 Gy" is no unit
 _SIZES = (1e-150, 1e150)  # of a unit in SI; between any two of them a factor is a finite number

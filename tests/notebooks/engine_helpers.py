@@ -31,7 +31,6 @@ from ..conftest import ROOT, Project
 ENGINES: tuple[Engine, ...] = ("kernel", "warm", "shell")
 FORKED: tuple[Engine, ...] = ("warm", "shell")
 GOOD = 'import braggbook as bb\nbb.result("x", 1.5, unit="1")'
-SHIPPED = sorted(path.stem for path in (ROOT / "notebooks").rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
 
 
 @dataclass(frozen=True)

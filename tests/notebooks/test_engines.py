@@ -12,7 +12,8 @@ from braggbook.formats.run import Engine
 from braggbook.kernels.warm import TEMPLATES
 from braggbook.runs.execute import Execution, share_cells
 
-from .engine_helpers import ENGINES, FORKED, GOOD, SHIPPED, Bench, make_bench, make_shipped, seen, texts
+from .engine_helpers import ENGINES, FORKED, GOOD, Bench, make_bench, make_shipped, seen, texts
+from .shipped import SHIPPED
 
 pytestmark = pytest.mark.full
 
@@ -129,7 +130,7 @@ CELLS = {
     "signals": "import signal\n[signal.getsignal(s) for s in (signal.SIGINT, signal.SIGPIPE, signal.SIGTERM, signal.SIGCHLD)]",
     "a pipe that nobody reads": "import subprocess\np = subprocess.Popen(['true'], stdin=subprocess.PIPE)\np.wait()\np.stdin.write(b'x' * 100_000)\np.stdin.flush()",
     "limits": "import resource\nresource.getrlimit(resource.RLIMIT_AS), resource.getrlimit(resource.RLIMIT_CORE), sys.getrecursionlimit()",
-    "environment": "{name: value for name, value in sorted(os.environ.items()) if name not in ('JPY_PARENT_PID', 'PYDEVD_USE_FRAME_EVAL')}",
+    "environment": "{name: value for name, value in sorted(os.environ.items()) if name not in ('JPY_PARENT_PID', 'PYDEVD_USE_FRAME_EVAL', 'GDCM_RESOURCES_PATH')}",
     "hashes": "hash('a'), list({'a', 'b', 'c'})",
     "locale": "import locale, tempfile\nlocale.getlocale(), time.tzname, tempfile.gettempdir(), getpass.getuser()",
     "source": "import inspect\ninspect.getsource(square)",

@@ -12,10 +12,10 @@ import pytest
 from nbclient import NotebookClient
 
 from ..conftest import ROOT, Project, folders
+from .shipped import SHIPPED, WITH_DATA
 
 pytestmark = pytest.mark.full
 
-SLUGS = sorted(path.stem for path in (ROOT / "notebooks").rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
 RECORDED = Path(__file__).with_name("shipped_results.json")
 # slug, result, value, relative tolerance, source
 PUBLISHED = [
@@ -42,17 +42,17 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture(scope="module")
 def answers(home: Project) -> dict[str, Any]:
-    found = {slug: home.run(slug) for slug in SLUGS}
+    found = {slug: home.run(slug) for slug in WITH_DATA}
     for slug, answer in found.items():
         assert answer.code == 0, f"{slug}: {answer.out}{answer.err}"
     return {slug: answer.json for slug, answer in found.items()}
 
 
 def test_the_three_are_there() -> None:
-    assert {"clonogenic_survival", "rbe_library", "proton_rbe_models"} <= set(SLUGS)
+    assert {"clonogenic_survival", "rbe_library", "proton_rbe_models"} <= set(WITH_DATA)
 
 
-@pytest.mark.parametrize("slug", SLUGS)
+@pytest.mark.parametrize("slug", SHIPPED)
 def test_it_verifies_as_identical_and_its_goals_are_answered_or_open(
     home: Project, answers: dict[str, Any], slug: str
 ) -> None:
@@ -70,7 +70,7 @@ def test_a_published_number(
     assert answers[slug]["results"][name]["value"] == pytest.approx(value, rel=rtol), source
 
 
-@pytest.mark.parametrize("slug", SLUGS)
+@pytest.mark.parametrize("slug", SHIPPED)
 def test_no_shipped_number_moved_unseen(answers: dict[str, Any], slug: str) -> None:
     """Compares with the recorded numbers; ``scripts/record_results.py`` records them anew."""
     recorded = json.loads(RECORDED.read_text(encoding="utf-8"))[slug]
@@ -91,7 +91,7 @@ def test_proton_models_at_the_reference_point(answers: dict[str, Any]) -> None:
         assert any(number == pytest.approx(value, abs=1e-6) for number in found), model
 
 
-@pytest.mark.parametrize("slug", SLUGS)
+@pytest.mark.parametrize("slug", SHIPPED)
 def test_it_runs_cell_by_cell_without_any_runner(home: Project, slug: str) -> None:
     path = next((home.folder / "notebooks").rglob(f"{slug}.ipynb"))
     node = nbformat.read(path, as_version=4)

@@ -62,6 +62,7 @@ def test_no_prefixed_unit_is_written_like_another_unit() -> None:
         ("d", "h", 24.0),
         ("L", "cm3", 1000.0),
         ("mL", "cm3", 1.0),
+        ("ml", "cm3", 1.0),
         ("um2", "cm2", 1e-8),
         ("g/cm3", "kg/m3", 1000.0),
         ("MeV cm2/g", "keV cm2/mg", 1.0),

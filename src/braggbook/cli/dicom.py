@@ -37,7 +37,7 @@ class _Group(click.Group):
         "convert": "Write one series as a volume: Zarr, OME-Zarr or NIfTI.",
         "quality": "Score what is in a folder, with every finding.",
         "exposure": "Tabulate dose reports: CTDIvol, DLP, DAP by event.",
-        "deidentify": "Take out of files whom they are of.",
+        "deidentify": "De-identify files by DICOM PS3.15 annex E.",
     }  # fmt: skip
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -101,7 +101,9 @@ def inspect_command(face: Face, path: str, uid: str | None, workers: int | None)
         f"{len(index.series)} series, {_count(len(index), 'object', 'objects')}"
     )
     names = _short_names([series.uid for series in index.series])
-    lines = [*_listing(index.studies, names, width=face.out.width), *_warnings(index.series, names), *_issues(index)]
+    noted = [*_warnings(index.series, names), *_issues(index)]
+    blank = [Text("")] if noted else []
+    lines = [*_listing(index.studies, names, width=face.out.width), *blank, *noted]
     face.emit(data, *lines, Text(f"\n{counts}", style="bold"))
 
 
@@ -191,8 +193,6 @@ def _warnings(series: Sequence[Series], names: dict[str, str]) -> list[Text]:
 
 def _issues(index: Index) -> Iterator[Text]:
     """Yields the findings by kind, the first of each; those that are only a name share a line."""
-    if index.issues:
-        yield Text("")
     for what, found in groupby(sorted(index.issues, key=lambda issue: issue.what), key=lambda issue: issue.what):
         members = list(found)
         first, more = members[:_SHOWN_ISSUES], len(members) - _SHOWN_ISSUES
@@ -297,7 +297,7 @@ def convert_command(
     if not output.absolute().parent.is_dir():
         raise InputError("no folder to write to", where=str(output), next_command=f"mkdir -p {output.parent}")
     from braggbook.imaging.dicom.index import index_dicom  # noqa: PLC0415 - help need not wait for it
-    from braggbook.imaging.dicom.read import read_dicom  # noqa: PLC0415 - the same
+    from braggbook.imaging.reading import read_dicom  # noqa: PLC0415 - the same
 
     index = index_dicom(path, workers=workers, progress=face.bar)
     options: dict[str, Any] = {"part": part, "gaps": gaps, "tilt": tilt}

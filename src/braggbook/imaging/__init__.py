@@ -16,7 +16,8 @@ from typing import Any
 _NAMES = {
     "geometry": ["Grid"],
     "volumes": ["grid_of", "make_volume"],
-    "dicom": ["exposure_table", "index_dicom", "read_dicom", "read_volumes", "suv"],
+    "dicom": ["exposure_table", "index_dicom", "suv"],
+    "reading": ["read_dicom", "read_volumes"],
     "structures": [
         "map_names",
         "read_segmentations",

@@ -9,6 +9,7 @@ Cylinder and cone stand on their base with their axis along z; the centre of eve
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -35,7 +36,7 @@ Point = tuple[float, float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Body:
+class Body(ABC):
     """A convex body.
 
     Attributes:
@@ -45,26 +46,26 @@ class Body:
     centre_mm: Point = (0.0, 0.0, 0.0)
 
     @property
+    @abstractmethod
     def volume_cc(self) -> float:
         """Volume in cm3."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def height_mm(self) -> float:
         """Extent along z."""
-        raise NotImplementedError
 
+    @abstractmethod
     def half_axes_at(self, z_mm: npt.ArrayLike) -> tuple[Floats, Floats]:
         """Returns half axes (x, y) in mm of the ellipse that an axial plane cuts, z from the centre; 0 if none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fraction_above(self, t_mm: float, direction: Point) -> float:
         """Returns the part of the volume farther than t along a unit direction, as seen from the centre."""
-        raise NotImplementedError
 
+    @abstractmethod
     def reach_mm(self, direction: Point) -> float:
         """Returns a distance from the centre along a unit direction beyond which there is none of the body."""
-        raise NotImplementedError
 
     def is_inside(self, points_mm: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Returns which points, (..., 3) LPS mm, are in the body, its surface included."""
@@ -140,7 +141,7 @@ class Ellipsoid(Body):
         return a * part, b * part
 
     def reach_mm(self, direction: Point) -> float:
-        """Returns the half width w = |A n| along a unit direction n."""
+        """Returns the half width, the length of A n, along a unit direction n."""
         return float(np.linalg.norm(np.multiply(self.half_axes_mm, direction)))
 
     def fraction_above(self, t_mm: float, direction: Point) -> float:

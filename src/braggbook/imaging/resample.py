@@ -112,7 +112,7 @@ def in_order(task: Callable[..., Any], arguments: list[tuple[Any, ...]], *, work
 
 
 def _check(volume: xr.DataArray, method: str) -> None:
-    if volume.ndim != 3:
+    if volume.dims != ("z", "y", "x"):
         raise ImagingError("not one volume", where=str(volume.name), wanted="dimensions z, y, x", got=str(volume.dims))
     if method not in METHODS:
         raise ImagingError("no such interpolation", where="method", wanted=" or ".join(METHODS), got=str(method))

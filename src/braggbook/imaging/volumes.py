@@ -63,6 +63,9 @@ def grid_of(volume: xr.DataArray) -> Grid:
     if missing := [axis for axis in _SPACE if axis not in volume.dims or axis not in volume.coords]:
         wanted = "a volume with z, y and x, such as read_dicom returns"
         raise ImagingError("not a volume", where=where, wanted=wanted, got=f"no {', '.join(missing)}")
+    if [axis for axis in volume.dims if axis in _SPACE] != list(_SPACE):
+        wanted = "z, y, x in this order: transpose(..., 'z', 'y', 'x')"
+        raise ImagingError("axes in another order", where=where, wanted=wanted, got=", ".join(map(str, volume.dims)))
     affine = volume.attrs.get("affine")
     if affine is None or np.size(affine) != 16:
         raise ImagingError("a volume without its affine", where=where, wanted='attrs["affine"] with 16 numbers')

@@ -18,7 +18,9 @@ import numpy.typing as npt
 import xarray as xr
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
+from matplotlib.patheffects import AbstractPathEffect, withStroke
 from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
 from braggbook.errors import ImagingError
@@ -35,8 +37,15 @@ _BARS_MM = (1, 2, 5, 10, 20, 50, 100, 200)
 _SOFT_TISSUE_HU = (-160.0, 240.0)  # window 400, level 40
 _PERCENTILES = (1.0, 99.0)
 _COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#cc79a7", "#d55e00", "#0072b2")  # Okabe and Ito
+_HALO: list[AbstractPathEffect] = [
+    withStroke(linewidth=2.4, foreground="black")
+]  # so that lines and letters are seen on bright ground too
+_SEE_THROUGH = 0.55
 _WIDTH_INCHES = 7.2  # two columns of most journals
-_AROUND_INCHES = 1.3  # titles above, a colour bar below
+_AROUND_INCHES = 1.0  # titles above, a colour bar below
+_OVERLAY_INCHES = 1.0  # a colour bar on the right
+_LEGEND_INCHES = 0.22  # one row of it
+_NAMES_IN_ROW = 4
 
 
 @dataclass(frozen=True)
@@ -60,10 +69,10 @@ def three_planes(
     *,
     at_mm: tuple[float, float, float] | None = None,
     limits: Limits | None = None,
-    cmap: str = "gray",
+    cmap: str | Colormap = "gray",
     overlay: xr.DataArray | None = None,
     overlay_limits: Limits | None = None,
-    overlay_cmap: str = "inferno",
+    overlay_cmap: str | Colormap = "inferno",
     masks: Mapping[str, xr.DataArray] | None = None,
 ) -> Figure:
     """Draws axial, coronal and sagittal planes through one point.
@@ -71,12 +80,13 @@ def three_planes(
     Args:
         image: (z, y, x) of any orientation. Colour bars say its ``long_name`` (else its name) and ``units``.
         at_mm: The point (x, y, z), LPS mm; else the centre of the masks together, or of the image.
-        limits: Values that are black and white; else a soft-tissue window for HU, and percentiles 1 and 99 for others.
+        limits: Values that are black and white; else a soft-tissue window for HU, 0 to the maximum for Gy, and
+            percentiles 1 and 99 for others. Where values lie beyond them, the colour bar has a pointed end.
         cmap: Colour map of the image.
         overlay: (z, y, x), such as dose, laid over in colour where it is above the lower of its limits. On another grid
             it is brought to the image's by trilinear interpolation.
         overlay_limits: Values at the ends of its colours; else from a tenth of its maximum to its maximum.
-        overlay_cmap: Colour map of the overlay.
+        overlay_cmap: Colour map of the overlay: by name it is laid over half transparent, an object is taken as it is.
         masks: (z, y, x) each, by name, on the image's grid; drawn as outlines.
 
     Returns:
@@ -92,8 +102,9 @@ def three_planes(
     laid = _laid_over(overlay, grid)
     shown = limits or _limits_of(image)
     canvases = [_Canvas(plane, grid, index, order) for plane in _PLANES]
+    size = _size(canvases, overlaid=laid is not None, named=len(marked))
     figure, places = plt.subplots(
-        1, 3, figsize=_size(canvases), layout="constrained", width_ratios=[canvas.width for canvas in canvases]
+        1, 3, figsize=size, layout="constrained", width_ratios=[canvas.width for canvas in canvases]
     )
     bar_mm = next((size for size in reversed(_BARS_MM) if size <= min(canvas.width for canvas in canvases) / 3), 1)
     drawn: dict[str, Any] = {}
@@ -106,7 +117,7 @@ def three_planes(
         for colour, mask in zip(_cycled(len(marked)), marked.values(), strict=True):
             canvas.outline(mask, colour)
         canvas.describe(bar_mm)
-    _bars(figure, places, drawn, {"image": image, "overlay": overlay})
+    _bars(figure, places, drawn, {"image": image, "overlay": laid})
     if marked:
         _legend(figure, list(marked))
     return figure
@@ -163,6 +174,8 @@ def _limits_of(image: xr.DataArray) -> Limits:
     values = values[np.isfinite(values)]
     if not values.size:
         raise ImagingError("nothing to draw", where=str(image.name), wanted="finite values", got="NaN only")
+    if image.attrs.get("units") == "Gy":
+        return 0.0, float(values.max()) or 1.0
     low, high = np.percentile(values, _PERCENTILES)
     return float(low), float(high if high > low else low + 1)
 
@@ -198,14 +211,14 @@ class _Canvas:
             part = part[:, ::-1]
         return part[::-1] if self.flips[1] else part
 
-    def draw(self, volume: xr.DataArray, *, cmap: str, limits: Limits, above: float | None = None) -> Any:
+    def draw(self, volume: xr.DataArray, *, cmap: str | Colormap, limits: Limits, above: float | None = None) -> Any:
         """Draws values as colours, and returns what a colour bar describes."""
         values = self.values(volume)
         if above is not None:
             values = np.ma.masked_where(~(values >= above), values)
         origin: Literal["lower", "upper"] = "lower" if self.plane.grows_up else "upper"
         extent = (0.0, self.width, 0.0, self.height) if self.plane.grows_up else (0.0, self.width, self.height, 0.0)
-        alpha = None if above is None else 0.55
+        alpha = _SEE_THROUGH if above is not None and isinstance(cmap, str) else None
         low, high = limits
         return self.axes.imshow(
             values, cmap=cmap, vmin=low, vmax=high, extent=extent, origin=origin, alpha=alpha, interpolation="nearest"
@@ -220,7 +233,8 @@ class _Canvas:
         rows, columns = values.shape
         x = (np.arange(columns + 2) - 0.5) * self.width / columns
         y = (np.arange(rows + 2) - 0.5) * self.height / rows
-        self.axes.contour(x, y, padded, levels=[0.5], colors=[colour], linewidths=1.2)
+        line = self.axes.contour(x, y, padded, levels=[0.5], colors=[colour], linewidths=1.2)
+        line.set_path_effects(_HALO)
 
     def describe(self, bar_mm: int) -> None:
         """Adds title, letters and scale bar."""
@@ -235,12 +249,16 @@ class _Canvas:
         up = grows if self.plane.grows_up else -grows
         for (x, y), direction in (((0.98, 0.5), right), ((0.02, 0.5), -right), ((0.5, 0.97), up), ((0.5, 0.03), -up)):
             self._letter(x, y, _side(direction))
-        self.axes.add_artist(
-            AnchoredSizeBar(
-                self.axes.transData, bar_mm, f"{bar_mm} mm", "lower left", color="white", frameon=False,
-                size_vertical=0, fontproperties=mpl.font_manager.FontProperties(size=7), pad=0.4, sep=2,
-            )
+        self._scale(bar_mm)
+
+    def _scale(self, bar_mm: int) -> None:
+        bar = AnchoredSizeBar(
+            self.axes.transData, bar_mm, f"{bar_mm} mm", "lower left", color="white", frameon=False,
+            size_vertical=0, fontproperties=mpl.font_manager.FontProperties(size=7), pad=0.4, sep=2,
         )  # fmt: skip
+        bar.txt_label.get_children()[0].set_path_effects(_HALO)
+        bar.size_bar.get_children()[0].set_path_effects([withStroke(linewidth=3.0, foreground="black")])
+        self.axes.add_artist(bar)
 
     def _letter(self, x: float, y: float, text: str) -> None:
         across = {0.98: "right", 0.02: "left"}.get(x, "center")
@@ -258,10 +276,12 @@ def _side(direction: Array) -> str:
     return "".join(_SIDES[axis][0 if direction[axis] > 0 else 1] for axis in order if abs(direction[axis]) > _OBLIQUE)
 
 
-def _size(canvases: list[_Canvas]) -> tuple[float, float]:
+def _size(canvases: list[_Canvas], *, overlaid: bool, named: int) -> tuple[float, float]:
     """Returns inches of a figure in which all planes are to one scale."""
+    width = 0.95 * (_WIDTH_INCHES - (_OVERLAY_INCHES if overlaid else 0.0))
     share = max(canvas.height for canvas in canvases) / sum(canvas.width for canvas in canvases)
-    return _WIDTH_INCHES, _WIDTH_INCHES * min(share, 1.0) + _AROUND_INCHES
+    rows = -(-named // _NAMES_IN_ROW)
+    return _WIDTH_INCHES, width * min(share, 1.0) + _AROUND_INCHES + rows * _LEGEND_INCHES
 
 
 def _cycled(count: int) -> list[str]:
@@ -272,9 +292,20 @@ def _bars(figure: Figure, places: Any, drawn: Mapping[str, Any], said: Mapping[s
     for name, picture in drawn.items():
         units = said[name].attrs.get("units", "")
         text = str(said[name].attrs.get("long_name") or said[name].attrs.get("modality") or said[name].name or name)
-        bar = figure.colorbar(picture, ax=places, location="bottom" if name == "image" else "right", shrink=0.6)
+        place: dict[str, Any] = {"location": "bottom", "shrink": 0.5, "aspect": 30}
+        if name == "overlay":
+            place = {"location": "right", "shrink": 0.8, "aspect": 20}
+        beyond = _beyond(said[name], picture.get_clim(), below=name == "image")
+        bar = figure.colorbar(picture, ax=places, extend=beyond, **place)
         bar.set_label(f"{text} ({units})" if units and units != "1" else text, fontsize=8)
         bar.ax.tick_params(labelsize=7)
+
+
+def _beyond(volume: xr.DataArray, limits: Limits, *, below: bool) -> Literal["neither", "min", "max", "both"]:
+    """Returns at which ends values lie beyond the limits; an overlay has none below, it is not drawn there."""
+    low = below and float(volume.min()) < limits[0]
+    high = float(volume.max()) > limits[1]
+    return "both" if low and high else "min" if low else "max" if high else "neither"
 
 
 def _legend(figure: Figure, names: list[str]) -> None:
@@ -282,4 +313,6 @@ def _legend(figure: Figure, names: list[str]) -> None:
         mpl.lines.Line2D([], [], color=colour, label=name)
         for colour, name in zip(_cycled(len(names)), names, strict=True)
     ]
-    figure.legend(handles=lines, loc="outside upper center", ncols=min(len(names), 4), fontsize=8, frameon=False)
+    figure.legend(
+        handles=lines, loc="outside upper center", ncols=min(len(names), _NAMES_IN_ROW), fontsize=8, frameon=False
+    )

@@ -220,6 +220,29 @@ def implausible_spacing(objects: Study, strength: float) -> Study:
 
 
 @damage("geometry")
+def wrong_spacing_of_all(objects: Study, strength: float) -> Study:
+    """Pixels of all slices are said to be smaller, so that structures are larger than the images."""
+    for each in _images(objects):
+        each.PixelSpacing = [f"{6 - 4 * strength:g}"] * 2
+    return objects
+
+
+@damage("geometry")
+def wrong_steps_of_all(objects: Study, strength: float) -> Study:
+    """All slices are said to be nearer to each other."""
+    for each in _images(objects):
+        x, y, z = each.ImagePositionPatient
+        each.ImagePositionPatient = [x, y, f"{float(z) * (0.5 - 0.3 * strength):g}"]
+    return objects
+
+
+@damage("consistency")
+def lost_ends(objects: Study, strength: float) -> Study:
+    """The last slices are gone, to which the structure set still refers."""
+    return _without(objects, _images(objects)[-math.ceil(strength * 4) :])
+
+
+@damage("geometry")
 def shifted_slices(objects: Study, strength: float) -> Study:
     """Some slices are moved along their normal, by less than half a step."""
     for each in _some(objects, strength):
@@ -268,6 +291,14 @@ def clipped_hu(objects: Study, strength: float) -> Study:
     """Bone is cut off."""
     for each in _images(objects):
         _put(each, np.minimum(_pixels(each), 1024 + int(600 - 400 * strength)))
+    return objects
+
+
+@damage("plausibility")
+def lost_air(objects: Study, strength: float) -> Study:
+    """Air and lung are cut off, as by a window."""
+    for each in _images(objects):
+        _put(each, np.maximum(_pixels(each), 1024 - int(600 - 500 * strength)))
     return objects
 
 
@@ -370,6 +401,23 @@ def private_blocks(objects: Study, strength: float) -> Study:
 
 
 @damage("identity leakage")
+def names_in_private_bytes(objects: Study, strength: float) -> Study:
+    """Some slices have a name among the bytes of a private element."""
+    for each in _some(objects, strength):
+        block = each.private_block(0x0029, "ACME CSA", create=True)
+        block.add_new(0x10, "OB", b"\x01\x02\0" + _NAME.encode() + b"\0\xff")
+    return objects
+
+
+@damage("identity leakage")
+def lost_claims(objects: Study, strength: float) -> Study:
+    """Some slices do not say that identity was removed, as the others do."""
+    for each in _some(objects, strength):
+        del each.PatientIdentityRemoved
+    return objects
+
+
+@damage("identity leakage")
 def burnt_in_text(objects: Study, strength: float) -> Study:
     """Some slices say that text is burnt in."""
     for each in _some(objects, strength):
@@ -457,6 +505,14 @@ def copied_pixels(objects: Study, strength: float) -> Study:
     images = _images(objects)
     for each in _some(objects, strength):
         each.PixelData = images[images.index(each) - 1].PixelData
+    return objects
+
+
+@damage("image")
+def slices_of_another(objects: Study, strength: float) -> Study:
+    """Some slices show another body."""
+    for each in _some(objects, strength):
+        _put(each, np.roll(_pixels(each)[::-1], 8, axis=1))
     return objects
 
 

@@ -56,6 +56,7 @@ def test_the_verbs_are_these() -> None:
     assert {" ".join(path) for path in VERBS} == {
         "demo", "run", "sweep", "verify", "diff", "collect", "list", "show", "new", "check",
         "dataset fetch", "dataset add", "dataset verify", "kernel lock", "kernel install", "kernel verify",
+        "dicom inspect", "dicom convert", "dicom quality", "dicom exposure", "dicom deidentify",
     }  # fmt: skip
 
 
@@ -90,6 +91,18 @@ def test_the_first_page_documents_every_exit_code() -> None:
         kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.BraggbookError)
     ]
     assert codes == {0, 1, *(kind.exit_code for kind in kinds)}
+
+
+def test_help_about_dicom_waits_for_no_library() -> None:
+    """All of them together take a second to import, and a page of help needs none."""
+    pages = [["dicom", *verb, "--help"] for verb in ([], ["inspect"], ["convert"], ["quality"], ["exposure"])]
+    program = (
+        "import sys; from braggbook.cli.main import main\n"
+        f"for page in {pages!r}: main(page, standalone_mode=False)\n"
+        "print(sorted({'dask', 'nibabel', 'numba', 'numpy', 'pandas', 'pydicom', 'scipy', 'xarray', 'zarr'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_the_version_is_told() -> None:
@@ -157,6 +170,17 @@ UNUSABLE = {
     "dataset add none.csv": ("none.csv", ""),
     "dataset add notes.txt --unit dose": ("dose", ""),
     "demo": ("the demonstration needs Braggbook's own project", "braggbook --project"),
+    "dicom frobnicate": ("No such command 'frobnicate'.", "braggbook dicom --help"),
+    "dicom inspect none": ("none", ""),
+    "dicom inspect notes.txt": ("no DICOM object here", ""),
+    "dicom convert none -o none.nii": ("none", ""),
+    "dicom convert notes.txt": ("Missing option '-o' / '--output'.", "braggbook dicom convert --help"),
+    "dicom convert notes.txt -o out.doc": ("an ending that does not say what to write", ""),
+    "dicom convert notes.txt -o out.nii --gaps squeeze": ("'squeeze' is not one of 'refuse', 'mark'", "braggbook dicom convert --help"),
+    "dicom quality notes.txt": ("no DICOM object here", ""),
+    "dicom quality notes.txt --report page.doc": ("not the name of a report", ""),
+    "dicom exposure notes.txt": ("no DICOM object here", ""),
+    "dicom exposure notes.txt --csv table.doc": ("not the name of a table", ""),
     "--project nowhere run good": ("Directory 'nowhere' does not exist", "braggbook --help"),
 }  # fmt: skip
 FINDINGS = ("check", "check good", "check typos", "check bad/everything_wrong.ipynb", "check bad/none.ipynb")

@@ -47,10 +47,13 @@ _NO_ELEMENT, _GRAPHICS = "group length or an element of a message, not of an obj
 _LARGEST_VALUE = 1 << 28  # bytes of one value that is not pixels
 _LARGEST_LABEL = 1 << 16  # bytes of a text
 _LONGEST_KEPT = 1024  # bytes of a text that an option keeps
-_OF_THE_PATIENT = "(0010,"
 _CHARACTER_SET = 0x00080005
 _NAME, _ID = 0x00100010, 0x00100020
 _ROI_NAME, _ROI_NUMBER, _SEGMENT_LABEL, _SEGMENT_NUMBER = 0x30060026, 0x30060022, 0x00620005, 0x00620004
+_REFERENCE = re.compile(
+    "(?:Referenced)?(?:ROI|Observation|Beam|Dose|DoseReference|FractionGroup|PatientSetup|ToleranceTable|Wedge|Block|Compensator|Source"
+    "|BrachyApplicationSetup|ApplicationSetup|RangeShifter|RangeModulator|LateralSpreadingDevice|Channel|ReferenceImage)Number"
+)
 _NUMERIC_VALUE, _CONCEPT, _AGE_CODES = 0x0040A30A, 0x0040A043, {"121033", "30525-0", "397669002"}
 _DUMMIES = {
     "DA": b"19000101", "DT": b"19000101000000", "TM": b"000000", "AS": b"000Y", "DS": b"0", "IS": b"0", "CS": b"OTHER",
@@ -78,8 +81,9 @@ class Cleaner:
             if tag not in (0x00020000, 0x00020001, 0x00020002, 0x00020010):
                 self.removed.value(value, vr=vr_of(tag) or "UN", name=tag_text(tag))
         written = self._dataset(self.parsed.elements, sequence="", depth=0)
-        for value in self.by_option & set(self.removed.values):  # a device's name stands in its private elements too
-            if not self.removed.values[value].startswith(_OF_THE_PATIENT):
+        kept = b"\n".join(self.by_option)
+        for value in set(self.removed.values) - self.removed.personal:  # a device's name stands in private elements too
+            if value in kept:
                 del self.removed.values[value]
         return written
 
@@ -108,6 +112,9 @@ class Cleaner:
             return self._code(element, sequence, siblings)
         if reason := self._misplaced(element, sequence, depth):
             return self._refuse(element, sequence, reason, siblings)
+        if tag in PIXEL_TAGS and tag != max(PIXEL_TAGS & siblings.keys()):
+            self._gone(element, sequence, "pixels beside pixels: an object has one kind")
+            return []
         if tag in PIXEL_TAGS:
             self._log(element, sequence, "kept", "pixels, byte for byte")
             return [Written(tag, element.vr, bulk=0)]
@@ -207,9 +214,20 @@ class Cleaner:
             return raw if plausible.tags_fit(raw, big=big) else None
         if tag in _LUT_DATA or vr in _BYTES:
             return raw if self._is_table(raw, tag, siblings) else None
-        if vr not in _NUMBERS or not plausible.numbers_fit(keyword, tag, raw, vr, big=big):
+        if vr not in _NUMBERS:
             return None
+        if not plausible.numbers_fit(keyword, tag, raw, vr, big=big):
+            return self._number(raw, keyword) if vr == "IS" else None
         return self._age_in_report(raw, siblings) if tag == _NUMERIC_VALUE else raw
+
+    def _number(self, raw: bytes, keyword: str) -> bytes | None:
+        """Returns another number for one that is too long to be harmless but that a reference may need."""
+        text = raw.strip(b" \0")
+        if not _REFERENCE.fullmatch(keyword) or not re.fullmatch(rb"\d{1,10}", text):
+            return None
+        new = b"%d" % uids.new_number(self.secret, int(text))
+        self.produced.add(new)
+        return new
 
     def _terms(self, raw: bytes, keyword: str, tag: int) -> bytes | None:
         """Returns code strings that are the standard's terms; a vendor's own parts of an image's type become OTHER."""
@@ -241,7 +259,7 @@ class Cleaner:
             return False
         first = self.parsed.value(descriptor)[:2]
         entries = int.from_bytes(first, "big" if self.parsed.big else "little") or 65536
-        return len(raw) in {entries, entries + entries % 2, 2 * entries}
+        return len(raw) in {entries, entries + entries % 2, 2 * entries} and not plausible.table_spells_text(raw)
 
     def _shifted(self, raw: bytes, vr: str) -> bytes | None:
         parts = [part.strip(b" \0") for part in raw.split(b"\\")]
@@ -320,6 +338,7 @@ class Cleaner:
         group, number = element.tag >> 16, element.tag & 0xFFFF
         own = creators.get(element.tag, "") if 0x10 <= number <= 0xFF else ""
         if own and any(g == group and c == own for c, g, _ in private.SAFE):
+            self.produced.add(own.encode())
             return [Written(element.tag, "LO", own.encode())]
         creator = creators.get(group << 16 | number >> 8, "") if number > 0xFF else ""
         vr = private.SAFE.get((creator, group, number & 0xFF))
@@ -342,7 +361,7 @@ class Cleaner:
             shift = self.options.dates == "shift"
             moved = self._shifted(raw, vr)
             return moved if shift or moved is None else raw if self.options.dates == "keep" else None
-        fits = plausible.numbers_fit("RadionuclideTotalDose", element.tag, raw, vr, big=self.parsed.big)
+        fits = plausible.numbers_fit("NumericValue", element.tag, raw, vr, big=self.parsed.big)
         return raw if fits else None
 
     # -- what is done ------------------------------------------------------------------------------------------
@@ -402,7 +421,9 @@ class Cleaner:
         return [Written(element.tag, _one_vr(element), value)]
 
     def _keep(self, element: Element, sequence: str, value: bytes, why: str, *, trusted: bool) -> list[Written]:
-        done = "kept"
+        done, why = "kept", why if value or element.vr in _BYTES else "it was empty"
+        if element.vr == "TM" and self.options.dates == "shift" and value:
+            why = "a time of day: its date moves by whole days"
         if value.strip(b" \0") != self.parsed.value(element).strip(b" \0"):
             self.removed.element(self.parsed, element, tag_text(element.tag))
             done = {"UI": "UID replaced", "DA": "date moved", "DT": "date moved"}.get(element.vr, "cleaned")

@@ -30,11 +30,21 @@ MAX_ELEMENTS = 3_000_000  # a structure set of 100,000 contours has 400,000
 MAX_INFLATED = 1 << 30  # bytes
 _LONG = {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
 _SHORT = {b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US"}  # fmt: skip  # noqa: E501
+_SHORTEST_HEADER = 8  # bytes of an element without a value
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 
 
-class NotDicom(DicomError):
-    """A file that is something else, or a note beside the images."""
+_SOMETHING_ELSE = "not DICOM"
+
+
+def something_else(why: str) -> DicomError:
+    """Returns the error of a file that is no damaged DICOM but something else, such as a note beside the images."""
+    return DicomError(f"{_SOMETHING_ELSE}: {why}", wanted="a DICOM file")
+
+
+def is_something_else(error: DicomError) -> bool:
+    """Whether an error came from :func:`something_else`."""
+    return error.what.startswith(_SOMETHING_ELSE)
 
 
 @dataclass(slots=True)
@@ -131,7 +141,7 @@ def parse(data: Buffer) -> Parsed:
     reader = _Reader(parsed, implicit=syntax == IMPLICIT_LITTLE)
     parsed.elements = reader.read(position)
     if not parsed.elements:
-        raise NotDicom("not DICOM: no data element", wanted="a DICOM file")
+        raise something_else("no data element")
     return parsed
 
 
@@ -139,7 +149,7 @@ def _guess(data: Buffer, position: int) -> str:
     """Returns the transfer syntax of a data set without file meta: what its first element looks like."""
     head = bytes(data[position : position + 8])
     if len(head) < 8 or head[:2] not in (b"\x08\0", b"\0\x08"):
-        raise NotDicom("not DICOM: neither a file meta header nor a first element of group 0008", wanted="a DICOM file")
+        raise something_else("neither a file meta header nor a first element of group 0008")
     if head[:2] == b"\0\x08":
         return EXPLICIT_BIG
     return EXPLICIT_LITTLE if head[4:6] in _LONG | _SHORT else IMPLICIT_LITTLE
@@ -239,9 +249,12 @@ class _Reader:
 
     def _ends(self, position: int) -> bool:
         """Whether the data set is over: nothing left, or what is left is no element of it."""
-        if position + 8 > len(self.data):
-            return True
         elements = self.stack[0].elements or []
+        if position + _SHORTEST_HEADER > len(self.data):
+            pixels = bool(elements) and elements[-1].tag in PIXEL_TAGS
+            if any(self.data[position:]) and not pixels:
+                raise DicomError("truncated: the file ends inside an element")
+            return True
         try:
             element, start = _header(self.data, position, implicit=self.implicit, order=self.order)
         except DicomError:

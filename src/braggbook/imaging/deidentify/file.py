@@ -14,7 +14,7 @@ from pathlib import Path
 from braggbook.errors import DicomError, StorageError
 from braggbook.files import storage
 from braggbook.formats.deidentification import Outcome
-from braggbook.imaging.deidentify import pixels, uids
+from braggbook.imaging.deidentify import pixels, streams, uids
 from braggbook.imaging.deidentify.clean import Cleaner, Step
 from braggbook.imaging.deidentify.elements import (
     DEFLATED,
@@ -23,18 +23,21 @@ from braggbook.imaging.deidentify.elements import (
     IMPLICIT_LITTLE,
     PIXEL_TAGS,
     Element,
-    NotDicom,
     Parsed,
+    is_something_else,
     parse,
+    something_else,
 )
 from braggbook.imaging.deidentify.hunt import fit_for_pixels, hunt, hunt_pixels
 from braggbook.imaging.deidentify.options import Options
 from braggbook.imaging.deidentify.risks import DICOMDIR, Findings, Subject, judge
-from braggbook.imaging.deidentify.tables import types_of
+from braggbook.imaging.deidentify.tables import has_pixels, types_of
 from braggbook.imaging.deidentify.writing import IMPLEMENTATION_VERSION, Written, encode, file_meta
 
 PART = ".braggbook-part"  # ending of a file that is not whole yet
 _UNCOMPRESSED = {IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED}
+_ARCHIVES = {b"PK\3\4", b"\x1f\x8b\x08\0", b"\x1f\x8b\x08\x08", b"7z\xbc\xaf", b"Rar!"}
+NO_PIXELS = "an image without pixels: perhaps the file was truncated"
 _PET = "1.2.840.10008.5.1.4.1.1.128"
 
 
@@ -67,12 +70,14 @@ def deidentify_file(path: Path, job: Job) -> FileResult:
     Raises:
         StorageError: The output cannot be written.
     """
+    if path.is_symlink():
+        return FileResult("skipped", reason="a symbolic link: not followed")
     try:
         with _mapped(path) as data:
             return _deidentify(data, job)
-    except NotDicom as error:
-        return FileResult("skipped", reason=error.what)
     except DicomError as error:
+        if is_something_else(error):
+            return FileResult("skipped", reason=error.what)
         return FileResult("not readable", reason=": ".join(part for part in (error.where, error.what) if part))
     except RecursionError:
         return FileResult("not readable", reason="nested too deeply")
@@ -86,7 +91,7 @@ def _mapped(path: Path) -> Iterator[memoryview]:
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
     with os.fdopen(handle, "rb") as stream:
         if os.fstat(stream.fileno()).st_size < 8:
-            raise NotDicom("not DICOM: too short")
+            raise something_else("too short")
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
             view = memoryview(mapped)
             try:
@@ -96,7 +101,14 @@ def _mapped(path: Path) -> Iterator[memoryview]:
 
 
 def _deidentify(data: memoryview, job: Job) -> FileResult:
-    parsed = parse(data)
+    try:
+        parsed = parse(data)
+    except DicomError as error:
+        if is_something_else(error) and bytes(data[128:132]) == b"DICM":
+            raise DicomError("damaged: no data element can be read") from error
+        if is_something_else(error) and bytes(data[:4]) in _ARCHIVES:
+            raise something_else("an archive, not looked into; unpack it first") from error
+        raise
     try:
         return _cleaned(parsed, job)
     finally:
@@ -117,6 +129,8 @@ def _cleaned(parsed: Parsed, job: Job) -> FileResult:
     result = FileResult(
         "written", text=findings.text, face=findings.face, steps=cleaner.steps, notes=_notes(parsed, cleaner)
     )
+    if has_pixels(subject.sop_class_uid) and not subject.pixels:
+        result.notes.append(NO_PIXELS)
     result.suv_lost = subject.sop_class_uid == _PET and not job.options.has("113108")
     return _put(result, written, parsed=parsed, cleaner=cleaner, job=job)
 
@@ -176,14 +190,14 @@ def _method(code: str, meaning: str) -> list[Written]:
 def _put(result: FileResult, written: list[Written], *, parsed: Parsed, cleaner: Cleaner, job: Job) -> FileResult:
     """Hunts through the new file and puts it in place, or says why not."""
     syntax = EXPLICIT_LITTLE if parsed.transfer_syntax == DEFLATED else parsed.transfer_syntax
-    if not uids.is_standard(syntax):
-        return FileResult("quarantined", reason="a private transfer syntax: nothing says how its pixels hide text")
+    announced = next((e for e in written if e.tag in PIXEL_TAGS), None)
+    source = next((e for e in parsed.elements if announced is not None and e.tag == announced.tag), None)
+    if reason := _unclear(parsed.transfer_syntax, source):
+        return FileResult("quarantined", reason=reason)
     values = {e.tag: e.value.decode("ascii", "replace") for e in written if e.vr == "UI" and e.items is None}
     sop_class, instance = values.get(0x00080016, ""), values.get(0x00080018, "")
     if not (sop_class and instance):
         return FileResult("not readable", reason="(0008,0016) SOPClassUID or (0008,0018) SOPInstanceUID is missing")
-    source = next((e for e in parsed.elements if e.tag in PIXEL_TAGS), None)
-    announced = next((e for e in written if e.tag in PIXEL_TAGS), None)
     if source is not None and announced is not None:
         announced.bulk = -1 if source.fragments is not None else pixels.native_length(source, pixels.size_of(parsed))
     head = file_meta(sop_class_uid=sop_class, sop_instance_uid=instance, transfer_syntax_uid=syntax)
@@ -196,13 +210,22 @@ def _put(result: FileResult, written: list[Written], *, parsed: Parsed, cleaner:
     return _write(result, head, chunks, place=place, job=job, values=fit_for_pixels(cleaner.removed.values))
 
 
+def _unclear(transfer_syntax: str, source: Element | None) -> str:
+    """Returns why nothing says how an object's pixels are to be looked through; empty when it is clear."""
+    if transfer_syntax not in _UNCOMPRESSED and not streams.is_understood(transfer_syntax):
+        return "a video, a private or an unknown transfer syntax: its pixels cannot be looked through"
+    if source is not None and (source.fragments is None) != (transfer_syntax in _UNCOMPRESSED):
+        return "the pixels are not encoded as the transfer syntax says"
+    return ""
+
+
 def _name(uid: str) -> str:
     return uid if uids.is_uid(uid) else "unknown"
 
 
 def _chunks(parsed: Parsed, element: Element, options: Options) -> Iterator[bytes]:
     if element.fragments is not None:
-        return pixels.encapsulated_chunks(parsed, element)
+        return pixels.encapsulated_chunks(parsed, element, size=pixels.size_of(parsed))
     return pixels.native_chunks(parsed, element, size=pixels.size_of(parsed), regions=options.regions)
 
 

@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 
 SHORTEST_IN_PIXELS = 8  # bytes: four given bytes are found in a megabyte of noise once in 4,000 tries, eight never
-_DATE_DIGITS = 8
+_READABLE = re.compile(rb"[\x20-\x7e]{%d,}" % SHORTEST_IN_PIXELS)
+_FEW = 32  # values: as many searches take as long as finding all that is readable
+_DATE = re.compile(rb"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
 
 
 def hunt(data: bytes, values: Mapping[bytes, str], *, produced: Iterable[bytes] = ()) -> set[str]:
@@ -22,8 +24,12 @@ def hunt(data: bytes, values: Mapping[bytes, str], *, produced: Iterable[bytes] 
 
 
 def hunt_pixels(chunk: bytes, values: Mapping[bytes, str]) -> set[str]:
-    """Returns the attributes whose removed values, letters in them, are in a piece of the pixels."""
-    return {name for value, name in values.items() if value in chunk}
+    """Returns the attributes whose removed values, letters in them, are in a piece of the pixels.
+
+    Readable values can only be where pixels are readable: so many values cost no more than a few.
+    """
+    readable = b"\n".join(_READABLE.findall(chunk)) if len(values) > _FEW else chunk
+    return {name for value, name in values.items() if value in (readable if _READABLE.fullmatch(value) else chunk)}
 
 
 def fit_for_pixels(values: Mapping[bytes, str]) -> dict[bytes, str]:
@@ -41,5 +47,5 @@ def _is_in(value: bytes, data: bytes) -> bool:
     if value.strip(b"0123456789.+-"):
         return True
     # a number inside a longer number, a UID above all, is there by chance; a date may begin a date-time
-    end = b"" if len(value) == _DATE_DIGITS and value.isdigit() else rb"(?![\d.])"
+    end = b"" if _DATE.fullmatch(value) else rb"(?![\d.])"
     return re.search(rb"(?<![\d.])" + re.escape(value) + end, data) is not None

@@ -61,12 +61,12 @@ def make_key(path: Path) -> bytes:
     return bytes.fromhex(key.secret_hex)
 
 
-def check_outside(path: Path, output: Path, *, what: str) -> None:
-    """Refuses a secret that would lie inside the output.
+def check_outside(path: Path, folder: Path, *, what: str, of: str = "output") -> None:
+    """Refuses a file that would lie inside a folder: a secret in what is given away, or a report among the scans.
 
     Raises:
         ImagingError: It would.
     """
-    if output.resolve() in (path.resolve(), *path.resolve().parents):
-        wanted = f"a place outside of {output}"
-        raise ImagingError(f"the {what} would lie inside the output", where=str(path), wanted=wanted)
+    if folder.resolve() in (path.resolve(), *path.resolve().parents):
+        wanted = f"a place outside of {folder}"
+        raise ImagingError(f"the {what} would lie inside the {of}", where=str(path), wanted=wanted)

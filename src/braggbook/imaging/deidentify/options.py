@@ -27,7 +27,7 @@ OPTIONS = {
     "retain-institution-identity": ("113112", "Retain Institution Identity Option"),
 }
 _NAMES = {code: name for name, (code, _) in OPTIONS.items()}
-_BASIC_MEANING = "Basic Application Confidentiality Profile"
+BASIC_MEANING = "Basic Application Confidentiality Profile"
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Options:
 
     def methods(self) -> list[tuple[str, str]]:
         """Returns code and meaning of everything in force, for DeidentificationMethodCodeSequence."""
-        return [(BASIC, _BASIC_MEANING), *((code, OPTIONS[_NAMES[code]][1]) for code in sorted(self.codes))]
+        return [(BASIC, BASIC_MEANING), *((code, OPTIONS[_NAMES[code]][1]) for code in sorted(self.codes))]
 
 
 def make_options(

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import re
+import mmap
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import chain
 
 import pydicom
 
 from braggbook.errors import DicomError
+from braggbook.imaging.deidentify import streams
 from braggbook.imaging.deidentify.elements import Element, Parsed, parse
 from braggbook.imaging.deidentify.options import Region
 
 _CHUNK = 1 << 22
-# what encoders say of themselves in a comment; anything else there is blanked
-_ENCODERS = re.compile(
-    rb"[\0\x01 ]*(?:Created by (?:GDCM/)?OpenJPEG|Creator: JasPer|MITRA_DICOM_STANDARD|Kakadu|OpenJPEG"
-    rb"|JasPer|LEAD|IJG|Aware)"
-    rb"(?: ?-?v?(?:[Vv]ersion )?[\d.]{1,12})?\0?"
-)
+_BITS = {0x7FE00008: 32, 0x7FE00009: 64}  # of float pixels, whatever BitsAllocated says
 
 
 @dataclass(frozen=True)
@@ -35,13 +32,12 @@ class Size:
     planar: int
     photometric: str
 
-    @property
-    def length(self) -> int:
-        """Bytes of all uncompressed pixels (PS3.5, 8.1.1 and 8.2)."""
+    def length_of(self, tag: int) -> int:
+        """Returns the bytes of all uncompressed pixels of an element (PS3.5, 8.1.1 and 8.2)."""
         values = self.rows * self.columns * self.samples * self.frames
         if self.photometric == "YBR_FULL_422":
             values = self.rows * self.columns * 2 * self.frames
-        return (values * self.bits + 7) // 8
+        return (values * _BITS.get(tag, self.bits) + 7) // 8
 
 
 def size_of(parsed: Parsed) -> Size:
@@ -92,7 +88,7 @@ def decompressed(parsed: Parsed) -> Parsed:
 
 def native_chunks(parsed: Parsed, element: Element, *, size: Size, regions: Sequence[Region]) -> Iterator[bytes]:
     """Yields uncompressed pixels, regions blanked, cut or refused at their declared length."""
-    length = size.length if element.tag == 0x7FE00010 else element.length
+    length = size.length_of(element.tag)
     if element.length < length:
         raise DicomError(
             "truncated pixels", where="(7FE0,0010) PixelData", wanted=f"{length} bytes", got=str(element.length)
@@ -103,13 +99,14 @@ def native_chunks(parsed: Parsed, element: Element, *, size: Size, regions: Sequ
     else:
         for start in range(element.start, element.start + length, _CHUNK):
             yield bytes(parsed.data[start : min(start + _CHUNK, element.start + length)])
+            _let_go(parsed.data, start, start + _CHUNK)
     if length % 2:
         yield padding
 
 
 def native_length(element: Element, size: Size) -> int:
     """Returns how many bytes :func:`native_chunks` yields."""
-    length = size.length if element.tag == 0x7FE00010 else element.length
+    length = size.length_of(element.tag)
     return length + length % 2
 
 
@@ -131,18 +128,34 @@ def _blanked(data: bytes, *, size: Size, regions: Sequence[Region]) -> bytes:
     return bytes(pixels)
 
 
-def encapsulated_chunks(parsed: Parsed, element: Element) -> Iterator[bytes]:
-    """Yields compressed pixels as items: lengths as they were, comments and what follows an image's end blanked."""
+def encapsulated_chunks(parsed: Parsed, element: Element, *, size: Size) -> Iterator[bytes]:
+    """Yields compressed pixels as items: lengths as they were, and nothing in them but images.
+
+    Raises:
+        DicomError: They are not what the transfer syntax says.
+    """
     order = ">" if parsed.big else "<"
-    fragments = element.fragments or []
-    for number, (start, length) in enumerate(fragments):
-        content = bytes(parsed.data[start : start + length])
-        if number == 0:
-            content = content if _is_offset_table(content, fragments) else b""
-        else:
-            content = without_comments(content)
+    fragments = element.fragments or [(0, 0)]
+    start, length = fragments[0]
+    table = bytes(parsed.data[start : start + length])
+    images = (_taken(parsed.data, start, start + length) for start, length in fragments[1:])
+    contents = streams.cleaned(images, transfer_syntax=parsed.transfer_syntax, pixels=size.rows * size.columns)
+    for content in chain([table if _is_offset_table(table, fragments) else b""], contents):
         yield struct.pack(f"{order}HHI", 0xFFFE, 0xE000, len(content)) + content
     yield struct.pack(f"{order}HHI", 0xFFFE, 0xE0DD, 0)
+
+
+def _taken(data: memoryview, start: int, end: int) -> bytes:
+    taken = bytes(data[start:end])
+    _let_go(data, start, end)
+    return taken
+
+
+def _let_go(data: memoryview, start: int, end: int) -> None:
+    """Tells the system that bytes of a mapped file have been read, so that a large file does not fill the memory."""
+    if isinstance(data.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        first = start // mmap.PAGESIZE * mmap.PAGESIZE
+        data.obj.madvise(mmap.MADV_DONTNEED, first, min(end, len(data)) - first)
 
 
 def _is_offset_table(content: bytes, fragments: Sequence[tuple[int, int]]) -> bool:
@@ -151,37 +164,3 @@ def _is_offset_table(content: bytes, fragments: Sequence[tuple[int, int]]) -> bo
         starts.add(position)
         position += 8 + length
     return len(content) % 4 == 0 and all(value in starts for value in struct.unpack(f"<{len(content) // 4}I", content))
-
-
-def without_comments(fragment: bytes) -> bytes:
-    """Returns a JPEG, JPEG-LS or JPEG 2000 stream with comments and application data blanked.
-
-    Lengths stay, so that offsets stay. Markers: ITU-T T.81, annex B; T.800, annex A.
-    """
-    if fragment[:2] == b"\xff\xd8":
-        cleaned = _blank_segments(bytearray(fragment), position=2, stop=0xDA, comments={0xFE, *range(0xE1, 0xEE), 0xEF})
-    elif fragment[:2] == b"\xff\x4f":
-        cleaned = _blank_segments(bytearray(fragment), position=2, stop=0x90, comments={0x64})
-    else:
-        return fragment
-    end = cleaned.rfind(b"\xff\xd9")
-    if 0 < end < len(cleaned) - 3:  # one byte more is the padding to an even length
-        cleaned[end + 2 :] = bytes(len(cleaned) - end - 2)
-    return bytes(cleaned)
-
-
-def _blank_segments(stream: bytearray, *, position: int, stop: int, comments: set[int]) -> bytearray:
-    while position + 4 <= len(stream) and stream[position] == 0xFF and stream[position + 1] != stop:
-        (length,) = struct.unpack_from(">H", stream, position + 2)
-        end = min(position + 2 + length, len(stream))
-        start = position + 4
-        content = bytes(stream[start:end])
-        if stream[position + 1] in comments and not _ENCODERS.fullmatch(content) and not _is_spiff(content):
-            stream[start:end] = bytes(max(0, end - start))
-        position = max(end, position + 4)
-    return stream
-
-
-def _is_spiff(content: bytes) -> bool:
-    """Whether application data is a header of JPEG-LS that says how pixels are decoded (T.84, annex F; T.870)."""
-    return content[:6] == b"SPIFF\0" or content[:4] == b"mrfx" or len(content) <= 6

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 import re
 import struct
+from functools import lru_cache
 
 from braggbook.imaging.deidentify.elements import vm_of, vr_of
-from braggbook.imaging.deidentify.tables import terms, words
+from braggbook.imaging.deidentify.tables import bounds, terms, words
 
 _DECIMAL = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?")
 _INTEGER = re.compile(rb"[+-]?\d{1,10}")
@@ -21,36 +22,14 @@ _FORMATS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "U
 _SHORT_BYTES = 256
 _MOST_VALUES_READ = 1 << 16  # of arrays only the beginning is unpacked at once
 
-# Magnitudes: a record number has six digits and more, so what may be larger is named, with what it is at most
 LARGEST_DECIMAL = 1e5  # positions in mm, angles, factors, energies in keV, times in s
-LARGEST_INTEGER = 99_999
+LARGEST_INTEGER = 99_999  # a record number has six digits and more: what may be larger is named in bounds.csv
 SMALLEST_DECIMAL = 1e-30  # letters read as a binary number can be tiny, quantities are not
-LARGEST = {
-    "RadionuclideTotalDose": 1e12, "RadionuclideHalfLife": 1e10, "DoseCalibrationFactor": 1e12, "RescaleSlope": 1e7,
-    "RescaleIntercept": 1e7, "WindowCenter": 1e7, "WindowWidth": 1e7, "FrameReferenceTime": 1e8,
-    "ActualFrameDuration": 1e7,
-    "FrameTime": 1e7, "TriggerTime": 1e7, "XRayTubeCurrentInuA": 1e7, "ExposureInuAs": 1e7, "ExposureTimeInuS": 1e7,
-    "ExposureTime": 1e7, "PrimaryPromptsCountsAccumulated": 2**31, "SecondaryCountsAccumulated": 2**31,
-    "SliceSensitivityFactor": 1e6,
-    "CountsAccumulated": 2**31, "TotalCounts": 2**31, "SmallestImagePixelValue": 65535, "LargestImagePixelValue": 65535,
-    "PixelPaddingValue": 65535, "PixelPaddingRangeLimit": 65535, "RealWorldValueSlope": 1e9,
-    "RealWorldValueIntercept": 1e9,
-    "RealWorldValueFirstValueMapped": 65535, "RealWorldValueLastValueMapped": 65535, "PatientWeight": 1000,
-    "PatientSize": 3,
-    "NumericValue": 1e7, "CountRate": 1e7, "FrameDelay": 1e7, "NominalInterval": 1e6, "DoseRateSet": 1e6,
-    "ImagingFrequency": 1e4,
-    "BeamMeterset": 1e6, "FinalCumulativeMetersetWeight": 1e6, "CumulativeMetersetWeight": 1e6,
-    "ReferencedFrameNumber": 1e6,
-    "RedPaletteColorLookupTableDescriptor": 65536, "ActivityConcentration": 1e12, "ReferencePixelPhysicalValueX": 1e7,
-    "LongPrimitivePointIndexList": 2**32, "PointIndexList": 65535, "DimensionIndexValues": 1e6, "NumberOfFrames": 1e6,
-    "LossyImageCompressionRatio": 1e4, "PixelSpacing": 1e3, "SliceThickness": 1e4, "SpacingBetweenSlices": 1e4,
-    "DoseGridScaling": 1e3,
-    "ScreenMinimumCoordinateX": 1e6, "TableOfPixelValues": 65535, "PhysicalDeltaX": 1e6, "PhysicalDeltaY": 1e6,
-}  # fmt: skip
 _KERNEL = re.compile(
     r"(?:[A-Z][a-z]?\d{2}[a-z]{0,2}|FC\d\d|STANDARD|SOFT|BONE|BONEPLUS|LUNG|DETAIL|EDGE|CHEST|ULTRA|HD|[A-DU][AB]?|[1-5])"
 )
 _SMALL = re.compile(r"\d{1,5}")
+_DIRECTION = re.compile(r"[APLRHF]{1,3}")
 _MAKERS = {
     "siemens", "siemens healthineers", "siemens healthcare", "ge", "ge medical systems", "ge healthcare", "philips",
     "philips healthcare",
@@ -63,7 +42,10 @@ _MAKERS = {
     "mim software", "nucletron", "tomotherapy", "tomotherapy incorporated", "braggbook", "highdicom", "pydicom",
     "offis", "qiicr",
     "mevion", "iba", "hitachi medical corporation", "united imaging healthcare", "uih", "mediso", "carestream",
-    "plastimatch",
+    "plastimatch", "agfa-gevaert ag", "g.e. medical systems", "philips medical systems, inc.", "sonosite, inc.",
+    "fuji photo film co. ltd.", "fujifilm corporation", "aloka co., ltd.", "mim software inc.", "kuratorium offis e.v.",
+    "varian medical system particle therapy", "siemens healthcare gmbh", "philips medical systems / mim software",
+    "hologic, inc.", "esaote", "lumenis", "vision rt", "c-rad", "p-cure", "mirada medical", "spectronic medical",
 }  # fmt: skip
 _LUT_UNITS = {"HU", "US", "OD", "HU_MOD", "MGML", "Z_EFF", "ED", "EDW", "PCT"}  # PS3.3, C.11.1.1.2
 _NUCLEI = {"1H", "3HE", "7LI", "13C", "19F", "23NA", "31P", "129XE", "H"}
@@ -78,6 +60,7 @@ _CLOSED = {  # text of a few known forms
     "CodingSchemeDesignator": {"DCM", "SCT", "SRT", "UCUM", "LN", "FMA", "MDC", "NCIT", "RADLEX", "IBSI"},
     "MappingResourceName": {"DICOM CONTENT MAPPING RESOURCE"},
     "PatientSpeciesDescription": {"HOMO SAPIENS"},
+    "PositionReferenceIndicator": {"OM", "SN", "XY", "SC", "RF"},
 }
 WORDS_ONLY = {
     "AttenuationCorrectionMethod", "ScatterCorrectionMethod", "ReconstructionMethod", "Radiopharmaceutical",
@@ -113,7 +96,7 @@ def text_fits(keyword: str, value: str) -> bool:
     if keyword in NUMBERED:
         return _SMALL.fullmatch(value) is not None
     if keyword in _CLOSED:
-        return value.upper() in _CLOSED[keyword]
+        return value.upper() in _CLOSED[keyword] or (keyword in WORDS_ONLY and only_words(value, METHODS))
     return keyword in WORDS_ONLY and only_words(value, METHODS)
 
 
@@ -139,6 +122,8 @@ def term_fits(keyword: str, value: str) -> bool:
         return _SMALL.fullmatch(value) is not None or value in terms()
     if keyword == "LossyImageCompression":
         return value in ("00", "01")
+    if keyword == "PatientOrientation":  # PS3.3, C.7.6.1.1.1: directions, not terms
+        return _DIRECTION.fullmatch(value) is not None
     return value in terms()
 
 
@@ -165,11 +150,18 @@ def numbers_fit(keyword: str, tag: int, value: bytes, vr: str, *, big: bool) -> 
     return not spells_text(value)
 
 
+@lru_cache(maxsize=4096)
+def bounds_of(keyword: str, *, whole: bool) -> tuple[float, float]:
+    """Returns the least and the most that an attribute may hold: what the first fitting row of ``bounds.csv`` says."""
+    lowest, highest = next((low, high) for pattern, low, high in bounds() if pattern.fullmatch(keyword))
+    return lowest, min(highest, LARGEST_INTEGER) if whole and highest == LARGEST_DECIMAL else highest
+
+
 def _within(keyword: str, number: float, *, whole: bool) -> bool:
     if not math.isfinite(number):
         return False
-    most = LARGEST.get(keyword, LARGEST_INTEGER if whole else LARGEST_DECIMAL)
-    return abs(number) <= most and (number == 0 or abs(number) >= SMALLEST_DECIMAL)
+    lowest, highest = bounds_of(keyword, whole=whole)
+    return lowest <= number <= highest and (number == 0 or abs(number) >= SMALLEST_DECIMAL)
 
 
 def spells_text(value: bytes) -> bool:
@@ -180,6 +172,27 @@ def spells_text(value: bytes) -> bool:
     """
     run = rb"[A-Za-z0-9_^ -]{8}" if len(value) <= _SHORT_BYTES else rb"[A-Za-z0-9_^ -]{16}"
     return re.search(run, value) is not None
+
+
+def table_spells_text(value: bytes) -> bool:
+    """Whether a lookup table holds text: letters, digits or blanks in a row that do not climb or fall as tables do.
+
+    Bytes in a row that are equal in pairs are 8-bit colours made 16 bits wide, not text.
+    """
+    for found in re.finditer(rb"[A-Za-z0-9_^ -]{8,}", value):
+        run = found[0]
+        if not any(_is_ramp(run[start::step]) for step in (1, 2) for start in range(step)) and not _is_paired(run):
+            return True
+    return False
+
+
+def _is_ramp(run: bytes) -> bool:
+    ordered = sorted(run)
+    return list(run) in (ordered, ordered[::-1])
+
+
+def _is_paired(run: bytes) -> bool:
+    return any(run[start:-1:2] == run[start + 1 :: 2][: len(run[start:-1:2])] for start in (0, 1))
 
 
 def tags_fit(value: bytes, *, big: bool) -> bool:

@@ -42,4 +42,3 @@ SAFE: dict[tuple[str, int, int], str] = {
     ("ELSCINT1", 0x01F1, 0x26): "DS",  # pitch
     ("ELSCINT1", 0x01F1, 0x27): "DS",  # rotation time
 }
-LARGEST = 1e12  # of a private number: activities are in Bq

@@ -18,6 +18,7 @@ _NAMES, _STRINGS = (
     "PN",
     {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT"},
 )
+_OF_THE_PATIENT, _DATES = "(0010,", {"DA", "DT"}
 _RUNS = re.compile(rb"[\x20-\x7e]{6,}")
 _NUMBER = re.compile(rb"[+-]?[\d.,: ]+(?:[eE][+-]?\d+)?")
 
@@ -28,6 +29,7 @@ class Removed:
     def __init__(self, *, uids_stay: bool = False) -> None:
         self.uids_stay = uids_stay
         self.values: dict[bytes, str] = {}  # with the attribute that it came from
+        self.personal: set[bytes] = set()  # of the patient or a person's name: no option keeps them anywhere
 
     def element(self, parsed: Parsed, element: Element, name: str) -> None:
         """Adds an element's value, or all values inside a sequence."""
@@ -50,7 +52,12 @@ class Removed:
             telling = part.strip(b" \0\r\n\t")[:LONGEST]
             if self.uids_stay and is_uid(telling.decode("ascii", "replace")):
                 continue
-            if len(self.values) < MOST and is_telling(telling, vr=vr):
+            if not is_telling(telling, vr=vr):
+                continue
+            if vr == _NAMES or (name.startswith(_OF_THE_PATIENT) and vr not in _DATES):
+                self.personal.add(telling)
+                self.values[telling] = name
+            elif len(self.values) < MOST:
                 self.values.setdefault(telling, name)
 
 

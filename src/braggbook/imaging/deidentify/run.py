@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -16,16 +17,25 @@ from pathlib import Path
 
 from braggbook.errors import ImagingError
 from braggbook.files import storage
-from braggbook.formats.deidentification import DeidentificationReport, FileRecord, MethodRecord, StepRecord
+from braggbook.formats.deidentification import (
+    REPORT_FORMAT,
+    DeidentificationReport,
+    FileRecord,
+    MethodRecord,
+    StepRecord,
+)
 from braggbook.imaging.deidentify.clean import Step
-from braggbook.imaging.deidentify.file import PART, FileResult, Job, deidentify_file
+from braggbook.imaging.deidentify.file import NO_PIXELS, PART, FileResult, Job, deidentify_file
 from braggbook.imaging.deidentify.key import check_outside, default_key, make_key, read_key
+from braggbook.imaging.deidentify.left import not_done
 from braggbook.imaging.deidentify.options import Options, make_options
 from braggbook.imaging.deidentify.tables import EDITION
+from braggbook.imaging.deidentify.uids import is_uid
 from braggbook.progress import Progress, Silent
 
-_FEW = 16  # files that one process does faster than others start
+_FEW = 150  # files that one process does before others have started
 _WAITING = 4  # files per worker that are handed out at once
+_HEAD = 200  # bytes of a report that say that it is one
 _OPEN = ("quarantined", "blocked", "not readable")
 
 
@@ -69,8 +79,8 @@ def deidentify(
     new_key = not os.path.lexists(secret_file)
     job = Job(output, options or make_options(), make_key(secret_file) if new_key else read_key(secret_file))
     _sweep(output)
-    results = _work(paths, job, workers=workers, progress=progress or Silent())
-    return Deidentified(_report(results, job), paths, secret_file, new_key)
+    results, steps = _work(paths, job, workers=workers, progress=progress or Silent())
+    return Deidentified(_report(results, steps, job), paths, secret_file, new_key)
 
 
 def _files(source: Path) -> Iterator[Path]:
@@ -81,9 +91,9 @@ def _files(source: Path) -> Iterator[Path]:
         raise ImagingError("no such file or folder", where=str(source), wanted="DICOM files")
     for parent, folders, names in os.walk(source):
         folders.sort()
-        for name in sorted(names):
+        for name in sorted([*names, *(one for one in folders if Path(parent, one).is_symlink())]):
             path = Path(parent, name)
-            if path.is_file() and not path.is_symlink():
+            if path.is_file() or path.is_symlink():
                 yield path
 
 
@@ -95,6 +105,28 @@ def _check_places(source: Path, output: Path, key: Path) -> None:
     if output.is_symlink() or (output.exists() and not output.is_dir()):
         raise ImagingError("the output is not a folder", where=str(output), wanted="a new folder")
     check_outside(key, output, what="key")
+    foreign = next((path for path in sorted(output.rglob("*")) if not path.is_dir() and not _is_ours(path)), None)
+    if foreign is not None:
+        raise ImagingError(
+            "the output holds something that no run put there", where=str(foreign), wanted="a new folder"
+        )
+    if output.is_dir() and any(output.iterdir()) and not os.path.lexists(key):
+        wanted = "a new folder, or the key of the run that filled this one"
+        raise ImagingError("the output is not empty, and its key is not there", where=str(key), wanted=wanted)
+
+
+def _is_ours(path: Path) -> bool:
+    if path.is_symlink():
+        return False
+    if path.suffix in (".html", ".json"):
+        return _is_report(path.with_suffix(".json"))
+    return path.name.endswith(PART) or (path.suffix == ".dcm" and is_uid(path.stem))
+
+
+def _is_report(path: Path) -> bool:
+    with suppress(OSError), path.open("rb") as stream:
+        return REPORT_FORMAT.encode() in stream.read(_HEAD)
+    return False
 
 
 def _sweep(output: Path) -> None:
@@ -106,18 +138,24 @@ def _sweep(output: Path) -> None:
                     os.unlink(Path(parent, name))
 
 
-def _work(paths: tuple[Path, ...], job: Job, *, workers: int | None, progress: Progress) -> list[FileResult]:
+def _work(
+    paths: tuple[Path, ...], job: Job, *, workers: int | None, progress: Progress
+) -> tuple[list[FileResult], Counter[Step]]:
+    """Returns results in the order of the paths, and what was done in all files together."""
     results: list[FileResult | None] = [None] * len(paths)
+    steps: Counter[Step] = Counter()
     count = min(workers or os.cpu_count() or 1, len(paths))
     progress.start("de-identify", len(paths))
     try:
         done = _in_turn(paths, job) if count <= 1 or len(paths) <= _FEW else _in_parallel(paths, job, count)
         for step, (number, result) in enumerate(done, start=1):
             results[number] = result
+            steps.update(result.steps)
+            result.steps = Counter()  # of ten thousand files they would be large
             progress.step(step)
     finally:
         progress.stop()
-    return [result for result in results if result is not None]
+    return [result for result in results if result is not None], steps
 
 
 def _in_turn(paths: Iterable[Path], job: Job) -> Iterator[tuple[int, FileResult]]:
@@ -133,7 +171,7 @@ def _in_parallel(paths: tuple[Path, ...], job: Job, count: int) -> Iterator[tupl
     """
     context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
     left = dict(enumerate(paths))
-    with suppress(BrokenProcessPool), ProcessPoolExecutor(count, mp_context=context) as pool:
+    with suppress(BrokenProcessPool), ProcessPoolExecutor(count, context, _end_with_parent) as pool:
         waiting: dict[Future[FileResult], int] = {}
         numbers = iter(enumerate(paths))
         while True:
@@ -150,10 +188,19 @@ def _in_parallel(paths: tuple[Path, ...], job: Job, count: int) -> Iterator[tupl
         yield number, deidentify_file(path, job)
 
 
-def _report(results: list[FileResult], job: Job) -> DeidentificationReport:
-    steps: Counter[Step] = Counter()
-    for result in results:
-        steps.update(result.steps)
+def _end_with_parent() -> None:
+    """Ends a worker when who started it is gone, also when that was killed and could tell nobody."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _report(results: list[FileResult], steps: Counter[Step], job: Job) -> DeidentificationReport:
     outcomes = Counter(result.outcome for result in results)
     return DeidentificationReport(
         edition=EDITION,
@@ -165,6 +212,7 @@ def _report(results: list[FileResult], job: Job) -> DeidentificationReport:
         outcomes=dict(outcomes),
         open_findings=_open(results),
         warnings=_warnings(results, job.options),
+        not_done=not_done(results, job.options),
         steps=[
             StepRecord(element=element, inside=inside, done=done, why=why, count=count)
             for (element, inside, done, why), count in sorted(steps.items())
@@ -185,8 +233,12 @@ def _open(results: list[FileResult]) -> dict[str, int]:
     for result in results:
         if result.outcome in _OPEN:
             found[result.outcome] += 1
+        if NO_PIXELS in result.notes and result.outcome not in _OPEN:
+            found["images without pixels"] += 1
         if result.face and result.outcome in ("written", "there already"):
-            found["faces " + result.face.split(":")[0].lower()] += 1
+            found["face " + result.face.split(":")[0].lower()] += 1
+    if all(result.outcome == "skipped" for result in results):
+        found["source without any DICOM object"] = 1
     return dict(found)
 
 
@@ -205,8 +257,6 @@ def _warnings(results: list[FileResult], options: Options) -> list[str]:
         warnings.append("burnt-in text was not searched for: a person has declared the pixels free of it")
     if options.faces_removed:
         warnings.append("faces were not searched for: a person has declared that there are none")
-    if not results:
-        warnings.append("the source holds no file")
     return warnings
 
 

@@ -7,6 +7,7 @@ by ``scripts/make_deidentification_tables.py``; they hold facts only.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -40,7 +41,7 @@ def allowed() -> frozenset[int]:
 def terms() -> frozenset[str]:
     """Returns the defined terms and enumerated values of the standard, of all attributes together.
 
-    ``terms.txt`` is taken from a program's tables; ``terms_more.txt`` has what it lacks of PS3.3 and of PS3.16, annex L.
+    ``terms.txt`` is from a program's tables; ``terms_more.txt`` is what these lack of PS3.3 and PS3.16, annex L.
     """
     folder = resources.files(__package__).joinpath("data")
     texts = (folder.joinpath(name).read_text("utf-8") for name in ("terms.txt", "terms_more.txt"))
@@ -51,6 +52,14 @@ def terms() -> frozenset[str]:
 def words() -> frozenset[str]:
     """Returns the words, in lower case, that free text may keep when descriptors are cleaned."""
     return frozenset(resources.files(__package__).joinpath("data", "words.txt").read_text("utf-8").split())
+
+
+@lru_cache(maxsize=1)
+def bounds() -> tuple[tuple[re.Pattern[str], float, float], ...]:
+    """Returns patterns of keywords with the least and the most of their numbers, in the order of asking."""
+    return tuple(
+        (re.compile(row["pattern"]), float(row["lowest"]), float(row["highest"])) for row in _lines("bounds.csv")
+    )
 
 
 @dataclass(frozen=True)
@@ -86,6 +95,12 @@ def _sop_classes() -> dict[str, str]:
 def is_known(sop_class_uid: str) -> bool:
     """Whether the objects of a SOP class are described in the tables."""
     return sop_class_uid in _sop_classes()
+
+
+def has_pixels(sop_class_uid: str) -> bool:
+    """Whether objects of a SOP class are images, not whole without pixels; a dose may be histograms only."""
+    modules = _sop_classes().get(sop_class_uid, "").split()
+    return any(module.endswith("image-pixel") for module in modules) and "rt-dose" not in modules
 
 
 @lru_cache(maxsize=64)

@@ -19,6 +19,8 @@ from braggbook.imaging.deidentify.tables import is_known
 
 _FORM = re.compile(r"(?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*))+")
 
+_SIX_DIGITS = 100_000
+
 
 def is_uid(text: str) -> bool:
     """Whether a text has the form of a UID (PS3.5, 9.1)."""
@@ -37,6 +39,12 @@ def new_uid(secret: bytes, uid: str) -> str:
     bits[6] = bits[6] & 0x0F | 0x80
     bits[8] = bits[8] & 0x3F | 0x80
     return f"2.25.{uuid.UUID(bytes=bytes(bits)).int}"
+
+
+def new_number(secret: bytes, number: int) -> int:
+    """Returns the pseudonym of a number that other objects refer to: six to ten digits, within an IS (PS3.5, 6.2)."""
+    digest = hmac.new(secret, b"number\0%d" % number, hashlib.sha256).digest()
+    return _SIX_DIGITS + int.from_bytes(digest[:8], "big") % (2**31 - _SIX_DIGITS)
 
 
 def pseudonym(secret: bytes, patient: bytes) -> str:

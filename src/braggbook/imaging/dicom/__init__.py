@@ -1,4 +1,6 @@
-"""DICOM in: what is in a folder, its series as volumes in patient coordinates, uptake and radiation exposure.
+"""DICOM in: what is in a folder, its images as volumes in patient coordinates, uptake and radiation exposure.
+
+:func:`braggbook.imaging.read_dicom`, one room above, reads every kind of series.
 
 Names are fetched when they are first used, so that a process which only reads headers starts at once.
 """
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
     from braggbook.imaging.dicom.index import Index, index_dicom
     from braggbook.imaging.dicom.instances import Instance, Patient, Series, Study
     from braggbook.imaging.dicom.pet import suv
-    from braggbook.imaging.dicom.read import read_dicom, read_volumes
 
 __all__ = [
     "Exposure",
@@ -25,9 +26,7 @@ __all__ = [
     "effective_dose",
     "exposure_table",
     "index_dicom",
-    "read_dicom",
     "read_exposure",
-    "read_volumes",
     "suv",
 ]
 
@@ -36,7 +35,6 @@ _NAMES = {
     "index": ("Index", "index_dicom"),
     "instances": ("Instance", "Patient", "Series", "Study"),
     "pet": ("suv",),
-    "read": ("read_dicom", "read_volumes"),
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}
 

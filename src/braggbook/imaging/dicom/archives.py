@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+import io
 import os
 import stat
 import struct
 import tempfile
+import threading
 import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from braggbook.errors import DicomError, Issue
 from braggbook.imaging.dicom.sources import open_plain, printable
@@ -19,8 +22,9 @@ from braggbook.imaging.dicom.sources import open_plain, printable
 MAGIC = (b"PK\x03\x04", b"PK\x05\x06")  # a zip, and one without members
 _MOST_MEMBERS = 1_000_000
 _MOST_DIRECTORY = 1 << 28  # bytes of the central directory; a million members with long names
-_BOMB_RATIO = 200  # even an empty mask, deflated, is rarely a 200th of itself and large as well
-_BOMB_BYTES = 1 << 28
+# What unpacks to more than both is a bomb: even an empty mask, deflated, is rarely a 200th of itself and large
+BOMB_RATIO = 200
+BOMB_BYTES = 1 << 28
 _IN_MEMORY = 1 << 26  # bytes of a member; a larger one goes through an unnamed temporary file
 _BLOCK = 1 << 16
 _LOCAL = struct.Struct("<4s22xHH")  # signature, length of name, length of extra (APPNOTE 4.3.7)
@@ -58,25 +62,13 @@ class ZipSource:
     def open(self) -> BinaryIO:
         """Unpacks the member, in memory or into a temporary file without a name.
 
+        The last ones stay unpacked, for the frames of one object are asked for one after the other.
+
         Raises:
             DicomError: It is damaged, or not what the zip declares.
         """
-        kept = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - the caller closes it
-        plain = cast("BinaryIO", kept)
-        crc = 0
-        try:
-            for block in self.blocks():
-                crc = zlib.crc32(block, crc)
-                plain.write(block)
-            if crc != self.crc:
-                raise DicomError(
-                    "a damaged member of a zip", where=str(self), wanted=f"CRC {self.crc:08x}", got=f"{crc:08x}"
-                )
-        except BaseException:
-            plain.close()
-            raise
-        plain.seek(0)
-        return plain
+        with _UNPACKING:
+            return io.BufferedReader(_View(_unpacked(self), self.size))
 
     def blocks(self) -> Iterator[bytes]:
         """Unpacks the member piece by piece.
@@ -128,6 +120,58 @@ class ZipSource:
             while left and (block := archive.read(min(left, _BLOCK))):
                 left -= len(block)
                 yield block
+
+
+_UNPACKING = threading.Lock()
+
+
+class _Unpacked:
+    """An unpacked member, for as long as somebody reads it."""
+
+    def __init__(self) -> None:
+        self.file = cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY))  # noqa: SIM115 - see below
+        self.lock = threading.Lock()  # its readers would move each other's place
+
+    def __del__(self) -> None:
+        self.file.close()
+
+
+@functools.lru_cache(maxsize=2)
+def _unpacked(source: ZipSource) -> _Unpacked:
+    unpacked, crc = _Unpacked(), 0
+    for block in source.blocks():
+        crc = zlib.crc32(block, crc)
+        unpacked.file.write(block)
+    if crc != source.crc:
+        wanted, got = f"CRC {source.crc:08x}", f"{crc:08x}"
+        raise DicomError("a damaged member of a zip", where=str(source), wanted=wanted, got=got)
+    return unpacked
+
+
+class _View(io.RawIOBase):
+    """An unpacked member as a file with a place of its own."""
+
+    def __init__(self, unpacked: _Unpacked, size: int) -> None:
+        self._unpacked, self._size, self._at = unpacked, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        with self._unpacked.lock:
+            self._unpacked.file.seek(self._at)
+            found = self._unpacked.file.read(len(buffer))
+        buffer[: len(found)] = found
+        self._at += len(found)
+        return len(found)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
 
 
 class Head:
@@ -214,8 +258,8 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo], size: int) -> Non
             "a zip with too many members", where=where, wanted=f"at most {_MOST_MEMBERS:,}", got=f"{len(members):,}"
         )
     total = sum(member.file_size for member in members)
-    if total > _BOMB_BYTES and total > _BOMB_RATIO * size:
-        wanted = f"at most {_BOMB_RATIO} times its {size:,} bytes"
+    if total > BOMB_BYTES and total > BOMB_RATIO * size:
+        wanted = f"at most {BOMB_RATIO} times its {size:,} bytes"
         raise DicomError(
             "a zip that unpacks to far more than it is: a bomb?", where=where, wanted=wanted, got=f"{total:,} bytes"
         )
@@ -239,6 +283,6 @@ def _problem(path: Path, member: zipfile.ZipInfo) -> Issue | None:
         return Issue(
             "a member packed in a way that is not read", where, "stored or deflated", f"method {member.compress_type}"
         )
-    if member.file_size > _BOMB_BYTES and member.file_size > _BOMB_RATIO * max(1, member.compress_size):
+    if member.file_size > BOMB_BYTES and member.file_size > BOMB_RATIO * max(1, member.compress_size):
         return Issue("a member that unpacks to far more than it is: a bomb?", where, got=f"{member.file_size:,} bytes")
     return None

@@ -126,7 +126,7 @@ _WHOLE = frozenset({"LT", "ST", "UT"})  # one value each, whatever is in it
 _MOST_SHARED = 64  # bytes of a value that is remembered
 _PADDING = "\0 "
 _PLAIN_SETS = {b"": "latin-1", b"ISO_IR 6": "latin-1", b"ISO_IR 100": "latin-1", b"ISO_IR 192": "utf-8"}
-_CHARACTER_SET = 0x00080005
+CHARACTER_SET = 0x00080005
 
 
 def label(tag: int) -> str:
@@ -149,17 +149,23 @@ def convert(found: Mapping[int, Raw], where: str) -> tuple[dict[str, Any], list[
     """
     values: dict[str, Any] = {}
     issues: list[Issue] = []
-    charset = found[_CHARACTER_SET][1].strip(b"\0 ") if _CHARACTER_SET in found else b""
+    charset = found[CHARACTER_SET][1].strip(b"\0 ") if CHARACTER_SET in found else b""
     for tag, raw in found.items():
-        try:
-            value = (_shared if len(raw[1]) <= _MOST_SHARED else _converted)(tag, raw, charset)
-        except (ValueError, struct.error) as error:
-            got = str(error)[:_LONGEST_SHOWN]
-            issues.append(Issue("the value cannot be read", f"{where}, {label(tag)}", f"VR {KEPT[tag].vr}", got))
-            continue
-        if value is not None:
+        value = value_of(tag, raw, charset, where)
+        if isinstance(value, Issue):
+            issues.append(value)
+        elif value is not None:
             values[KEPT[tag].keyword] = value
     return values, issues
+
+
+def value_of(tag: int, raw: Raw, charset: bytes, where: str) -> Any:
+    """Converts one element: its value, None for an empty one, or an issue."""
+    try:
+        return (_shared if len(raw[1]) <= _MOST_SHARED else _converted)(tag, raw, charset)
+    except (ValueError, struct.error) as error:
+        got = str(error)[:_LONGEST_SHOWN]
+        return Issue("the value cannot be read", f"{where}, {label(tag)}", f"VR {KEPT[tag].vr}", got)
 
 
 def _converted(tag: int, raw: Raw, charset: bytes) -> Any:

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pydicom
 from pydicom.dataset import Dataset
 
 from braggbook.errors import DicomError, ImagingError, Issue, StorageError
+from braggbook.imaging.dicom.bounded import read_dataset
 from braggbook.imaging.dicom.index import Index, index_dicom
 from braggbook.imaging.dicom.instances import Series
 from braggbook.imaging.dicom.report_items import (
@@ -265,8 +265,7 @@ def _load(source: Any, name: str, issues: list[Issue]) -> Dataset | None:
             if (size := file.seek(0, os.SEEK_END)) > _MOST_BYTES:
                 issues.append(Issue("too large for a report", name, f"at most {_MOST_BYTES:,} bytes", f"{size:,}"))
                 return None
-            file.seek(0)
-            return pydicom.dcmread(file, force=True)
+            return read_dataset(file, pixels=True, most=_MOST_BYTES)
     except (DicomError, StorageError) as error:
         issues.append(Issue(error.what, error.where, error.wanted, error.got))
     except Exception as error:  # pydicom raises whatever a wrong byte leads to

@@ -17,6 +17,7 @@ from braggbook.imaging.dicom.instances import Instance
 EVEN_MM = 0.1
 EVEN_SHARE = 0.02
 GAP_STEPS = 1.5
+FARTHEST_MM = 1e7  # 10 km: no scanner is so large, and numbers are exact enough up to there
 _SAME_MM = 1e-3  # two positions nearer than this are one
 _SAME_COSINE = 1e-3  # scanners write cosines with six digits; 0.06 degrees
 _TILT_COSINE = 0.9999  # of the step and the normal; 0.8 degrees
@@ -116,7 +117,7 @@ def _cosines(instance: Instance) -> Any:
 
 def _position(instance: Instance) -> Any:
     value = instance.tags.get("ImagePositionPatient")
-    return value if value is not None and len(value) == 3 else None
+    return value if value is not None and len(value) == 3 and max(map(abs, value)) <= FARTHEST_MM else None
 
 
 def warnings_of(instances: Sequence[Instance]) -> tuple[str, ...]:

@@ -7,15 +7,18 @@ concatenations), C.7.6.17 (dimensions), C.8.4.8 to C.8.4.15 (nuclear medicine).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydicom.datadict import keyword_for_tag
+from pydicom.multival import MultiValue
 
 from braggbook.errors import DicomError, Issue
+from braggbook.imaging.dicom.findings import FARTHEST_MM
 from braggbook.imaging.dicom.images import ImageHeader, plain, tag_name
+from braggbook.imaging.dicom.pixels import check_frames
 
 Floats = npt.NDArray[np.float64]
 
@@ -27,6 +30,7 @@ _GROUPS = (
     ("PlanePositionSequence", "ImagePositionPatient", "ImagePositionPatient"),
     ("PlaneOrientationSequence", "ImageOrientationPatient", "ImageOrientationPatient"),
     ("PixelMeasuresSequence", "PixelSpacing", "PixelSpacing"),
+    ("PixelMeasuresSequence", "SliceThickness", "SliceThickness"),
     ("PixelValueTransformationSequence", "RescaleSlope", "RescaleSlope"),
     ("PixelValueTransformationSequence", "RescaleIntercept", "RescaleIntercept"),
     ("PixelValueTransformationSequence", "RescaleType", "RescaleType"),
@@ -85,7 +89,10 @@ class Frame:
     @property
     def position_mm(self) -> Floats:
         """(3,) LPS of the centre of its first voxel."""
-        return self._numbers("ImagePositionPatient", 3)
+        position = self._numbers("ImagePositionPatient", 3)
+        if np.abs(position).max() > FARTHEST_MM:
+            raise self._wrong("ImagePositionPatient", f"mm, at most {FARTHEST_MM:.0e}")
+        return position
 
     @property
     def orientation(self) -> Floats:
@@ -142,6 +149,7 @@ def frames_of(headers: Sequence[ImageHeader]) -> list[Frame]:
 def _frames_of_one(header: ImageHeader) -> Iterator[Frame]:
     if header.get("NumberOfFrames") is None:
         return iter([Frame(header, 0, {})])
+    check_frames(header)
     dataset = header.dataset
     if "PerFrameFunctionalGroupsSequence" in dataset or "SharedFunctionalGroupsSequence" in dataset:
         return _enhanced(header)
@@ -225,6 +233,31 @@ def _nuclear(header: ImageHeader) -> Iterator[Frame]:
         position = (np.asarray(first) + (place - 1) * step * normal).tolist()
         tags = {"ImagePositionPatient": position, "ImageOrientationPatient": axes}
         yield Frame(header, number, {**tags, **({"TemporalPositionIdentifier": times[number]} if times else {})})
+
+
+# b-values that vendors write without DiffusionBValue: group, creator, element (pydicom's private dictionary; Philips'
+# and Siemens' conformance statements). Of GE's numbers the digits above 100,000 are flags.
+_B_VALUES = (
+    (0x0019, "SIEMENS MR HEADER", 0x0C),
+    (0x2001, "Philips Imaging DD 001", 0x03),
+    (0x0043, "GEMS_PARM_01", 0x39),
+)
+_GE_FLAGS = 100_000
+
+
+def with_private_b_value(frame: Frame) -> Frame:
+    """Returns a frame of MR with the DiffusionBValue that its vendor wrote into a private element, if there is one."""
+    for group, creator, element in _B_VALUES:
+        try:
+            value = frame.header.dataset.private_block(group, creator)[element].value
+            first = value[0] if isinstance(value, (list, MultiValue)) else value
+            number = float(first.decode("ascii") if isinstance(first, bytes) else first)
+        except (KeyError, TypeError, ValueError, IndexError):
+            continue
+        if np.isfinite(number) and number >= 0:
+            number = number % _GE_FLAGS if creator.startswith("GEMS") else number
+            return replace(frame, tags={**frame.tags, "DiffusionBValue": number})
+    return frame
 
 
 def _check_concatenations(headers: Sequence[ImageHeader]) -> None:

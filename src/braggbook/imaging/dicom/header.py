@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from braggbook.errors import DicomError, Issue
-from braggbook.imaging.dicom.elements import KEPT, Raw, convert, label
+from braggbook.imaging.dicom.elements import CHARACTER_SET, KEPT, Raw, convert, label, value_of
+from braggbook.imaging.dicom.runs import Builder, Memory, Run, first_differing, fits
 
 ReadAt = Callable[[int, int], bytes]  # (position, most bytes) -> bytes, fewer at the end only
 
@@ -25,8 +26,6 @@ _MOST_VALUE = 1 << 16  # bytes of one kept element; a frame offset of 16 charact
 _MOST_ODD = 1 << 24  # bytes that pydicom sees of an object which is not as the standard has it
 _MOST_INFLATED = 1 << 25  # bytes of a deflated header
 _MOST_WINDOWS = 1 << 13  # 128 MB of elements; an enhanced object has some kB for each of its frames
-_STRETCH = 12  # elements that are remembered together
-_MOST_STRETCHES = 4096
 _PADDING = b"\0" * 12  # the longest beginning of an element (PS3.5 section 7.1.2)
 _DEEPEST = 10_000  # sequences within sequences
 _PREAMBLE = 132
@@ -56,7 +55,8 @@ def _swapped(tag: int) -> int:
 _PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _PIXELS = frozenset(map(_swapped, _PIXEL_TAGS))
 _TRANSFER_SYNTAX = 0x00020010
-_WANTED = {_swapped(tag): tag for tag in (*KEPT, _TRANSFER_SYNTAX, *_PIXEL_TAGS)}
+_KEPT = {_swapped(tag): tag for tag in KEPT}
+_WANTED = {**_KEPT, _swapped(_TRANSFER_SYNTAX): _TRANSFER_SYNTAX}  # of the file meta
 
 
 class _OddError(Exception):
@@ -90,20 +90,14 @@ class Header:
     issues: tuple[Issue, ...] = ()
 
 
-Memory = tuple[dict[int, bytes], dict[int, bytes]]  # of explicit and of implicit files: first tag to bytes of elements
-
-
 def new_memory() -> Memory:
-    """Returns what makes reading many files of a kind quicker: pass it to each :func:`read_header`.
-
-    It holds stretches of whole elements that are not kept. Where a file has the same bytes at the beginning of an
-    element, it has the same elements there, and they need not be walked again.
-    """
-    return {}, {}
+    """Returns what makes reading many files of a kind quicker: pass it to each :func:`read_header`."""
+    return Memory()
 
 
 class _Scan(NamedTuple):
-    found: dict[int, Raw]
+    values: dict[str, Any]
+    issues: list[Issue]
     syntax: str
     pixel_offset: int | None
     pixel_bytes: int | None
@@ -125,8 +119,10 @@ class _Window:
     def reach(self, at: int) -> int:
         """Moves the window, unless an element that begins at a position is in it; returns the place in ``data``."""
         place = at - self.start
-        if place <= self.safe:
-            return place
+        return place if place <= self.safe else self.move(at)
+
+    def move(self, at: int) -> int:
+        """Moves the window to a position; returns the place in ``data``, which is 0."""
         self.moved += 1
         if self.moved > _MOST_WINDOWS:
             raise DicomError(
@@ -138,15 +134,15 @@ class _Window:
         self.safe = len(found) - (0 if at + len(found) >= self.size else len(_PADDING))
         return 0
 
-    def keep(self, found: dict[int, Raw], tag: int, vr: bytes, at: int, length: int) -> None:
-        """Notes one value, unless it is absurdly long."""
+    def value(self, tag: int, at: int, length: int) -> bytes | None:
+        """Returns the bytes of one value; None for one that is absurdly long."""
         if at + length > self.size:
             raise _EndedError(_swapped(tag))
-        if length <= _MOST_VALUE:
-            first = at - self.start
-            inside = first + length <= len(self.data) - len(_PADDING)
-            value = self.data[first : first + length] if inside else self.read_at(at, length)
-            found[_WANTED[tag]] = vr, value, True
+        if length > _MOST_VALUE:
+            return None
+        first = at - self.start
+        inside = first + length <= len(self.data) - len(_PADDING)
+        return self.data[first : first + length] if inside else self.read_at(at, length)
 
 
 def read_header(read_at: ReadAt, size: int, *, where: str, memory: Memory | None = None) -> Header:
@@ -172,10 +168,18 @@ def read_header(read_at: ReadAt, size: int, *, where: str, memory: Memory | None
         scan = _ask_pydicom(window, where, str(odd))
     except DicomError as error:
         raise DicomError(error.what, where=where, wanted=error.wanted, got=error.got) from None
-    scan.found.pop(_TRANSFER_SYNTAX, None)  # file meta in the midst of the data set mean nothing
-    values, issues = convert(scan.found, where)
-    issues += _lost_pixels(scan, values, size=size, where=where)
-    return Header(values, scan.syntax, scan.pixel_offset, scan.pixel_bytes, tuple(issues))
+    issues = (*scan.issues, *_lost_pixels(scan, scan.values, size=size, where=where))
+    return Header(scan.values, scan.syntax, scan.pixel_offset, scan.pixel_bytes, issues)
+
+
+def data_begins(read_at: ReadAt, size: int) -> tuple[int, str]:
+    """Returns where the data set of an object begins, and the transfer syntax that its file meta names, if any."""
+    window = _Window(read_at, size, new_memory())
+    try:
+        window.reach(0)
+        return _meta(window, _PREAMBLE if window.data[128:_PREAMBLE] == b"DICM" else 0, {})
+    except (_EndedError, _OddError, DicomError):
+        return 0, ""
 
 
 def _lost_pixels(scan: _Scan, values: dict[str, Any], *, size: int, where: str) -> list[Issue]:
@@ -199,12 +203,15 @@ def _scan(window: _Window, where: str) -> _Scan:
         raise _OddError("big endian")
     found: dict[int, Raw] = {}
     at, syntax = _meta(window, at, found)
+    values, issues = convert(found, where)
     if syntax == DEFLATED:
-        return _scan_deflated(window, at, found)
+        return _scan_deflated(window, at, values, issues, where)
     if syntax == BIG_ENDIAN:
         raise _OddError("big endian")
-    offset, length, implicit = _elements(window, at, syntax, found)
-    return _Scan(found, syntax or (IMPLICIT_LITTLE if implicit else EXPLICIT_LITTLE), offset, length, whole=True)
+    offset, length, implicit = _elements(window, at, syntax, values, issues, where)
+    return _Scan(
+        values, issues, syntax or (IMPLICIT_LITTLE if implicit else EXPLICIT_LITTLE), offset, length, whole=True
+    )
 
 
 def _may_begin(data: bytes) -> bool:
@@ -238,8 +245,8 @@ def _meta(window: _Window, at: int, found: dict[int, Raw]) -> tuple[int, str]:
         if _TAG_LENGTH(window.data, place)[0] & 0xFFFF != _META:
             break
         tag, vr, length, before = _element(window.data, place, implicit=False)
-        if tag in _WANTED:
-            window.keep(found, tag, vr, at + before, length)
+        if tag in _WANTED and (value := window.value(tag, at + before, length)) is not None:
+            found[_WANTED[tag]] = vr, value, True
         at += before + length
         if at > window.size:
             raise _EndedError(_swapped(tag))
@@ -247,49 +254,122 @@ def _meta(window: _Window, at: int, found: dict[int, Raw]) -> tuple[int, str]:
     return at, syntax[1].rstrip(b"\0 ").decode("ascii", "replace")
 
 
-def _elements(window: _Window, at: int, syntax: str, found: dict[int, Raw]) -> tuple[int | None, int | None, bool]:
+def _elements(
+    window: _Window, at: int, syntax: str, values: dict[str, Any], issues: list[Issue], where: str
+) -> tuple[int | None, int | None, bool]:
     """Walks the data set up to its pixels; returns where they are, their bytes, and whether VRs are implicit."""
     implicit = _is_implicit(window, at, syntax)
-    known = window.memory[implicit]
-    while at + 8 <= window.size:
-        place = at - window.start
+    charset = _charset(window, at, implicit=implicit)
+    known = window.memory.of(charset, implicit=implicit)
+    walk = _Walk(window, at, implicit, charset.strip(b"\0 "), Builder(known), values, issues, where)
+    while walk.at + 8 <= window.size:
+        place = walk.at - window.start
         if place > window.safe:
-            place = window.reach(at)
+            place = walk.move()
         tag = _TAG_LENGTH(window.data, place)[0]
-        if tag in _WANTED:
-            _, vr, length, before = _element(window.data, place, implicit=implicit)
-            if tag in _PIXELS:
-                return at + before, None if length == _UNDEFINED else length, implicit
-            window.keep(found, tag, vr, at + before, length)
-            at += before + length
+        if tag in known and walk.pass_run(known[tag], place):
             continue
-        stretch = known.get(tag)
-        if stretch and window.data.startswith(stretch, place, len(window.data) - len(_PADDING)):
-            at += len(stretch)
-        else:
-            at = _unwanted(window, at, known, implicit=implicit)
+        if tag in _PIXELS:
+            _, _, length, before = _element(window.data, walk.at - window.start, implicit=implicit)
+            walk.close()
+            return walk.at + before, None if length == _UNDEFINED else length, implicit
+        walk.pass_element()
+    walk.close()
     return None, None, implicit
 
 
-def _unwanted(window: _Window, at: int, known: dict[int, bytes], *, implicit: bool) -> int:
-    """Walks some elements that are not kept; remembers their bytes, for the next file is likely to have them too."""
-    data, start, begun = window.data, window.start, at
-    first = tag = _TAG_LENGTH(data, at - start)[0]
-    for _ in range(_STRETCH):
-        tag, vr, length, before = _element(data, at - start, implicit=implicit)
-        if tag in _WANTED:
-            break
-        if length == _UNDEFINED:
-            return _after_items(window, at + before, implicit=implicit or vr == b"UN")
-        at += before + length
-        if at > window.size:
+@dataclass(slots=True)
+class _Walk:
+    """Where a walk through the elements of one file is, and what it has found."""
+
+    window: _Window
+    at: int
+    implicit: bool
+    charset: bytes
+    gathered: Builder
+    values: dict[str, Any]
+    issues: list[Issue]
+    where: str
+    last: int = 0  # the last tag that was kept
+
+    def close(self) -> None:
+        self.gathered.close(self.window.data, self.window.start)
+
+    def move(self) -> int:
+        self.close()
+        return self.window.move(self.at)
+
+    def pass_run(self, run: Run, place: int) -> bool:
+        """Passes a run of elements, if the file has it here; if it has not, the run is forgotten."""
+        window, end = self.window, len(self.window.data) - len(_PADDING)
+        self.close()
+        if place and place + len(run.data) > end:
+            place, end = self.move(), len(window.data) - len(_PADDING)
+        if not window.data.startswith(run.data, place, end):
+            window.memory.varying.add(first_differing(run, window.data, place))
+            self.gathered.known.pop(run.tags[0])
+            return False
+        if run.first:
+            self.in_order(run.first)
+            self.last = run.last
+            self.values.update(run.values)
+        self.at += len(run.data)
+        return True
+
+    def in_order(self, tag: int) -> None:
+        if tag <= self.last:
+            raise _OddError("elements that are not in order")
+
+    def pass_element(self) -> None:
+        """Passes one element, and notes its value if it is kept."""
+        window, place = self.window, self.at - self.window.start
+        tag, vr, length, before = _element(window.data, place, implicit=self.implicit)
+        wanted = _KEPT.get(tag)
+        if length == _UNDEFINED and wanted is None:
+            self.close()
+            self.at = _after_items(window, self.at + before, implicit=self.implicit or vr == b"UN")
+            return
+        whole = place + before + length <= len(window.data) - len(_PADDING)
+        alike = whole and fits(length) and tag not in window.memory.varying
+        if alike:
+            self.gathered.add(tag, self.at, before + length)
+        else:
+            self.close()
+        if wanted is not None:
+            self.keep(tag, wanted, (vr, length, before), alike=alike)
+        self.at += before + length
+        if self.at > window.size:
             raise _EndedError(_swapped(tag))
-        if at - start > window.safe or at + 8 > window.size:
-            return at
-    if len(known) >= _MOST_STRETCHES:
-        known.clear()
-    known[first] = data[begun - start : at - start]
-    return at
+
+    def keep(self, tag: int, wanted: int, element: tuple[bytes, int, int], *, alike: bool) -> None:
+        """Notes the value of the element that the walk is at."""
+        self.in_order(wanted)
+        self.last = wanted
+        vr, length, before = element
+        data = self.window.value(tag, self.at + before, length)
+        value = None if data is None else value_of(wanted, (vr, data, True), self.charset, self.where)
+        keyword = KEPT[wanted].keyword
+        if isinstance(value, Issue):
+            self.issues.append(value)
+            self.window.memory.varying.add(tag)
+            self.gathered = Builder(self.gathered.known)
+            return
+        if value is not None:
+            self.values[keyword] = value
+        if alike:
+            self.gathered.keep(wanted, keyword, value)
+
+
+def _charset(window: _Window, at: int, *, implicit: bool) -> bytes:
+    """Returns the bytes of the character set, which is among the first elements if it is there (PS3.5 7.1)."""
+    place = at - window.start
+    while place <= window.safe and place + 8 <= len(window.data):
+        tag, _, length, before = _element(window.data, place, implicit=implicit)
+        if _swapped(tag) >= CHARACTER_SET or length == _UNDEFINED:
+            end = place + before + length
+            return window.data[place + before : end] if _swapped(tag) == CHARACTER_SET else b""
+        place += before + length
+    return b""
 
 
 def _is_implicit(window: _Window, at: int, syntax: str) -> bool:
@@ -335,7 +415,7 @@ def _after_items(window: _Window, at: int, *, implicit: bool) -> int:
     raise _OddError("a sequence without an end")
 
 
-def _scan_deflated(window: _Window, at: int, found: dict[int, Raw]) -> _Scan:
+def _scan_deflated(window: _Window, at: int, values: dict[str, Any], issues: list[Issue], where: str) -> _Scan:
     """Walks a data set that is compressed as a whole (PS3.5 section A.5), inflating a bounded part.
 
     pydicom, which would inflate all of it, never sees one.
@@ -350,10 +430,10 @@ def _scan_deflated(window: _Window, at: int, found: dict[int, Raw]) -> _Scan:
             at += len(block)
             plain += inflate.decompress(block, _MOST_INFLATED - len(plain))
         inner = _Window(lambda start, most: bytes(plain[start : start + most]), len(plain), window.memory)
-        _elements(inner, 0, EXPLICIT_LITTLE, found)
+        _elements(inner, 0, EXPLICIT_LITTLE, values, issues, where)
     except (_OddError, zlib.error) as error:
         raise DicomError("a damaged deflated data set", got=str(error)) from error
-    return _Scan(found, DEFLATED, None, None)
+    return _Scan(values, issues, DEFLATED, None, None)
 
 
 def _ask_pydicom(window: _Window, where: str, why: str) -> _Scan:
@@ -361,4 +441,5 @@ def _ask_pydicom(window: _Window, where: str, why: str) -> _Scan:
     from braggbook.imaging.dicom.odd import read_odd  # noqa: PLC0415 - pydicom is slow to import and rarely needed
 
     found, syntax = read_odd(io.BytesIO(window.read_at(0, _MOST_ODD)), where=where, why=why)
-    return _Scan(found, syntax, None, None)
+    found.pop(_TRANSFER_SYNTAX, None)
+    return _Scan(*convert(found, where), syntax, None, None)

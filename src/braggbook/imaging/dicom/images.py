@@ -26,7 +26,8 @@ from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, Implic
 from pydicom.valuerep import DSdecimal, DSfloat, PersonName
 
 from braggbook.errors import BraggbookError, DicomError
-from braggbook.imaging.dicom.instances import Instance
+from braggbook.imaging.dicom.bounded import read_dataset
+from braggbook.imaging.dicom.instances import Instance, Series
 from braggbook.imaging.dicom.sources import FileSource, Source
 
 GEOMETRY = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "FrameOfReferenceUID")
@@ -190,17 +191,19 @@ def _place_after(head: bytes, size: int, length: int | None) -> PixelPlace | Non
 
 
 @contextmanager
-def guarded(where: str) -> Iterator[None]:
+def guarded(series: Series) -> Iterator[None]:
     """Silences pydicom's warnings about values that our own checks name, and makes its errors ours."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             yield
-        except (BraggbookError, MemoryError):
+        except (BraggbookError, MemoryError, KeyboardInterrupt, SystemExit, GeneratorExit):
             raise
-        except Exception as error:  # a value deep in a sequence may be of any wrong kind
-            got = f"{type(error).__name__}: {error}"
-            raise DicomError("a DICOM series with a value that cannot be read", where=where, got=got) from error
+        except BaseException as error:  # a value deep in a sequence is of a wrong kind; or a decoder, in Rust, panics
+            issues = [issue for instance in series for issue in instance.issues]
+            where = f"series {series.uid} of {series.instances[0].source}"
+            what, got = "a DICOM series with a value that cannot be read", f"{type(error).__name__}: {error}"
+            raise DicomError(what, where=where, got=got, issues=issues) from error
 
 
 def plain_tags(dataset: pydicom.Dataset, keywords: Iterable[str], source: Source) -> dict[str, Any]:
@@ -277,11 +280,15 @@ def _parse(source: Source) -> tuple[pydicom.Dataset, PixelPlace | None]:
     try:
         with source.open() as file, _QUIET, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            dataset = pydicom.dcmread(file, stop_before_pixels=True, force=True)
+            dataset = read_dataset(file)
             _complete(dataset, source)
             return dataset, _find_pixels(file, dataset, source)
-    except (DicomError, MemoryError):
+    except MemoryError:
         raise
+    except DicomError as error:
+        if error.where:
+            raise
+        raise DicomError(error.what, where=str(source), wanted=error.wanted, got=error.got) from None
     except Exception as error:  # pydicom raises whatever a wrong byte leads to
         got = f"{type(error).__name__}: {error}"
         raise DicomError("not a readable DICOM file", where=str(source), wanted="DICOM", got=got) from error

@@ -50,6 +50,11 @@ class Instance:
         """Images in it: 0 without pixels, 1 unless it says more."""
         return max(1, int(self.tags.get("NumberOfFrames", 1))) if "Rows" in self.tags else 0
 
+    @property
+    def in_series(self) -> bool:
+        """Whether it names the series that it belongs to."""
+        return "SeriesInstanceUID" in self.tags
+
     def __repr__(self) -> str:
         return f"<Instance {self.modality} {self.sop_instance_uid} in {self.source}>"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
 import dask.array
 import numpy as np
@@ -90,6 +91,19 @@ def as_dask(voxels: SliceArray) -> Any:
     return dask.array.from_array(
         voxels, chunks=chunks, name=False, asarray=False, meta=np.empty((0,) * 5, voxels.dtype)
     )
+
+
+_WHOLE: WeakValueDictionary[str, SliceArray] = WeakValueDictionary()
+
+
+def remember(data: Any, voxels: SliceArray) -> None:
+    """Notes that a lazy array is these voxels and nothing else, so that a writer may read them without a graph."""
+    _WHOLE[data.name] = voxels
+
+
+def voxels_of(data: Any) -> SliceArray | None:
+    """Returns the voxels that a lazy array is; None after any operation on it, and in another process."""
+    return _WHOLE.get(getattr(data, "name", ""))
 
 
 def deskew(data: Any, grid: Grid) -> tuple[Any, Grid, dict[str, Any]]:

@@ -46,6 +46,7 @@ _OTHER_UNITS = {
     "UMOLML": "umol/ml", "PROPCNTS": "proportional to counts", "PROPCPS": "proportional to counts per second",
     "MLMINML": "ml/min/ml", "MLML": "ml/ml", "STDDEV": "standard deviations",
 }  # fmt: skip
+_ENHANCED = ("1.2.840.10008.5.1.4.1.1.130", "1.2.840.10008.5.1.4.1.1.128.1")  # PET, and legacy converted PET
 
 
 @dataclass(frozen=True)
@@ -173,6 +174,10 @@ def suv(
         raise unknown_name("SUV method", method, METHODS)
     image = _image(volume)
     tags = as_mapping(_tags(volume, image, headers), replace)
+    if tags.get("SOPClassUID") in _ENHANCED:
+        wanted = "classic images: its times, corrections and units are in other tags"
+        command = 'read_dicom(..., rescale="real_world") for activity, and the formula above'
+        raise DicomError("no SUV of an enhanced PET image", where=str(image.name), wanted=wanted, next_command=command)
     checks = Checks(tags)
     _check_series(checks)
     found = _already(checks, method) or _from_activity(checks, method)

@@ -17,8 +17,8 @@ from braggbook.imaging.dicom.images import plain
 
 _DRUGS = "RadiopharmaceuticalInformationSequence"
 SHARED = (
-    "Modality", "Units", "SUVType", "DecayCorrection", "CorrectedImage", "SeriesType", "StudyDate", "SeriesDate",
-    "SeriesTime", "TimezoneOffsetFromUTC", "PatientWeight", "PatientSize", "PatientSex",
+    "SOPClassUID", "Modality", "Units", "SUVType", "DecayCorrection", "CorrectedImage", "SeriesType", "StudyDate",
+    "SeriesDate", "SeriesTime", "TimezoneOffsetFromUTC", "PatientWeight", "PatientSize", "PatientSex",
     _DRUGS,
 )  # fmt: skip
 PER_SLICE = ("AcquisitionDate", "AcquisitionTime", "FrameReferenceTime", "ActualFrameDuration")

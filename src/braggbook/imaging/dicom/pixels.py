@@ -18,7 +18,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-import pydicom
 from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import (
@@ -35,8 +34,10 @@ from pydicom.uid import (
 )
 
 from braggbook.errors import DicomError
+from braggbook.imaging.dicom.archives import BOMB_RATIO
+from braggbook.imaging.dicom.bounded import is_bomb, read_dataset
 from braggbook.imaging.dicom.images import ImageHeader, PixelPlace, local_path, native_length, tag_name
-from braggbook.imaging.dicom.jpeg import jpeg_problem
+from braggbook.imaging.dicom.jpeg import jpeg_2000_problem, jpeg_ls_problem, jpeg_problem
 
 Array = npt.NDArray[Any]
 
@@ -46,6 +47,7 @@ _HTJ2K = (HTJ2K, HTJ2KLossless, HTJ2KLosslessRPCL)
 _ITEM = struct.Struct("<LL")  # tag and length of a fragment; encapsulated is always little endian
 _ITEM_START, _SEQUENCE_END = 0xE000FFFE, 0xE0DDFFFE
 _INFLATED = threading.Lock()
+_MOST_DEFLATED_HEADER = 1 << 26  # bytes of it that are taken into memory beside the pixels
 
 
 def check_pixels(header: ImageHeader) -> None:
@@ -55,16 +57,37 @@ def check_pixels(header: ImageHeader) -> None:
         DicomError: The sizes are missing or impossible, or the file ends too early.
     """
     _check_layout(header)
-    place = header.place
-    if place.offset < 0:
-        return
-    if header.syntax.is_encapsulated:
+    _check_sizes(header)
+    if header.place.offset >= 0 and header.syntax.is_encapsulated:
         _check_fragments(header)
-        return
-    wanted = _frame_bytes(header) * header.frames
-    there = min(place.available, place.length if place.length is not None else place.available)
-    if there < int(wanted):
-        raise _short(header, place, int(wanted), there)
+
+
+def check_frames(header: ImageHeader) -> None:
+    """Looks whether an instance can have as many frames as it says, before anything is made for each of them.
+
+    Raises:
+        DicomError: The file is too short for them.
+    """
+    if header.frames > 1:
+        _check_layout(header)
+        _check_sizes(header)
+
+
+def _check_sizes(header: ImageHeader) -> None:
+    """Compares what the image takes in memory with what the file holds."""
+    place, frame = header.place, _frame_bytes(header)
+    packed = place.offset < 0 or header.syntax.is_encapsulated
+    there = place.available
+    if not packed:
+        there = min(there, place.length if place.length is not None else there)
+        if there < int(frame * header.frames):
+            raise _short(header, place, int(frame * header.frames), there)
+    elif header.frames * _ITEM.size > there and place.offset >= 0:
+        raise _short(header, place, header.frames * _ITEM.size, there)
+    elif is_bomb(unpacked=frame if place.offset >= 0 else frame * header.frames, packed=there):
+        where, got = str(header.source), f"{int(frame):,} bytes a frame from {there:,} bytes"
+        wanted = f"frames of at most {BOMB_RATIO} times their file"
+        raise DicomError("pixels that unpack to far more than they are: a bomb?", where=where, wanted=wanted, got=got)
 
 
 def _check_fragments(header: ImageHeader) -> None:
@@ -234,7 +257,7 @@ def _decode(header: ImageHeader, number: int) -> Array:
 
 
 def _decode_at(file: BinaryIO, header: ImageHeader, number: int) -> Array:
-    if header.syntax in (*JPEGLSTransferSyntaxes, *JPEGTransferSyntaxes):
+    if header.syntax.is_encapsulated and header.syntax not in RLETransferSyntaxes:
         _check_stream(file, header, number)
     if header.transfer_syntax_uid == JPEGExtended12Bit and int(header.get("BitsStored", 8)) > 8:
         return _decode_extended(file, header, number)
@@ -247,14 +270,17 @@ def _decode_at(file: BinaryIO, header: ImageHeader, number: int) -> Array:
 
 
 def _check_stream(file: BinaryIO, header: ImageHeader, number: int) -> None:
-    """Refuses what CharLS would take many seconds over, and what GDCM would end the process over."""
+    """Refuses what is of another size, what CharLS would take many seconds over, and what GDCM would end over."""
     encoded = get_frame(file, number, number_of_frames=header.frames, extended_offsets=_offsets(header))
+    rows, columns, bits = (int(header.need(keyword)) for keyword in ("Rows", "Columns", "BitsAllocated"))
+    samples = int(header.get("SamplesPerPixel", 1))
+    size = {"rows": rows, "columns": columns, "samples": samples}
     if header.syntax in JPEGLSTransferSyntaxes:
-        got = "" if encoded.rstrip(b"\0").endswith(b"\xff\xd9") else "a stream without an end"
+        got = jpeg_ls_problem(encoded, **size)
+    elif header.syntax in JPEGTransferSyntaxes:
+        got = jpeg_problem(encoded, **size, bits=bits)
     else:
-        rows, columns, bits = (int(header.need(keyword)) for keyword in ("Rows", "Columns", "BitsAllocated"))
-        samples = int(header.get("SamplesPerPixel", 1))
-        got = jpeg_problem(encoded, rows=rows, columns=columns, samples=samples, bits=bits)
+        got = jpeg_2000_problem(encoded, **size)
     if got:
         where = f"{header.source} frame {number + 1}"
         wanted = f"{tag_name('PixelData')} in {header.syntax.name}"
@@ -337,12 +363,13 @@ def _decode_inflated(header: ImageHeader, number: int) -> Array:
 
 @lru_cache(maxsize=2)
 def _inflated(header: ImageHeader) -> Array:
+    wanted = native_length(header) or 0
     with header.source.open() as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        dataset = pydicom.dcmread(file, force=True)
+        dataset = read_dataset(file, pixels=True, most=_MOST_DEFLATED_HEADER + wanted)
     if "PixelData" not in dataset:
         raise DicomError("an instance without pixels", where=str(header.source), wanted=tag_name("PixelData"))
-    length, wanted = len(dataset.PixelData), native_length(header) or 0
+    length = len(dataset.PixelData)
     if length < wanted:
         raise _short(header, PixelPlace("PixelData", -1, length, "", length), wanted, length)
     return np.asarray(dataset.pixel_array)

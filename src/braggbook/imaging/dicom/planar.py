@@ -1,7 +1,7 @@
 """Images without a place in the patient: ultrasound, mammography, radiographs, secondary captures.
 
 Sources: DICOM PS3.3 10.7 (pixel spacing, and why ImagerPixelSpacing is not it), C.8.5.5 (ultrasound regions),
-C.7.6.5 (cine).
+C.7.6.5 (cine), C.7.6.3.1.7 (pixel aspect ratio).
 """
 
 from __future__ import annotations
@@ -63,6 +63,10 @@ def pixel_size(frame: Frame, *, region: int | None = None) -> PixelSize:
         if isinstance(value, list) and len(value) == 2 and all(0 < each < np.inf for each in value):
             source = tag_name(keyword) + (f": {meaning}" if meaning else "")
             return PixelSize((float(value[0]), float(value[1])), "mm", source)
+    ratio = plain(dataset.get("PixelAspectRatio"))
+    if isinstance(ratio, list) and len(ratio) == 2 and all(0 < each < np.inf for each in ratio):
+        source = f"{tag_name('PixelAspectRatio')}: in widths of a pixel, for the image is not calibrated"
+        return PixelSize((ratio[0] / ratio[1], 1.0), "pixel", source)
     return PixelSize((1.0, 1.0), "pixel", "nothing: the image is not calibrated")
 
 

@@ -25,6 +25,7 @@ SPACING_MM = 0.1  # a step may differ from the median by this much: positions ar
 SPACING_RELATIVE = 0.02  # or by this part of it, for thick slices
 SPACING_MOST = 0.25  # of the spacing: never more, so that the rule also holds for voxels of 0.1 mm and less
 SIDEWAYS_MM = 0.1  # planes that are shifted in their plane by less over the whole stack stand upright
+_NEAR = 0.02  # of the usual step: planes that are one place but for rounding or motion
 _MOST_MARKED = 1000  # missing slices: a hostile position must not ask for endless memory
 
 
@@ -205,11 +206,20 @@ def _sideways(frames: Sequence[Frame], along: Floats, index: Sequence[int], spac
 
 
 def apart(along: Floats) -> list[list[int]]:
-    """Returns the planes at every place: lists of indices into ``along``, places ascending."""
+    """Returns the planes at every place: lists of indices into ``along``, places ascending.
+
+    Planes are at one place within 0.001 mm; or within a fiftieth of the usual step, where some are so near each other
+    and none is between that and a quarter of it: positions of one slice differ a little from time to time.
+    """
     order = np.argsort(along, kind="stable")
+    steps = np.diff(along[order])
+    near = SAME_MM
+    large = steps[steps > SPACING_MM]
+    if large.size and not ((steps > _NEAR * np.median(large)) & (steps < SPACING_MOST * np.median(large))).any():
+        near = max(near, min(SPACING_MM, _NEAR * float(np.median(large))))
     places: list[list[int]] = []
     for number in order.tolist():
-        if places and along[number] - along[places[-1][0]] <= SAME_MM:
+        if places and along[number] - along[places[-1][0]] <= near:
             places[-1].append(number)
         else:
             places.append([number])

@@ -1,4 +1,4 @@
-"""A DICOM series as an :class:`xarray.Dataset`: lazy, in patient coordinates, in the unit of what was measured.
+"""Images of a DICOM series as an :class:`xarray.Dataset`: lazy, in patient coordinates, in the unit of the measurement.
 
 Which rules decide is in ``docs/explain/dicom_geometry.md``.
 """
@@ -6,24 +6,22 @@ Which rules decide is in ``docs/explain/dicom_geometry.md``.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, get_args
 
 import numpy as np
 import xarray as xr
 
 from braggbook.errors import DicomError, Issue
-from braggbook.imaging.dicom.elsewhere import is_elsewhere, read_elsewhere
 from braggbook.imaging.dicom.frames import Frame, frames_of
-from braggbook.imaging.dicom.images import ImageHeader, guarded, header_of, plain, tag_name
-from braggbook.imaging.dicom.index import Index, index_dicom
-from braggbook.imaging.dicom.instances import Series
-from braggbook.imaging.dicom.lazy import SliceArray, as_dask, deskew
+from braggbook.imaging.dicom.images import ImageHeader, header_of, plain, tag_name
+from braggbook.imaging.dicom.instances import Instance, Series
+from braggbook.imaging.dicom.lazy import SliceArray, as_dask, deskew, remember
 from braggbook.imaging.dicom.pet_header import pet_tags
 from braggbook.imaging.dicom.pixels import check_pixels
 from braggbook.imaging.dicom.planar import cine_times, pixel_size
 from braggbook.imaging.dicom.planes import Gaps, Planes, Tilt, place_planes
-from braggbook.imaging.dicom.rescale import Padding, Rescale, dtype_of, padding_of, scale_of, units_of
+from braggbook.imaging.dicom.rescale import Padding, Rescale, dtype_of, mappings_of, padding_of, scale_of, units_of
 from braggbook.imaging.dicom.series import TIMES, Decision, Finding, Part, choose, parts_of, without_copies
 from braggbook.imaging.geometry import Grid
 from braggbook.imaging.volumes import make_volume
@@ -44,140 +42,70 @@ KEPT = (
 )  # fmt: skip
 
 
-LOST = ("the file ends inside its header", "cannot be read", "too many elements before the pixels")
-_SHOWN = 20
-_DEFAULTS = {"gaps": "refuse", "tilt": "keep", "rescale": "modality", "padding": "nan", "region": None}
+_APART = 1.5  # times its thickness from one slice to the next; gaps between slices of MR are a fifth of it, or a third
+DEFAULTS = {"gaps": "refuse", "tilt": "keep", "rescale": "modality", "padding": "nan", "region": None}
 _WORDS = {
     "gaps": get_args(Gaps),
     "tilt": get_args(Tilt),
     "rescale": get_args(Rescale),
     "padding": get_args(Padding),
 }
+OTHER_KINDS = {"RTDOSE", "SEG"}  # pixels, but no image: the rooms of dose and structures read them
 
 
-def read_dicom(
-    where: Any,
-    *,
-    series: str | None = None,
-    part: int | None = None,
-    gaps: Gaps = "refuse",
-    tilt: Tilt = "keep",
-    rescale: Rescale = "modality",
-    padding: Padding = "nan",
-    region: int | None = None,
+def is_other_kind(instance: Instance) -> bool:
+    """Whether an instance is a dose or a segmentation."""
+    return instance.modality in OTHER_KINDS
+
+
+def read_image(
+    series: Series, *, part: int | None, found: tuple[Finding, ...], options: Mapping[str, Any]
 ) -> xr.Dataset:
-    """Reads one series.
-
-    Pixels are read when they are computed, one chunk a slice, so that a volume may be larger than memory.
+    """Reads one volume of a series of images.
 
     Args:
-        where: A folder, file, zip or DICOMDIR, or several of these, as :func:`index_dicom` takes them; or an index, or
-            one of its series.
-        series: SeriesInstanceUID, or a modality or description that only one series has; may be left out when there is
-            one series of images.
-        part: Which volume of the series, when it has several: their numbers are in the error that says so.
-        gaps: ``"refuse"`` missing slices, or ``"mark"`` them with NaN.
-        tilt: A tilted gantry: ``"keep"`` it as a skewed affine, ``"deskew"`` by interpolation, or ``"refuse"`` it.
-        rescale: ``"modality"`` (Modality LUT or slope and intercept, each slice its own), ``"stored"``,
-            ``"real_world"`` (Real World Value Mapping), or ``"philips"`` (floating-point value of Philips MR).
-        padding: Whether padded pixels become ``"nan"`` or ``"keep"`` their number.
-        region: Which ultrasound region calibrates, when they differ.
-
-    Returns:
-        A dataset with one variable, ``image`` (``dose`` for RTDOSE, ``mask`` for SEG): dims from t c z y x, coordinates
-        and affine in LPS mm at voxel centres, ``units``. ``attrs["decisions"]`` lists what had to be decided.
+        series: Its other objects are left out.
+        part: Which volume, when it has several.
+        found: What was decided before.
+        options: All of :data:`DEFAULTS`, checked.
 
     Raises:
-        DicomError: The series cannot be read, or not without a decision that is yours.
+        DicomError: It cannot be read, or not without a decision.
     """
-    options = {"gaps": gaps, "tilt": tilt, "rescale": rescale, "padding": padding, "region": region}
-    _check_options(options)
-    chosen, lost = _one_series(where, series)
-    with guarded(chosen.uid):
-        if is_elsewhere(chosen):
-            return read_elsewhere(chosen, part=part)
-        headers, copies = without_copies(_image_headers(chosen))
-        return _dataset(choose(parts_of(frames_of(headers)), part), (*lost, *copies), options)
+    headers, copies = without_copies(_image_headers(series))
+    return _dataset(choose(parts_of(frames_of(headers)), part), (*found, *copies), options)
 
 
-def read_volumes(where: Any, *, series: str | None = None, **options: Any) -> list[xr.Dataset]:
-    """Reads every volume of one series, localisers and planes too, the largest first.
-
-    Args:
-        where: As :func:`read_dicom` takes it.
-        series: As :func:`read_dicom` takes it.
-        **options: As :func:`read_dicom` takes them, but ``part``.
-
-    Raises:
-        DicomError: One of them cannot be read.
-    """
-    options = {**_DEFAULTS, **options}
-    _check_options(options)
-    chosen, lost = _one_series(where, series)
-    with guarded(chosen.uid):
-        if is_elsewhere(chosen):
-            return [read_elsewhere(chosen, part=number) for number in range(len(chosen))]
-        headers, copies = without_copies(_image_headers(chosen))
-        parts = parts_of(frames_of(headers))
-        return [_dataset(choose(parts, number), (*lost, *copies), options) for number in range(len(parts))]
+def read_images(series: Series, *, found: tuple[Finding, ...], options: Mapping[str, Any]) -> list[xr.Dataset]:
+    """Reads every volume of a series of images, the largest first; see :func:`read_image`."""
+    headers, copies = without_copies(_image_headers(series))
+    parts = parts_of(frames_of(headers))
+    return [_dataset(choose(parts, number), (*found, *copies), options) for number in range(len(parts))]
 
 
-def _check_options(options: Mapping[str, Any]) -> None:
+def check_options(options: Mapping[str, Any]) -> None:
     """Refuses words that mean nothing."""
     for name, value in options.items():
-        if name not in _DEFAULTS:
-            raise DicomError("no such option", wanted=f"one of {', '.join(_DEFAULTS)}", got=name)
+        if name not in DEFAULTS:
+            raise DicomError("no such option", wanted=f"one of {', '.join(DEFAULTS)}", got=name)
         if name in _WORDS and value not in _WORDS[name]:
             raise DicomError(f"not a choice of {name}", wanted=f"one of {', '.join(_WORDS[name])}", got=repr(value))
 
 
-def _one_series(where: Any, name: str | None) -> tuple[Series, tuple[Finding, ...]]:
-    """Returns the series that is meant, and what was left out of it because it cannot be read."""
-    if isinstance(where, Series):
-        return where, ()
-    index = where if isinstance(where, Index) else index_dicom(where)
-    images = [series for series in index.series if series.frames]
-    called = images if name is None else _called(index.series, name)
-    if len(called) == 1:
-        return called[0], _unreadable(index)
-    listed = [_series_issue(series) for series in called or index.series]
-    if not called:
-        what = f"no series {name!r}" if name is not None else "no series of images"
-        raise DicomError(what, where=index.where, wanted="one of these", issues=listed or index.issues)
-    what = f"{len(called)} series" + (f" that are called {name!r}" if name else "")
-    command = f'read_dicom(..., series="{called[0].uid}")'
-    raise DicomError(what, where=index.where, wanted="one", next_command=command, issues=listed)
-
-
-def _called(known: Sequence[Series], name: str) -> list[Series]:
-    """Returns the series with a UID, modality or description, or with a UID that begins or ends so."""
-    exact = [series for series in known if name in (series.uid, series.modality, series.description)]
-    return exact or [series for series in known if name and (series.uid.startswith(name) or series.uid.endswith(name))]
-
-
-def _series_issue(series: Series) -> Issue:
-    count = f"{len(series)} {'instance' if len(series) == 1 else 'instances'}"
-    return Issue(" ".join(filter(None, (series.modality or "?", series.description))) + f", {count}", series.uid)
-
-
-def _unreadable(index: Index) -> tuple[Finding, ...]:
-    """Says which objects could not be read at all: a slice of this series may be among them."""
-    sources = tuple(f"{instance.source}" for instance in index.instances)
-    lost = [issue for issue in index.issues if issue.what in LOST and not issue.where.startswith(sources)]
-    if not lost:
-        return ()
-    return (Finding("unreadable files", Decision.LEFT_OUT, "; ".join(map(str, lost[:_SHOWN]))),)
+def is_image(instance: Instance) -> bool:
+    """Whether it is an image, also one whose size cannot be read: that is then said, and it is not left out."""
+    return bool(instance.frames) or instance.pixel_offset is not None
 
 
 def _image_headers(series: Series) -> list[ImageHeader]:
-    headers = [header_of(instance) for instance in series if instance.frames]
+    headers = [header_of(instance) for instance in series if is_image(instance) and not is_other_kind(instance)]
     if not headers:
         got = f"{len(series)} instances of {series.modality or 'no modality'}"
         raise DicomError("a series without images", where=series.uid, wanted=tag_name("Rows"), got=got)
     return headers
 
 
-def _dataset(part: Part, copies: tuple[Finding, ...], options: dict[str, Any]) -> xr.Dataset:
+def _dataset(part: Part, copies: tuple[Finding, ...], options: Mapping[str, Any]) -> xr.Dataset:
     flat = part.kind == "plane" or not part.first.has_place
     for header in {id(frame.header): frame.header for row in part.rows for frame in row}.values():
         check_pixels(header)
@@ -188,10 +116,15 @@ def _dataset(part: Part, copies: tuple[Finding, ...], options: dict[str, Any]) -
     record: dict[str, Any] = {}
     if planes is not None and planes.tilt_deg and options["tilt"] == "deskew":
         data, grid, record = deskew(data, grid)
-    findings = [*copies, *part.findings, *(_findings(planes, record) if planes is not None else ())]
+    findings = [*copies, *part.findings, *(_findings(planes, part.first, record) if planes is not None else ())]
     image = _as_volume(data, grid, part, options)
+    if not record:
+        remember(image.data, voxels)
     if flat:
         findings.append(_mark_flat(image, part, options["region"]))
+    if options["rescale"] == "real_world" and len(names := mappings_of(part.first)) > 1:
+        text = f"{len(names)} mappings ({', '.join(names)}): the first is taken"
+        findings.append(Finding("real world values", Decision.RIGHT, text))
     image.attrs.update({"deskewed": record} if record else {})
     attrs = {**_kept(part.first), **(_measured(planes) if planes is not None else {})}
     attrs["decisions"] = [finding.as_json() for finding in findings]
@@ -201,11 +134,11 @@ def _dataset(part: Part, copies: tuple[Finding, ...], options: dict[str, Any]) -
     return xr.Dataset({"image": image}, attrs=attrs)
 
 
-def _placed(part: Part, options: dict[str, Any]) -> Planes:
+def _placed(part: Part, options: Mapping[str, Any]) -> Planes:
     return place_planes(part.rows[0], gaps=options["gaps"], tilt=options["tilt"])
 
 
-def _voxels(part: Part, grid: Grid, planes: Planes | None, options: dict[str, Any]) -> SliceArray:
+def _voxels(part: Part, grid: Grid, planes: Planes | None, options: Mapping[str, Any]) -> SliceArray:
     """Puts frames, and how their values are found, where the grid has them."""
     index = (0,) if planes is None else planes.index
     keep = {"rescale": options["rescale"], "padding": options["padding"]}
@@ -233,7 +166,7 @@ def _palette_dtype(frame: Frame) -> np.dtype[Any]:
     return np.dtype(np.uint8 if int(descriptor[2]) == 8 else np.uint16)
 
 
-def _as_volume(data: Any, grid: Grid, part: Part, options: dict[str, Any]) -> xr.DataArray:
+def _as_volume(data: Any, grid: Grid, part: Part, options: Mapping[str, Any]) -> xr.DataArray:
     coords = _time_coords(part) if len(part.rows) > 1 else {}
     if data.shape[1] > 1:
         coords["c"] = ("c", ["R", "G", "B", "A"][: data.shape[1]])
@@ -241,11 +174,22 @@ def _as_volume(data: Any, grid: Grid, part: Part, options: dict[str, Any]) -> xr
         data = data[:, 0]
     if len(part.rows) == 1:
         data = data[0]
-    units = units_of(part.first, rescale=options["rescale"])
+    units = _units(part, options["rescale"])
     attrs: dict[str, Any] = {"modality": str(part.first.header.get("Modality", "")), "rescale": options["rescale"]}
     if (padded := padding_of(part.first)) is not None:
         attrs["padding"] = {"stored_from": padded[0], "stored_to": padded[1], "now": options["padding"]}
     return make_volume(data, grid, name="image", units=units, attrs=attrs, coords=coords)
+
+
+def _units(part: Part, rescale: Rescale) -> str:
+    known: dict[str, Frame] = {}
+    for row in part.rows:
+        for frame in row:
+            known.setdefault(units_of(frame, rescale=rescale), frame)
+    if len(known) > 1:
+        issues = [Issue(f"values in {unit}", str(frame)) for unit, frame in known.items()]
+        raise DicomError("a volume with mixed units", where=str(part.first), wanted="one unit", issues=issues)
+    return next(iter(known))
 
 
 def _time_coords(part: Part) -> dict[str, Any]:
@@ -287,11 +231,15 @@ def _mark_flat(image: xr.DataArray, part: Part, region: int | None) -> Finding:
     return Finding("no position", Decision.RIGHT, text)
 
 
-def _findings(planes: Planes, record: dict[str, Any]) -> list[Finding]:
+def _findings(planes: Planes, first: Frame, record: dict[str, Any]) -> list[Finding]:
     found = []
     if planes.thickness:
         text = f"a single plane: its thickness is from {planes.thickness}"
         found.append(Finding("single slice", Decision.RIGHT, text))
+    spacing, thickness = planes.grid.spacing_mm[0], first.get("SliceThickness")
+    if not planes.thickness and isinstance(thickness, float) and 0 < _APART * thickness < spacing:
+        text = f"slices of {thickness:.4g} mm are {spacing:.4g} mm apart: what is between them is in no image"
+        found.append(Finding("slices apart", Decision.RIGHT, text))
     if planes.jitter_mm > 0.001:
         which = "the mean, for the median would drift off" if planes.drift else "the median"
         text = f"steps differ by up to {planes.jitter_mm:.4f} mm; the spacing is {which}"

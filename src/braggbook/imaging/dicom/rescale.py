@@ -138,17 +138,22 @@ def dtype_of(frames: Sequence[Frame], scales: Sequence[Scale], *, gaps: bool) ->
         limits = stored_range(frame.header) if stored.kind in "iu" else (0, 0)
         key = (stored.str, limits, scale)
         if key not in checked:
-            checked[key] = _dtype(stored, limits, scale)
+            checked[key] = _dtype(stored, limits, scale, where=str(frame))
     found = np.result_type(*checked.values())
     if gaps and found.kind in "iu":
         found = np.dtype(np.float32 if found.itemsize <= 2 else np.float64)
     return found
 
 
-def _dtype(stored: np.dtype[Any], limits: tuple[int, int], scale: Scale) -> np.dtype[Any]:
-    wide = np.dtype(np.float64 if stored.itemsize > 2 else np.float32)
+def _dtype(stored: np.dtype[Any], limits: tuple[int, int], scale: Scale, *, where: str) -> np.dtype[Any]:
     if stored.kind == "f":
         return stored
+    largest = max(abs(limit * scale.slope + scale.intercept) for limit in limits)
+    if not largest < np.finfo(np.float64).max:
+        got = f"{scale.slope:g} and {scale.intercept:g}"
+        name = f"{tag_name('RescaleSlope')} and {tag_name('RescaleIntercept')}"
+        raise DicomError("values beyond what numbers can hold", where=where, wanted=f"{name} in reason", got=got)
+    wide = np.dtype(np.float64 if stored.itemsize > 2 or largest > np.finfo(np.float32).max else np.float32)
     if scale.table is not None or scale.needs_nan or scale.slope % 1 or scale.intercept % 1:
         return wide
     ends = [limit * int(scale.slope) + int(scale.intercept) for limit in (*limits, 0)]
@@ -234,6 +239,14 @@ def _modality_table(frame: Frame, empty: tuple[int, int] | None) -> Scale | None
     signed = frame.header.get("PixelRepresentation", 0) == 1
     first = first - (1 << 16) if signed and first >= 1 << 15 else first
     return Scale(first=first, table=tuple(map(float, table[:count])), padding=empty)
+
+
+def mappings_of(frame: Frame) -> list[str]:
+    """Returns the unit and label of every Real World Value Mapping that a frame could be read with."""
+    if frame.groups.get("RealWorldValueMappingSequence") is not None:
+        return [_code_unit(_mapping(frame))]
+    items = frame.header.dataset.get("RealWorldValueMappingSequence") or []
+    return [f"{_code_unit(item)} {item.get('LUTLabel', '')}".strip() for item in items]
 
 
 def _mapping(frame: Frame) -> Any:

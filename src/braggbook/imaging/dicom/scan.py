@@ -15,14 +15,15 @@ from typing import IO, Any
 
 from braggbook.errors import DicomError, Issue, StorageError
 from braggbook.imaging.dicom.archives import Head, ZipSource
-from braggbook.imaging.dicom.header import Header, Memory, new_memory, read_header
+from braggbook.imaging.dicom.header import Header, new_memory, read_header
+from braggbook.imaging.dicom.runs import Memory
 from braggbook.imaging.dicom.sources import open_plain, printable
 
 Found = Header | Issue  # what one object gave
 _Packed = Issue | tuple[list[str], dict[str, Any], str, int | None, int | None, tuple[Issue, ...]]
 
 _CHUNK = 64  # files that a process is given at a time
-_WORTH = 400  # files for which starting a process pays: some 60 ms
+_WORTH = 2000  # files for which starting a process pays: some 60 ms
 _MOST_WORKERS = 8  # of our own accord; the parent cannot take in what more of them read
 _FRAME = struct.Struct("<Q")
 _START = """

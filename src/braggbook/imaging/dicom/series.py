@@ -17,9 +17,12 @@ import numpy as np
 from pydicom.uid import UID
 
 from braggbook.errors import DicomError, Issue
-from braggbook.imaging.dicom.frames import Frame
+from braggbook.imaging.dicom.frames import Frame, with_private_b_value
 from braggbook.imaging.dicom.images import ImageHeader, tag_name
+from braggbook.imaging.dicom.pixels import read_raw
 from braggbook.imaging.dicom.planes import apart, distances
+from braggbook.imaging.dicom.rescale import units_of
+from braggbook.imaging.geometry import SAME_MM
 
 _SAME_COSINE = 5e-4  # of direction cosines: 0.1 mm at 200 mm from the axis
 _SAME_SPACING = 1e-4  # mm, of pixel spacings
@@ -27,6 +30,14 @@ _FEW = 3  # planes at most in what is taken for a localiser without being called
 _MANY = 4  # times as many planes in the volume that it belongs to
 _NEEDS_PLACE = ("CT", "MR", "PT")
 _BLOCK = 1 << 20
+_SHOWN = 20
+_NEVER_ONE = {  # name in messages, and the tag that says it
+    "frames of reference": "FrameOfReferenceUID",
+    "modalities": "Modality",
+    "units": "",
+    "rescaling": "RescaleSlope",
+    "photometric interpretations": "PhotometricInterpretation",
+}
 
 # What tells frames at one place apart along t, first that fits: tag, unit, and whether only its order counts.
 TIMES = (
@@ -45,7 +56,7 @@ TIMES = (
     ("AcquisitionTime", "1", True),
 )
 # What makes another kind of image, and so a volume of its own.
-KINDS = ("ImageType", "ComplexImageComponent", "ConvolutionKernel", "StackID")
+KINDS = ("ImageType", "ComplexImageComponent", "ConvolutionKernel")
 
 
 class Decision(StrEnum):
@@ -157,8 +168,10 @@ def parts_of(frames: Sequence[Frame]) -> list[Part]:
     placed = [frame for frame in frames if frame.has_place]
     loose = [frame for frame in frames if not frame.has_place]
     _check_placed(placed, loose)
+    _check_mosaics(placed)
     groups = _alike(placed)
-    found = [part for group in groups for part in _unfold(group, several=len(groups) > 1)]
+    notes = _notes(groups)
+    found = [part for group, note in zip(groups, notes, strict=True) for part in _unfold(group, note=note)]
     found += _loose_parts(loose)
     return _set_localisers_apart(sorted(found, key=lambda part: -part.size))
 
@@ -190,9 +203,12 @@ def choose(parts: Sequence[Part], part: int | None) -> Part:
 
 
 def _why_several(parts: Sequence[Part]) -> str:
-    if len({part.first.get("FrameOfReferenceUID") for part in parts}) > 1:
-        return f"a series with mixed frames of reference: {tag_name('FrameOfReferenceUID')} differs"
-    return f"a series with {len(parts)} volumes"
+    kinds = [_kind(part.first) for part in parts]
+    mixed = [name for name in _NEVER_ONE if len({kind[name] for kind in kinds}) > 1]
+    if not mixed:
+        return f"a series with {len(parts)} volumes"
+    tags = ", ".join(tag_name(keyword) for name in mixed if (keyword := _NEVER_ONE[name]))
+    return f"a series with mixed {' and '.join(mixed)}" + (f": {tags} differs" if tags else "")
 
 
 def _check_placed(placed: Sequence[Frame], loose: Sequence[Frame]) -> None:
@@ -214,6 +230,21 @@ def _check_placed(placed: Sequence[Frame], loose: Sequence[Frame]) -> None:
     raise DicomError("images that do not say where they are", where=str(bad[0]), wanted=wanted, issues=issues)
 
 
+def _check_mosaics(frames: Sequence[Frame]) -> None:
+    """Refuses images of Siemens MR that hold all slices of a volume side by side."""
+    mosaics = [frame for frame in frames if "MOSAIC" in _image_type(frame)]
+    if mosaics:
+        where, got = str(mosaics[0]), f"MOSAIC in {tag_name('ImageType')} of {len(mosaics)}"
+        what = "a mosaic: all slices of a volume in one image, whose places are in a private element"
+        command = "dcm2niix -o FOLDER ..., which takes it apart, and read_nifti(...)"
+        raise DicomError(what, where=where, wanted="one image a slice", got=got, next_command=command)
+
+
+def _image_type(frame: Frame) -> list[str]:
+    kinds = frame.get("ImageType") or []
+    return [str(kind).upper() for kind in (kinds if isinstance(kinds, list) else [kinds])]
+
+
 def _class_name(frame: Frame) -> str:
     return UID(str(frame.header.get("SOPClassUID", ""))).name
 
@@ -223,19 +254,11 @@ def _alike(frames: Sequence[Frame]) -> list[list[Frame]]:
     exact: dict[tuple[Any, ...], list[Frame]] = {}
     for frame in frames:
         spacing = tuple(round(value / _SAME_SPACING) for value in frame.spacing_mm)
-        axes = frame.orientation
-        key = (
-            frame.get("FrameOfReferenceUID"),
-            frame.shape,
-            spacing,
-            axes.tobytes(),
-            _is_localiser(frame),
-            _samples(frame),
-        )
-        exact.setdefault(key, []).append(frame)
+        rest = (frame.shape, _is_localiser(frame), *_kind(frame).values())
+        exact.setdefault((rest, spacing, frame.orientation.tobytes()), []).append(frame)
     groups: list[tuple[Any, Any, list[Frame]]] = []
-    for key, members in exact.items():
-        axes, rest = members[0].orientation, (*key[:2], *key[4:])
+    for (rest, _, _), members in exact.items():
+        axes = members[0].orientation
         for other, its_rest, joined in groups:
             close = np.abs(np.subtract(members[0].spacing_mm, joined[0].spacing_mm)).max() <= _SAME_SPACING
             if rest == its_rest and close and np.abs(axes - other).max() <= _SAME_COSINE:
@@ -246,30 +269,47 @@ def _alike(frames: Sequence[Frame]) -> list[list[Frame]]:
     return [members for _, _, members in groups]
 
 
-def _samples(frame: Frame) -> int:
-    return int(frame.header.get("SamplesPerPixel", 1))
+def _kind(frame: Frame) -> dict[str, str]:
+    """Returns what must be the same for the numbers of two planes to mean the same, by its name in messages."""
+    photometric = str(frame.header.get("PhotometricInterpretation", ""))
+    return {
+        "frames of reference": str(frame.get("FrameOfReferenceUID", "not written")),
+        "modalities": str(frame.header.get("Modality", "not written")),
+        "kinds of object": _class_name(frame),
+        "units": units_of(frame, rescale="modality"),
+        "rescaling": "without slope" if frame.get("RescaleSlope") is None else "with slope",
+        "photometric interpretations": photometric if "MONO" in photometric or "PALETTE" in photometric else "colour",
+        "stacks": str(frame.get("StackID", "not written")),
+        "samples per pixel": str(frame.header.get("SamplesPerPixel", 1)),
+    }
+
+
+def _notes(groups: Sequence[Sequence[Frame]]) -> list[str]:
+    """Returns what tells each group from the others; nothing for the only one."""
+    told = []
+    for group in groups:
+        axes = ", ".join("\\".join(f"{value:.3g}" for value in axis) for axis in group[0].orientation)
+        spacing = " x ".join(f"{value:.6g}" for value in group[0].spacing_mm)
+        told.append({**_kind(group[0]), "rows and columns along": axes, "spacing in mm": spacing})
+    differing = [name for name in (told[0] if told else ()) if len({each[name] for each in told}) > 1]
+    return [", ".join(f"{name}: {each[name]}" for name in differing) for each in told]
 
 
 def _is_localiser(frame: Frame) -> bool:
-    kinds = frame.get("ImageType") or []
-    return "LOCALIZER" in [str(kind).upper() for kind in (kinds if isinstance(kinds, list) else [kinds])]
+    return "LOCALIZER" in _image_type(frame)
 
 
-def _unfold(frames: Sequence[Frame], *, several: bool) -> list[Part]:
+def _unfold(frames: Sequence[Frame], *, note: str) -> list[Part]:
     """Makes parts of frames that are alike: duplicates of places become t, or parts of their own."""
     kind = "localiser" if _is_localiser(frames[0]) else "volume"
-    note = _group_note(frames) if several else ""
     along = distances(frames)
     places = apart(along)
     if all(len(place) == 1 for place in places):
         return [Part((tuple(frames[place[0]] for place in places),), kind=kind, note=note)]
+    if frames[0].header.get("Modality") == "MR" and all(frame.get("DiffusionBValue") is None for frame in frames):
+        frames = [with_private_b_value(frame) for frame in frames]
     stacked = [[frames[number] for number in place] for place in places]
     return [replace(part, kind=kind, note=", ".join(filter(None, (note, part.note)))) for part in _split(stacked)]
-
-
-def _group_note(frames: Sequence[Frame]) -> str:
-    axes = ", ".join("\\".join(f"{value:.3g}" for value in axis) for axis in frames[0].orientation)
-    return f"frame of reference {frames[0].get('FrameOfReferenceUID', 'not written')}, rows and columns along {axes}"
 
 
 def _split(places: Sequence[Sequence[Frame]]) -> list[Part]:
@@ -282,27 +322,47 @@ def _split(places: Sequence[Sequence[Frame]]) -> list[Part]:
         return [Part((tuple(place[0] for place in places),))]
     if _even(places) and (found := _along_time(places)):
         return [found]
-    for keyword in (*(name for name, _, ranked in TIMES if not ranked), *KINDS):
-        groups = _by(places, keyword)
+    names = (*(name for name, _, ranked in TIMES if not ranked), *KINDS)
+    for chosen in (*((name,) for name in names), *combinations(names, 2)):
+        groups = _by(places, *chosen)
         if len(groups) > 1 and all(len(place) == 1 for group in groups.values() for place in group):
-            return [_note(part, keyword, value) for value, group in groups.items() for part in _split(group)]
+            return [_incomplete(group, chosen, value, places) for value, group in groups.items()]
     return [_unexplained(places)]
+
+
+def _incomplete(group: Sequence[Sequence[Frame]], names: Sequence[str], value: Any, places: Any) -> Part:
+    """Returns the images of one value of a tag, or of two, where not every place has one."""
+    part = Part((tuple(place[0] for place in group),))
+    for name, each in zip(names, value if len(names) > 1 else (value,), strict=True):
+        part = _note(part, name, each)
+    here = {id(frame) for place in group for frame in place}
+    missing = [place[0] for place in places if not any(id(frame) in here for frame in place)]
+    if not missing:
+        return part
+    at = ", ".join(f"{z:.2f}" for z in distances([places[0][0], *missing])[1:])
+    text = f"no image of this kind at {at} mm along the normal, where others are"
+    return replace(part, findings=(*part.findings, Finding("incomplete", Decision.SPLIT, text)))
 
 
 def _even(places: Sequence[Sequence[Frame]]) -> bool:
     return len({len(place) for place in places}) == 1
 
 
-def _by(places: Iterable[Sequence[Frame]], keyword: str) -> dict[Any, list[list[Frame]]]:
-    """Splits every place by a tag; places without a frame of a value are left out."""
+def _by(places: Iterable[Sequence[Frame]], *keywords: str) -> dict[Any, list[list[Frame]]]:
+    """Splits every place by a tag, or by several; places without a frame of a value are left out."""
     groups: dict[Any, list[list[Frame]]] = {}
     for place in places:
         here: dict[Any, list[Frame]] = {}
         for frame in place:
-            here.setdefault(_label(frame, keyword), []).append(frame)
+            labels = tuple(_label(frame, keyword) for keyword in keywords)
+            here.setdefault(labels[0] if len(labels) == 1 else labels, []).append(frame)
         for value, members in here.items():
             groups.setdefault(value, []).append(members)
-    return groups
+    return dict(sorted(groups.items(), key=lambda item: _order(item[0])))
+
+
+def _order(value: Any) -> tuple[Any, ...]:
+    return tuple(map(_sortable, value)) if isinstance(value, tuple) else (_sortable(value),)
 
 
 def _label(frame: Frame, keyword: str) -> Any:
@@ -365,12 +425,23 @@ def _sortable(value: Any) -> tuple[int, float, str]:
 def _with_time(rows: Sequence[Sequence[Frame]], times: Mapping[str, tuple[Any, ...]]) -> Part:
     tags = " and ".join(tag_name(name) for name in times)
     text = f"{len(rows)} frames at every place: along t by {tags}"
+    off = float(
+        np.abs(distances([frame for row in rows for frame in row]).reshape(len(rows), -1) - distances(rows[0])).max()
+    )
+    if off > SAME_MM:
+        text += f"; they are up to {off:.3f} mm apart, and stand where the first of them is"
     finding = Finding("duplicates", Decision.SPLIT, text)
     return Part(tuple(tuple(row) for row in rows), times, findings=(finding,))
 
 
 def _unexplained(places: Sequence[Sequence[Frame]]) -> Part:
-    """Returns a part that says why it is no volume."""
+    """Returns a part without the images that are there twice, or one that says why it is no volume."""
+    again = [frame for place in places for frame in place[1:]]
+    if all(len({_content(frame) for frame in place}) == 1 for place in places if len(place) > 1):
+        names = ", ".join(str(frame) for frame in again[:_SHOWN])
+        text = f"{len(again)} left out: the same pixels at the same place under another identifier: {names}"
+        finding = Finding("copies", Decision.LEFT_OUT, text)
+        return Part((tuple(place[0] for place in places),), findings=(finding,))
     issues = []
     along = distances([place[0] for place in places])
     usual = min(len(place) for place in places)
@@ -386,6 +457,15 @@ def _unexplained(places: Sequence[Sequence[Frame]]) -> Part:
     return Part((row,), note="duplicate slices that no tag tells apart", problem=problem)
 
 
+def _content(frame: Frame) -> tuple[Any, ...]:
+    """Returns what two images have in common only when one is a copy of the other."""
+    try:
+        pixels = hashlib.sha256(read_raw(frame.header, frame.number).tobytes()).digest()
+    except DicomError:  # what cannot be read is nobody's copy
+        return (id(frame),)
+    return pixels, *(frame.get(keyword) for keyword in ("RescaleSlope", "RescaleIntercept"))
+
+
 def _loose_parts(frames: Sequence[Frame]) -> list[Part]:
     """Makes one part of each instance that has no place in the patient; its frames are times."""
     by_instance: dict[int, list[Frame]] = {}
@@ -394,8 +474,19 @@ def _loose_parts(frames: Sequence[Frame]) -> list[Part]:
     parts = []
     for members in by_instance.values():
         note = str(members[0].header.source)
-        parts.append(Part(tuple((frame,) for frame in members), kind="plane", note=note))
+        parts.append(Part(tuple((frame,) for frame in members), kind="plane", note=note, problem=_tiles(members[0])))
     return parts
+
+
+def _tiles(frame: Frame) -> DicomError | None:
+    """Returns why the frames of a slide, or of ultrasound in three dimensions, are no times."""
+    if frame.header.frames > 1 and "PlanePositionVolumeSequence" in frame.groups:
+        what, got = "a volume in coordinates of its own", tag_name("PlanePositionVolumeSequence")
+        return DicomError(what, where=str(frame), wanted=tag_name("PlanePositionSequence"), got=got)
+    if frame.header.frames == 1 or frame.header.dataset.get("TotalPixelMatrixColumns") is None:
+        return None
+    got = f"{frame.header.frames} tiles, {tag_name('TotalPixelMatrixColumns')}"
+    return DicomError("a whole slide in tiles", where=str(frame.header.source), wanted="whole images", got=got)
 
 
 def _set_localisers_apart(parts: Sequence[Part]) -> list[Part]:

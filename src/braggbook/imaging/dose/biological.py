@@ -113,7 +113,7 @@ def alpha_beta_map(
     grid = grid_of(next(iter(masks.values())))
     values = np.full(grid.shape, float(elsewhere_gy))
     for name, mask in masks.items():
-        if not grid_of(mask).is_same(grid):
+        if mask.dims != ("z", "y", "x") or not grid_of(mask).is_same(grid):
             raise ImagingError("masks on different grids", where=name, wanted="one grid for all")
         values[np.asarray(mask.values) > 0] = alpha_beta_gy[name]
     return make_volume(values, grid, name="alpha_beta", units="Gy", attrs={"elsewhere_gy": float(elsewhere_gy)})
@@ -161,14 +161,18 @@ def _applied(total: Any, *others: Any, model: Callable[..., Floats]) -> Floats:
 def _check(dose: xr.DataArray, others: Mapping[str, float | xr.DataArray]) -> None:
     issues = []
     kind = dose.attrs.get("dose_type") or "PHYSICAL"
-    if dose.ndim != 3 or dose.attrs.get("units") != "Gy":
+    if dose.dims != ("z", "y", "x") or dose.attrs.get("units") != "Gy":
         got = f"{dose.dims}, {dose.attrs.get('units')!r}"
         issues.append(Issue("not a dose in Gy", where=str(dose.name), wanted="dimensions z, y, x; units Gy", got=got))
     if kind != "PHYSICAL":
         wanted = "PHYSICAL: the models weight absorbed dose"
         issues.append(Issue("not an absorbed dose", where=f"{dose.name}.attrs['dose_type']", wanted=wanted, got=kind))
     for name, other in others.items():
-        if isinstance(other, xr.DataArray) and not grid_of(other).is_same(grid_of(dose)):
+        if not isinstance(other, xr.DataArray):
+            continue
+        if other.dims != dose.dims:
+            issues.append(Issue("other dimensions", where=name, wanted="the dose's", got=str(other.dims)))
+        elif not grid_of(other).is_same(grid_of(dose)):
             issues.append(Issue("another grid", where=name, wanted="the dose's; resample it first"))
     if issues:
         raise ImagingError("no biological dose of these", issues=issues)

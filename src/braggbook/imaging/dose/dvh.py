@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -36,10 +37,14 @@ OUTSIDE: tuple[Outside, ...] = ("report", "zero", "refuse")
 BIN_GY = 0.01  # as planning systems export
 _BINS_AT_LEAST = 1000  # up to the largest dose around the structure, which for little dose makes finer bins
 _MOST_BINS = 2_000_000  # 16 MB a task
-_SAMPLES_AT_LEAST = 2_500
-_MANY_SAMPLES = 10_000
+_ENOUGH = 6_000  # samples, of which 120 have the largest 2 % of the doses
+_HALF = 0.5
+_ROUNDING = 0.01  # of a sample along an axis: voxels of one size need not be divided
+_DIMS = ("z", "y", "x")
 _SAMPLES_AT_MOST = 30_000_000  # about a second on two cores
-_CHANGE = 4e-3  # of volume and of the largest dose; halving the pitch leaves a third of it or less
+_MOST_VOXELS = 1e9  # in the box around a structure: 30 s
+_MOST_ALONG = 1e5
+_CHANGE = 8e-3  # of volume and of the largest dose; halving the pitch leaves a third of it or less
 _WATCHED = (98.0, 50.0, 2.0)  # % of the volume
 _SUMMARY = ("volume", "mean", "minimum", "maximum", "sd", "D98%", "D95%", "D50%", "D5%", "D2%")
 
@@ -131,27 +136,44 @@ def dose_volume_histogram(
         raise ImagingError("no such rule", where="outside", wanted=" or ".join(OUTSIDE), got=str(outside))
     whole = _grid_of_dose(dose)
     notes: tuple[str, ...] = ()
+    _check_frame(dose, structure)
     if isinstance(structure, xr.DataArray):
         name, voxels = str(structure.name), _voxels(structure)
-        values, grid = _around(dose, whole, voxels.corners_mm, name=name)
-        count = _of_voxels(values, grid, voxels)
+        around = _around(dose, whole, voxels.corners_mm, name=name)
+        count = _of_voxels(around, voxels)
     else:
-        _check_frame(dose, structure)
         given = thickness_mm if thickness_mm is not None else structure.plane_spacing_mm
         thick = given if given is not None else whole.spacing_mm[0]
         body = layers_of(structure, between=between, end_caps=end_caps, thickness_mm=thick)
         name, notes = structure.name, body.notes
-        values, grid = _around(dose, whole, body.corners_mm, name=name)
-        count = _of_layers(values, grid, body)
-    runs = _refined(count, _bins(values, bin_gy, name=name), name=name)
+        around = _around(dose, whole, body.corners_mm, name=name)
+        count = _of_layers(around, body)
+    runs = _refined(count, _bins(around, bin_gy), name=name, halved=isinstance(structure, Structure))
     return _result(runs, name=name, outside=outside, notes=notes)
 
 
-def _check_frame(dose: xr.DataArray, structure: Structure) -> None:
-    of_dose, of_structure = dose.attrs.get("frame_of_reference_uid"), structure.frame_of_reference_uid
-    if of_dose and of_structure and of_dose != of_structure:
+def _check_frame(dose: xr.DataArray, structure: Structure | xr.DataArray) -> None:
+    if isinstance(structure, xr.DataArray):
+        found, place = structure.attrs.get("frame_of_reference_uid"), f"{structure.name}: frame_of_reference_uid"
+    elif isinstance(structure, Structure):
+        found = structure.frame_of_reference_uid
         place = f"{structure.name}: (3006,0024) ReferencedFrameOfReferenceUID"
-        raise ImagingError("two frames of reference", where=place, wanted=str(of_dose), got=of_structure)
+    else:
+        wanted = "a Structure, or a volume of a mask"
+        raise ImagingError("not a structure", where="structure", wanted=wanted, got=type(structure).__name__)
+    of_dose = dose.attrs.get("frame_of_reference_uid")
+    if of_dose and found and of_dose != found:
+        raise ImagingError("two frames of reference", where=place, wanted=str(of_dose), got=str(found))
+
+
+@dataclass(frozen=True, eq=False)
+class _Dose:
+    """Some slices of a dose, (z, y, x) float64 Gy, and the smallest and the largest dose around a structure."""
+
+    values: Floats
+    grid: Grid
+    low_gy: float
+    high_gy: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,35 +193,47 @@ _Count = Callable[[Bins, float], Counts]
 
 
 def _grid_of_dose(dose: xr.DataArray) -> Grid:
-    if dose.ndim != 3:
-        raise ImagingError("not one dose", where=str(dose.name), wanted="dimensions z, y, x", got=str(dose.dims))
+    if not isinstance(dose, xr.DataArray):
+        wanted = "a volume, as read_dose returns"
+        raise ImagingError("not a dose", where="dose", wanted=wanted, got=type(dose).__name__)
+    if dose.dims != _DIMS:
+        wanted = "dimensions z, y, x in this order"
+        raise ImagingError("not one dose", where=str(dose.name), wanted=wanted, got=str(dose.dims))
     if dose.attrs.get("units") != "Gy":
         got = str(dose.attrs.get("units"))
         raise ImagingError("not a dose in Gy", where=f"{dose.name}.attrs['units']", wanted="Gy", got=got)
     return grid_of(dose)
 
 
-def _around(dose: xr.DataArray, grid: Grid, corners_mm: Floats, *, name: str) -> tuple[Floats, Grid]:
-    """Returns the part of a dose that a body's samples can need, and its grid."""
+def _around(dose: xr.DataArray, grid: Grid, corners_mm: Floats, *, name: str) -> _Dose:
+    """Returns the part of a dose that a body's samples can need."""
     index = grid.to_index(corners_mm)[:, ::-1]
+    wide = np.ptp(index, axis=0) + 1
+    if wide.max() > _MOST_ALONG or wide.prod() > _MOST_VOXELS:
+        got = " x ".join(f"{size:.3g}" for size in wide)
+        wanted = f"a box of at most {_MOST_VOXELS:.0e} dose voxels, {_MOST_ALONG:.0e} along an axis"
+        raise ImagingError("a structure too large for its dose", where=name, wanted=wanted, got=got)
     first = np.maximum(np.floor(index.min(axis=0)).astype(np.int64) - 1, 0)
-    last = np.minimum(np.ceil(index.max(axis=0)).astype(np.int64) + 1, np.array(grid.shape) - 1)
-    if (first > last).any():
-        raise _no_dose(name, "all of the structure lies beyond the dose grid")
-    part = tuple(slice(int(low), int(high) + 1) for low, high in zip(first, last, strict=True))
-    values = np.ascontiguousarray(dose.data[part], dtype=np.float64)
-    if np.isinf(values).any():
+    last = np.minimum(np.ceil(index.max(axis=0)).astype(np.int64) + 2, grid.shape)
+    if (first >= last).any():
+        raise _no_dose(name, "all of it beyond the dose grid")
+    # Whole slices are one piece of memory, so that nothing is copied; doses are looked at in the box only.
+    values = np.ascontiguousarray(dose.data[int(first[0]) : int(last[0])], dtype=np.float64)
+    box = values[:, int(first[1]) : int(last[1]), int(first[2]) : int(last[2])]
+    low, high = float(np.fmin.reduce(box, axis=None)), float(np.fmax.reduce(box, axis=None))
+    if np.isnan(low):
+        raise _no_dose(name, "NaN everywhere around it")
+    if not (np.isfinite(low) and np.isfinite(high)):
         raise ImagingError("a dose without numbers", where=str(dose.name), wanted="finite Gy, NaN where unknown")
-    z, y, x = first.tolist()
-    return values, grid.cropped((z, y, x), values.shape)
+    return _Dose(values, grid.cropped((int(first[0]), 0, 0), (len(values), *grid.shape[1:])), low, high)
 
 
 def _no_dose(name: str, got: str) -> ImagingError:
     return ImagingError("no dose in the structure", where=name, wanted="a structure inside the dose grid", got=got)
 
 
-def _of_layers(values: Floats, grid: Grid, body: Layers) -> _Count:
-    return lambda bins, factor: count_layers(values, grid, body, bins=bins, factor=factor)
+def _of_layers(dose: _Dose, body: Layers) -> _Count:
+    return lambda bins, factor: count_layers(dose.values, dose.grid, body, bins=bins, factor=factor)
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,54 +251,59 @@ class _Voxels:
 
 
 def _voxels(mask: xr.DataArray) -> _Voxels:
-    if mask.ndim != 3:
-        raise ImagingError("not one mask", where=str(mask.name), wanted="dimensions z, y, x", got=str(mask.dims))
-    part = np.asarray(mask.values, dtype=np.float64)
-    if not ((part >= 0) & (part <= 1)).all():
+    if mask.dims != _DIMS:
+        wanted = "dimensions z, y, x in this order"
+        raise ImagingError("not one mask", where=str(mask.name), wanted=wanted, got=str(mask.dims))
+    part = np.asarray(mask.values)
+    if part.dtype != np.bool_ and not ((part >= 0) & (part <= 1)).all():
         wanted = "0 and 1, or parts between them"
         got = f"{part.min():g} to {part.max():g}"
         raise ImagingError("not a mask", where=str(mask.name), wanted=wanted, got=got)
-    index = np.argwhere(part > 0)
+    index = np.argwhere(part)  # (z, y, x) of what is not 0
     if not len(index):
         raise ImagingError("a structure without a volume", where=str(mask.name), wanted="voxels above 0")
-    return _Voxels(grid_of(mask), np.ascontiguousarray(index[:, ::-1]), part[tuple(index.T)])
+    inside = part[tuple(index.T)].astype(np.float64)
+    return _Voxels(grid_of(mask), np.ascontiguousarray(index[:, ::-1]), inside)
 
 
-def _of_voxels(values: Floats, grid: Grid, voxels: _Voxels) -> _Count:
-    larger = (voxels.of.voxel_mm3 / grid.voxel_mm3) ** (1 / 3)  # a mask finer than the dose is native at its own voxels
+def _of_voxels(dose: _Dose, voxels: _Voxels) -> _Count:
+    # A mask finer than the dose is native at its own voxels.
+    larger = max(1.0, (voxels.of.voxel_mm3 / dose.grid.voxel_mm3) ** (1 / 3))
 
     def count(bins: Bins, factor: float) -> Counts:
-        divide = max(1, round(factor * larger))
-        return count_voxels(values, grid, index=voxels.index, part=voxels.part, of=voxels.of, bins=bins, divide=divide)
+        divide = max(1, int(np.ceil(factor * larger - _ROUNDING)))
+        where, parts = voxels.index, voxels.part
+        return count_voxels(dose.values, dose.grid, index=where, part=parts, of=voxels.of, bins=bins, divide=divide)
 
     return count
 
 
-def _bins(values: Floats, width: float | None, *, name: str) -> Bins:
-    if width is not None and not 0 < width < np.inf:
+def _bins(dose: _Dose, width: float | None) -> Bins:
+    if width is not None and not (isinstance(width, Real) and 0 < width < np.inf):
         raise ImagingError("not a width of bins", where="bin_gy", wanted="Gy above 0", got=str(width))
-    low, high = float(np.fmin.reduce(values, axis=None)), float(np.fmax.reduce(values, axis=None))
-    if np.isnan(low):
-        raise _no_dose(name, "NaN everywhere around the structure")
     if width is None:
-        width = min(BIN_GY, max(abs(low), abs(high)) / _BINS_AT_LEAST) or BIN_GY
-    first = min(0.0, float(np.floor(low / width)) * width)
-    count = (high - first) / width + 2
+        width = min(BIN_GY, max(abs(dose.low_gy), abs(dose.high_gy)) / _BINS_AT_LEAST) or BIN_GY
+    first = min(0.0, float(np.floor(dose.low_gy / width)) * width)
+    count = (dose.high_gy - first) / width + 2
     if count > _MOST_BINS:
         wanted = f"at most {_MOST_BINS} bins; wider ones"
         raise ImagingError("too many bins", where="bin_gy", wanted=wanted, got=f"{count:.3g} of {width:g} Gy")
     return Bins(first, width, int(count))
 
 
-def _refined(count: _Count, bins: Bins, *, name: str) -> list[_Run]:
-    """Returns the runs at growing factors until nothing changes that matters, or there would be too many samples."""
+def _refined(count: _Count, bins: Bins, *, name: str, halved: bool) -> list[_Run]:
+    """Returns the runs at growing factors until nothing changes that matters, or there would be too many samples.
+
+    Where the first has enough samples, and they can be ``halved`` along each axis, that is what it is compared with.
+    """
     runs = [_run(count, bins, 1.0, name=name)]
-    if runs[0].counts.samples >= _MANY_SAMPLES:  # so many that half as many along each axis may do
+    if halved and runs[0].counts.samples >= _ENOUGH:
         runs.insert(0, _run(count, bins, _HALF, name=name))
     factor = 1.0
-    while len(runs) < 2 or not _still(runs[-2], runs[-1]):
+    while len(runs) < 2 or runs[-1].counts.samples < _ENOUGH or not _still(runs[-2], runs[-1]):
         samples = runs[-1].counts.samples
-        factor *= max(2.0, (_SAMPLES_AT_LEAST / samples) ** (1 / 3))
+        few = samples < _ENOUGH / 8  # then to so many at once that twice as many along each axis are enough
+        factor *= (_ENOUGH / 3 / samples) ** (1 / 3) if few else 2.0
         if samples * (factor / runs[-1].factor) ** 3 > _SAMPLES_AT_MOST:
             break
         runs.append(_run(count, bins, factor, name=name))
@@ -294,11 +333,7 @@ def _histogram(counts: Counts, bins: Bins) -> Histogram:
     edges: Floats = bins.first_gy + bins.width_gy * np.arange(bins.count + 1, dtype=np.float64)
     middle: Floats = (edges[:-1] + edges[1:]) / 2
     mean = np.divide(counts.dose_volume, counts.volume_mm3, out=middle, where=counts.volume_mm3 > 0)
-    total = counts.volume_mm3.sum()
-    variance = counts.squares / total - (counts.dose_volume.sum() / total) ** 2
-    cc: Floats = counts.volume_mm3 / MM3_PER_CC
-    sd = float(np.sqrt(max(variance, 0.0)))
-    return Histogram(edges, cc, mean, counts.minimum_gy, counts.maximum_gy, sd)
+    return Histogram(edges, counts.volume_mm3 / MM3_PER_CC, mean, counts.minimum_gy, counts.maximum_gy)
 
 
 def _result(runs: list[_Run], *, name: str, outside: Outside, notes: tuple[str, ...]) -> DoseVolumeHistogram:
@@ -310,7 +345,7 @@ def _result(runs: list[_Run], *, name: str, outside: Outside, notes: tuple[str, 
             raise ImagingError(message, where=name, wanted="a structure inside the dose grid")
         notes = (*notes, f"{message} and " + ("count as 0 Gy" if outside == "zero" else "are left out"))
     if not converged:
-        notes = (*notes, f"still changing at {runs[-1].counts.samples} samples")
+        notes = (*notes, f"not seen to stand still: no more than {runs[-1].counts.samples} samples")
     if outside == "zero":
         runs = [_with_zero(run) for run in runs]
     native = next(run for run in runs if run.factor >= 1)
@@ -331,11 +366,8 @@ def _with_zero(run: _Run) -> _Run:
     cc, mean = old.differential_cc.copy(), old.bin_mean_gy.copy()
     mean[at] *= cc[at] / (cc[at] + beyond)
     cc[at] += beyond
-    inside = old.volume_cc / (old.volume_cc + beyond)
-    # Of a mixture of two: the part inside, with its own mean and deviation, and the rest, all of it 0.
-    sd = np.sqrt(inside * old.sd_gy**2 + inside * (1 - inside) * old.mean_gy**2)
     low, high = min(0.0, old.minimum_gy), max(0.0, old.maximum_gy)
-    return _Run(run.factor, run.counts, Histogram(edges, cc, mean, low, high, float(sd)))
+    return _Run(run.factor, run.counts, Histogram(edges, cc, mean, low, high))
 
 
 def conformity(target: Histogram, *, body: Histogram, prescription_gy: float) -> pd.Series:

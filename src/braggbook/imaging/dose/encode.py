@@ -58,7 +58,7 @@ def encode_dose(
 
 def _checked(dose: xr.DataArray, bits: int) -> tuple[Floats, Grid]:
     where = str(dose.name)
-    if dose.ndim != 3 or dose.attrs.get("units") not in ("Gy", "1") or bits not in (16, 32):
+    if dose.dims != ("z", "y", "x") or dose.attrs.get("units") not in ("Gy", "1") or bits not in (16, 32):
         wanted = "dimensions z, y, x; units Gy, or 1 if relative; 16 or 32 bits"
         got = f"{dose.dims}, {dose.attrs.get('units')!r}, {bits} bits"
         raise ImagingError("not a dose that RTDOSE holds", where=where, wanted=wanted, got=got)

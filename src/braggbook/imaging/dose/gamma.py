@@ -18,22 +18,20 @@ Conventions:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from numbers import Real
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from braggbook.errors import ImagingError, Issue
-from braggbook.imaging.dose.gamma_search import cell_bounds, gamma_points, shells
+from braggbook.imaging.dose.gamma_search import cell_bounds, gamma_slices, shells
 from braggbook.imaging.geometry import Floats, Grid
 from braggbook.imaging.resample import in_order
 from braggbook.imaging.volumes import grid_of, make_volume
 
-_POINTS = 8192  # of one task
+_POINTS = 1 << 17  # of one task, about
 _LARGEST = 100.0  # maximum gamma; the cells to look at grow with its cube
-_MOST_CELLS = 20_000_000
-_ON_CENTRE = 1e-9  # of a voxel: two affine maps in floating point
+_MOST_CELLS = 4_000_000  # around a point: 300 MB
 
 
 @dataclass(frozen=True)
@@ -100,17 +98,14 @@ def gamma_index(
             findings together.
     """
     _check(reference, estimate, (dose_percent, distance_mm, maximum), cutoff_percent)
-    doses = np.asarray(reference.values, dtype=np.float64)
-    values = np.ascontiguousarray(estimate.values, dtype=np.float64)
-    norm = float(np.nanmax(doses)) if normalisation_gy is None else float(normalisation_gy)
-    if not 0 < norm < np.inf:
-        raise ImagingError("nothing to normalise to", where="normalisation_gy", wanted="above 0", got=f"{norm:g}")
-    wanted = np.where(doses >= cutoff_percent / 100 * norm, doses, np.nan)
-    if local:
-        wanted = np.where(wanted > 0, wanted, np.nan)
-    criterion = dose_percent / 100 * (wanted if local else np.full(doses.shape, norm))
+    doses = _finite(reference, "reference")
+    values = _finite(estimate, "estimate")
+    norm = float(np.fmax.reduce(doses, axis=None)) if normalisation_gy is None else normalisation_gy
+    if not (isinstance(norm, Real) and 0 < norm < np.inf):
+        raise ImagingError("nothing to normalise to", where="normalisation_gy", wanted="above 0", got=str(norm))
     grids = grid_of(reference), grid_of(estimate)
-    gamma = _search(wanted, criterion, values, grids, reach=(distance_mm, maximum))
+    rule = (cutoff_percent / 100 * norm, dose_percent / 100 * (1.0 if local else norm), local)
+    gamma = _search(doses, values, grids, rule=rule, reach=(distance_mm, maximum))
     described = f"{dose_percent:g} % {'local' if local else 'global'}, {distance_mm:g} mm"
     attrs = {
         "criteria": described,
@@ -123,37 +118,47 @@ def gamma_index(
 
 
 def _search(
-    wanted: Floats, criterion: Floats, values: Floats, grids: tuple[Grid, Grid], *, reach: tuple[float, float]
+    doses: Floats,
+    values: Floats,
+    grids: tuple[Grid, Grid],
+    *,
+    rule: tuple[float, float, bool],
+    reach: tuple[float, float],
 ) -> Floats:
     distance_mm, maximum = reach
-    steps = np.array(grids[1].spacing_mm[::-1]) / distance_mm
-    flat = np.array(grids[1].shape[::-1]) == 1
+    reference, estimate = grids
+    steps = np.array(estimate.spacing_mm[::-1]) / distance_mm
+    flat = np.array(estimate.shape[::-1]) == 1
     around = shells(np.where(flat, np.inf, steps), reach=maximum)
-    scales = np.append(steps, maximum)
-    low, high = cell_bounds(values)
-    chosen = np.argwhere(np.isfinite(wanted))
-    out = np.full(wanted.shape, np.nan)
-    places = _places(chosen, grids, flat)
-    dose, tolerance = wanted[tuple(chosen.T)], criterion[tuple(chosen.T)]
-    tasks = []
-    found = np.empty(len(chosen))
-    for first in range(0, len(chosen), _POINTS):
-        part = slice(first, first + _POINTS)
-        points = np.column_stack([places[part], tolerance[part]])
-        tasks.append((dose[part], points, values, low, high, around, scales, found[part]))
-    in_order(gamma_points, tasks)
-    out[tuple(chosen.T)] = found
+    matrix = np.ascontiguousarray((estimate.inverse @ reference.affine)[:3])
+    searched = (values, _bounds(values))
+    out = np.empty(doses.shape)
+    size = max(1, _POINTS // max(1, doses[0].size))
+    in_order(
+        gamma_slices,
+        [
+            (doses[n : n + size], n, matrix, searched, around, np.append(steps, maximum), rule, out[n : n + size])
+            for n in range(0, len(doses), size)
+        ],
+    )
     return out
 
 
-def _places(chosen: npt.NDArray[Any], grids: tuple[Grid, Grid], flat: npt.NDArray[np.bool_]) -> Floats:
-    """Returns the indices (x, y, z) of reference points in the estimate; points on the last centres stay in a cell."""
-    index = grids[1].to_index(grids[0].to_patient(chosen[:, ::-1]))
-    near = np.round(index)
-    index = np.where(np.abs(index - near) < _ON_CENTRE, near, index)
-    last = np.array(grids[1].shape[::-1]) - 1
-    on_last = (index == last) & ~flat
-    return np.where(on_last, np.nextafter(index, -np.inf), index)
+def _finite(volume: xr.DataArray, where: str) -> Floats:
+    """Returns (z, y, x) float64; NaN is allowed, infinity is not."""
+    values = np.ascontiguousarray(volume.values, dtype=np.float64)
+    ends = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
+    if np.isinf(ends).any():
+        raise ImagingError("a dose without numbers", where=where, wanted="finite doses, NaN where unknown", got="inf")
+    return values
+
+
+def _bounds(values: Floats) -> Floats:
+    """Returns smallest and largest value of each cell, one less than voxels along each axis and at least one."""
+    bounds = np.empty([*(max(1, length - 1) for length in values.shape), 2])
+    size = max(1, _POINTS // max(1, bounds[0].size))
+    in_order(cell_bounds, [(values, bounds[n : n + size], n) for n in range(0, len(bounds), size)])
+    return bounds
 
 
 def _check(
@@ -162,10 +167,10 @@ def _check(
     issues = _mixed(reference, estimate)
     names = ("dose_percent", "distance_mm", "maximum")
     for name, value in zip(names, criteria, strict=True):
-        if not 0 < value <= _LARGEST:
+        if not (isinstance(value, Real) and 0 < value <= _LARGEST):
             wanted = f"above 0, at most {_LARGEST:g}"
             issues.append(Issue("not a criterion", where=name, wanted=wanted, got=f"{value}"))
-    if not 0 <= cutoff_percent <= 100:
+    if not (isinstance(cutoff_percent, Real) and 0 <= cutoff_percent <= 100):
         issues.append(Issue("not a cut-off", where="cutoff_percent", wanted="from 0 to 100", got=f"{cutoff_percent}"))
     if issues:
         raise ImagingError("these doses cannot be compared so", issues=issues)
@@ -182,8 +187,9 @@ def _mixed(reference: xr.DataArray, estimate: xr.DataArray) -> list[Issue]:
     """Returns what keeps two doses from being compared at all."""
     issues = []
     for name, volume in (("reference", reference), ("estimate", estimate)):
-        if volume.ndim != 3:
-            issues.append(Issue("not one volume", where=name, wanted="dimensions z, y, x", got=str(volume.dims)))
+        if volume.dims != ("z", "y", "x"):
+            wanted = "dimensions z, y, x in this order; for one plane isel(z=[n])"
+            issues.append(Issue("not one volume", where=name, wanted=wanted, got=str(volume.dims)))
     for key in ("units", "dose_type", "frame_of_reference_uid"):
         one, other = reference.attrs.get(key), estimate.attrs.get(key)
         if one != other and (key == "units" or (one and other)):

@@ -13,18 +13,18 @@ Source: DICOM PS3.3 C.8.8.3 (RT Dose module) and C.8.8.3.2 (Grid Frame Offset Ve
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pydicom
 import xarray as xr
-from pydicom.errors import InvalidDicomError
 
-from braggbook.errors import DicomError, ImagingError, Issue
+from braggbook.errors import BraggbookError, DicomError, ImagingError, Issue
 from braggbook.files import write_bytes
+from braggbook.imaging.dicom.bounded import read_dataset
 from braggbook.imaging.dose.encode import encode_dose
 from braggbook.imaging.dose.planned import PlannedDvh, Prescription, planned_dvhs, prescriptions_of
 from braggbook.imaging.geometry import Floats, Grid
@@ -37,8 +37,11 @@ UNITS = {"GY": "Gy", "RELATIVE": "1"}
 DOSE_TYPES = ("PHYSICAL", "EFFECTIVE", "ERROR")
 _SAME_MM = 1e-3  # offsets and positions are decimal strings
 _EVEN = 0.01  # mm; planning systems write offsets with two digits
+_PREFIX_END = 132  # bytes of the preamble and DICM
+_MOST_BYTES = 1 << 32  # of an object; a plain element cannot be longer
 _MOST_VOXELS = 500_000_000  # 4 GB as float64
 Irregular = Literal["refuse", "resample"]
+Decoded = TypeVar("Decoded")
 
 
 def read_dose(path: Path | str, *, irregular: Irregular = "refuse") -> xr.DataArray:
@@ -63,6 +66,21 @@ def read_dose(path: Path | str, *, irregular: Irregular = "refuse") -> xr.DataAr
 
 def decode_dose(dataset: pydicom.Dataset, *, where: str = "RTDOSE", irregular: Irregular = "refuse") -> xr.DataArray:
     """Returns the dose of an RTDOSE dataset; see :func:`read_dose`."""
+    return _undamaged(lambda: _decoded(dataset, where, irregular), where)
+
+
+def _undamaged(decode: Callable[[], Decoded], where: str) -> Decoded:
+    """Returns what is decoded; pydicom converts values when they are first used, and raises whatever comes of it."""
+    try:
+        return decode()
+    except (ImagingError, MemoryError):
+        raise
+    except Exception as error:
+        got = f"{type(error).__name__}: {error}"[:200]
+        raise DicomError("a damaged DICOM file", where=where, wanted="values as PS3.5 has them", got=got) from error
+
+
+def _decoded(dataset: pydicom.Dataset, where: str, irregular: Irregular) -> xr.DataArray:
     _require(dataset, where)
     offsets = _offsets(dataset, where)
     values = _pixels(dataset, where)
@@ -126,7 +144,7 @@ def read_planned_dvhs(path: Path | str) -> tuple[PlannedDvh, ...]:
         DicomError: Not an RTDOSE file, or a histogram that is not usable.
     """
     dataset = _read(path, wanted=RT_DOSE, kind="an RTDOSE file")
-    return planned_dvhs(dataset, where=str(path))
+    return _undamaged(lambda: planned_dvhs(dataset, where=str(path)), str(path))
 
 
 def read_prescriptions(path: Path | str) -> tuple[Prescription, ...]:
@@ -135,7 +153,8 @@ def read_prescriptions(path: Path | str) -> tuple[Prescription, ...]:
     Raises:
         DicomError: Not an RTPLAN file.
     """
-    return prescriptions_of(_read(path, wanted=RT_PLAN, kind="an RTPLAN file"))
+    dataset = _read(path, wanted=RT_PLAN, kind="an RTPLAN file")
+    return _undamaged(lambda: prescriptions_of(dataset, where=str(path)), str(path))
 
 
 def dose_to_grid(dose: xr.DataArray, grid: Grid, *, outside: float = np.nan) -> xr.DataArray:
@@ -197,7 +216,7 @@ _OFFSETS = "(3004,000C) GridFrameOffsetVector"
 
 def _check_units(dose: xr.DataArray, where: str) -> None:
     units = dose.attrs.get("units")
-    if units not in UNITS.values() or dose.ndim != 3:
+    if units not in UNITS.values() or dose.dims != ("z", "y", "x"):
         got = f"{units!r}, {dose.dims}"
         raise ImagingError("not a dose", where=where, wanted="dimensions z, y, x; units Gy, or 1 if relative", got=got)
 
@@ -215,10 +234,13 @@ def _check_alike(doses: Sequence[xr.DataArray]) -> None:
 def _read(path: Path | str, *, wanted: str, kind: str) -> pydicom.Dataset:
     where = str(path)
     try:
-        dataset = pydicom.dcmread(Path(path))
+        with Path(path).open("rb") as file:
+            if not file.read(_PREFIX_END).endswith(b"DICM"):
+                raise DicomError("not a DICOM file", where=where, wanted=kind)
+            dataset = read_dataset(file, pixels=True, most=_MOST_BYTES)
         found = str(dataset.get("SOPClassUID", ""))
-    except InvalidDicomError:
-        raise DicomError("not a DICOM file", where=where, wanted=kind) from None
+    except BraggbookError:
+        raise
     except OSError as error:
         raise DicomError("cannot be read", where=where, wanted=kind, got=error.strerror or str(error)) from error
     except Exception as error:  # pydicom raises whatever a damaged file leads it to
@@ -250,7 +272,11 @@ def _require(dataset: pydicom.Dataset, where: str) -> None:
     issues = []
     for keyword, tag in _NEEDED.items():
         place = f"{where}: {tag} {keyword}"
-        value = dataset.get(keyword)
+        try:
+            value = dataset.get(keyword)
+        except Exception as error:  # whatever a damaged value leads pydicom to
+            issues.append(Issue("not usable", where=place, wanted="a value", got=f"{error}"[:100]))
+            continue
         if value is None or (isinstance(value, str) and not value.strip()):
             issues.append(Issue("missing", where=place, wanted="a value"))
         elif keyword in _LENGTHS and not _are_numbers(value, _LENGTHS[keyword]):
@@ -261,7 +287,7 @@ def _require(dataset: pydicom.Dataset, where: str) -> None:
             issues.append(Issue("not a unit of dose", where=place, wanted="GY or RELATIVE", got=str(value)))
         elif keyword == "DoseType" and value not in DOSE_TYPES:
             issues.append(Issue("not a type of dose", where=place, wanted=" or ".join(DOSE_TYPES), got=str(value)))
-        elif keyword == "DoseGridScaling" and not 0 < float(value) < np.inf:
+        elif keyword == "DoseGridScaling" and not (_are_numbers([value], 1) and float(value) > 0):
             issues.append(Issue("not a scaling", where=place, wanted="a number above 0", got=str(value)))
     if not issues:
         issues += _size_issues(dataset, where)
@@ -325,7 +351,11 @@ def _pixels(dataset: pydicom.Dataset, where: str) -> Floats:
     shape = (frames, int(dataset.Rows), int(dataset.Columns))
     try:
         stored = dataset.pixel_array
-    except Exception as error:  # decoders raise whatever a damaged stream leads them to
+    except (MemoryError, KeyboardInterrupt):
+        raise
+    except (
+        BaseException
+    ) as error:  # decoders raise whatever a damaged stream leads them to; that of RLE is no Exception
         place = f"{where}: (7FE0,0010) PixelData"
         raise DicomError("cannot be decoded", where=place, wanted=f"{shape}", got=f"{error}"[:200]) from error
     if stored.size != np.prod(shape):

@@ -25,6 +25,7 @@ from braggbook.imaging.geometry import Floats
 from braggbook.radiobiology import outcome
 
 MM3_PER_CC = 1000.0
+_ROUNDING = 1e-3  # of the whole volume: what printed decimals make of a curve
 _METRIC = re.compile(
     r"(?P<kind>[DV])(?P<at>\d+(?:\.\d+)?)(?P<unit>%|cc|Gy)(?:\[(?P<of>%|cc)\])?|gEUD\(a=(?P<a>-?[\d.]+)\)"
 )
@@ -42,7 +43,6 @@ class Histogram:
         bin_mean_gy: (bins,) mean dose of each bin; its middle where it is empty.
         minimum_gy: Smallest dose.
         maximum_gy: Largest dose.
-        sd_gy: Standard deviation of the dose over the volume.
     """
 
     edges_gy: Floats
@@ -50,7 +50,6 @@ class Histogram:
     bin_mean_gy: Floats
     minimum_gy: float
     maximum_gy: float
-    sd_gy: float
 
     @cached_property
     def volume_cc(self) -> float:
@@ -61,6 +60,12 @@ class Histogram:
     def mean_gy(self) -> float:
         """Mean dose."""
         return float(np.sum(self.differential_cc * self.bin_mean_gy) / self.volume_cc)
+
+    @cached_property
+    def sd_gy(self) -> float:
+        """Standard deviation of the dose over the volume."""
+        off = self.bin_mean_gy - self.mean_gy
+        return float(np.sqrt(np.sum(self.differential_cc * off**2) / self.volume_cc))
 
     @property
     def bin_gy(self) -> float:
@@ -169,16 +174,35 @@ def from_cumulative(dose_gy: npt.ArrayLike, *, volume_cc: npt.ArrayLike) -> Hist
     """Returns the histogram of a cumulative curve, as planning systems write it.
 
     Args:
-        dose_gy: (n,) rising.
-        volume_cc: (n,) volume with at least each dose; what is below 0 or rises is taken for rounding.
+        dose_gy: (n,) rising, two or more.
+        volume_cc: (n,) volume with at least each dose; what is below 0 or rises by up to 0.1 % of the whole is taken
+            for rounding.
+
+    Raises:
+        ImagingError: No curve: other lengths, doses that do not rise, volumes that do, no volume.
     """
-    dose = np.asarray(dose_gy, dtype=np.float64)
-    volume = np.minimum.accumulate(np.maximum(np.asarray(volume_cc, dtype=np.float64), 0.0))
+    dose, given = np.asarray(dose_gy, dtype=np.float64), np.asarray(volume_cc, dtype=np.float64)
+    _check_curve(dose, given)
+    volume = np.minimum.accumulate(np.maximum(given, 0.0))
     edges = np.append(dose, 2 * dose[-1] - dose[-2])
     part = volume - np.append(volume[1:], 0.0)
-    middle = (edges[:-1] + edges[1:]) / 2
     filled = np.flatnonzero(part > 0)
-    mean = np.sum(part * middle) / part.sum()
-    sd = np.sqrt(np.sum(part * (middle - mean) ** 2) / part.sum())
     low, high = edges[filled[0]], edges[filled[-1] + 1]
-    return Histogram(edges, part, middle, float(low), float(high), float(sd))
+    return Histogram(edges, part, (edges[:-1] + edges[1:]) / 2, float(low), float(high))
+
+
+def _check_curve(dose: Floats, volume: Floats) -> None:
+    got = ""
+    if dose.ndim != 1 or dose.shape != volume.shape or len(dose) < 2:
+        got = f"{dose.shape} doses, {volume.shape} volumes"
+    elif not (np.isfinite(dose).all() and np.isfinite(volume).all()):
+        got = "numbers that are not finite"
+    elif not (np.diff(dose) > 0).all():
+        got = "doses that do not rise"
+    elif not volume.max() > 0:
+        got = "no volume above 0"
+    elif np.diff(volume).max() > _ROUNDING * volume.max():
+        got = "volumes that rise: a differential histogram?"
+    if got:
+        wanted = "two doses or more that rise, and as many volumes that fall"
+        raise ImagingError("not a cumulative curve", wanted=wanted, got=got)

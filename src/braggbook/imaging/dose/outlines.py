@@ -12,9 +12,11 @@ import numpy as np
 from numba import njit
 
 _AREA_ROWS = 256  # of an outline whose area is compared with another's
+_DEEP = 1e-3  # of the depth: the last step to the deepest point
+_AROUND = ((1.0, 0.0), (0.7, 0.7), (0.0, 1.0), (-0.7, 0.7), (-1.0, 0.0), (-0.7, -0.7), (0.0, -1.0), (0.7, -0.7))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def ring_areas(points: Any, starts: Any) -> Any:
     """Returns the vector areas (M, 3) of M rings (Newell): the length is the area, the direction the normal.
 
@@ -38,7 +40,7 @@ def ring_areas(points: Any, starts: Any) -> Any:
     return areas
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def ring_edges(points: Any, starts: Any, order: Any) -> Any:
     """Returns (N, 4) u, v of the start and of the end of every edge, ring by ring in an order.
 
@@ -59,7 +61,7 @@ def ring_edges(points: Any, starts: Any, order: Any) -> Any:
     return edges
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def area(edges: Any) -> Any:
     """Returns the area inside an outline, by scan lines: islands add, holes do not count."""
     low = min(edges[:, 1].min(), edges[:, 3].min())
@@ -77,7 +79,7 @@ def area(edges: Any) -> Any:
     return total
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def edges_by_row(edges: Any, starts: Any, low: Any, step: Any, rows: Any) -> Any:
     """Returns which edges touch each row of each plane.
 
@@ -114,12 +116,12 @@ def edges_by_row(edges: Any, starts: Any, low: Any, step: Any, rows: Any) -> Any
     return places, numbers
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _crossing(edge: Any, v: Any) -> Any:
     return edge[0] + (v - edge[1]) / (edge[3] - edge[1]) * (edge[2] - edge[0])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def crossings(edges: Any, numbers: Any, v: Any, mark: Any, count: Any, ends: Any, marks: Any) -> Any:
     """Adds where a scan line crosses an outline to what it crosses already, in order; returns how many there are.
 
@@ -137,7 +139,7 @@ def crossings(edges: Any, numbers: Any, v: Any, mark: Any, count: Any, ends: Any
     return count
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _square_to_edge(u: Any, v: Any, edge: Any) -> Any:
     u0, v0, u1, v1 = edge
     du, dv = u1 - u0, v1 - v0
@@ -147,26 +149,26 @@ def _square_to_edge(u: Any, v: Any, edge: Any) -> Any:
     return off_u * off_u + off_v * off_v
 
 
-@njit(cache=True, nogil=True)
-def distance(place: Any, outline: Any, near: Any) -> Any:
+@njit(cache=True, nogil=True, error_model="numpy")
+def distance(u: Any, v: Any, outline: Any, near: Any) -> Any:
     """Returns how far a point is from the nearest edge of an outline, and which that is.
 
     Args:
-        place: u, v of the point and the row in whose middle it is.
-        outline: Edges of all planes; where each row's begin, of this plane; numbers of edges; height of a row.
+        u: Of the point.
+        v: Of the point.
+        outline: Edges of all planes; where each row's begin, of this plane; numbers of edges; v at which the first row
+            begins; height of a row.
         near: An edge of the outline to begin with: best the one that was nearest to the last point.
     """
-    u, v, row = place
-    edges, starts, numbers, step = outline
+    edges, starts, numbers, low, step = outline
     best = _square_to_edge(u, v, edges[near])
     rows = len(starts) - 1
+    row = min(max(int((v - low) / step), 0), rows - 1)
     for away in range(rows):
-        beyond = (away - 0.5) * step
-        if away > 0 and beyond * beyond >= best:
-            break
+        below, above = v - low - (row - away + 1) * step, low + (row + away) * step - v
         for side in range(1 if away == 0 else 2):
-            other = row - away if side == 0 else row + away
-            if other < 0 or other >= rows:
+            other, beyond = (row - away, below) if side == 0 else (row + away, above)
+            if other < 0 or other >= rows or (away > 0 and beyond > 0 and beyond * beyond >= best):
                 continue
             for m in range(starts[other], starts[other + 1]):
                 n = numbers[m]
@@ -176,4 +178,26 @@ def distance(place: Any, outline: Any, near: Any) -> Any:
                 found = _square_to_edge(u, v, edges[n])
                 if found < best:
                     best, near = found, n
+        if min(below, above) > 0 and min(below, above) ** 2 >= best:
+            break
     return np.sqrt(best), near
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def deepest_point(u: Any, v: Any, outline: Any, near: Any) -> Any:
+    """Returns how far inside an outline the deepest point near a point inside is, by steps that halve.
+
+    No step is longer than the distance from the outline, so that none leads out.
+    """
+    deepest, near = distance(u, v, outline, near)
+    step = deepest / 2
+    while step > _DEEP * deepest:
+        moved = False
+        for n in range(8):
+            to_u, to_v = u + step * _AROUND[n][0], v + step * _AROUND[n][1]
+            found, edge = distance(to_u, to_v, outline, near)
+            if found > deepest:
+                u, v, deepest, near, moved = to_u, to_v, found, edge, True
+        if not moved:
+            step /= 2
+    return deepest

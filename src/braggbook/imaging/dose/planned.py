@@ -5,14 +5,17 @@ Sources: DICOM PS3.3 C.8.8.4 (RT DVH module) and C.8.8.10 (RT Prescription modul
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pydicom
 
-from braggbook.errors import DicomError, Issue
+from braggbook.errors import DicomError, ImagingError, Issue
 from braggbook.imaging.dose.histogram import Histogram, from_cumulative
+
+Item = TypeVar("Item")
 
 _STATISTICS = ("DVHMinimumDose", "DVHMaximumDose", "DVHMeanDose")
 _FAR = 0.05  # of the curve's own mean: a stated mean farther from it is in another unit
@@ -76,18 +79,24 @@ def planned_dvhs(dataset: pydicom.Dataset, *, where: str = "RTDOSE") -> tuple[Pl
     Raises:
         DicomError: Histograms that are not usable, all of them named.
     """
-    found: list[PlannedDvh] = []
+    items, place = dataset.get("DVHSequence") or [], f"{where}: (3004,0050) DVHSequence"
+    return _each(items, _planned, where=place, what="histograms that are not usable")
+
+
+def _each(items: Iterable[pydicom.Dataset], read: Callable[..., Item], *, where: str, what: str) -> tuple[Item, ...]:
+    """Returns what is read of each item, or names all that cannot be."""
+    found: list[Item] = []
     issues: list[Issue] = []
-    for number, item in enumerate(dataset.get("DVHSequence") or [], start=1):
-        place = f"{where}: (3004,0050) DVHSequence, item {number}"
+    for number, item in enumerate(items, start=1):
+        place = f"{where}, item {number}"
         try:
-            found.append(_planned(item, place))
-        except DicomError as error:
+            found.append(read(item, place))
+        except ImagingError as error:
             issues += error.issues or [Issue(error.what, error.where, error.wanted, error.got)]
-        except (AttributeError, TypeError, ValueError, IndexError, OverflowError) as error:
-            issues.append(Issue("not usable", where=place, wanted="a histogram", got=f"{error}"[:100]))
+        except Exception as error:  # pydicom converts values when they are first used, and raises whatever comes of it
+            issues.append(Issue("not usable", where=place, got=f"{type(error).__name__}: {error}"[:100]))
     if issues:
-        raise DicomError("histograms that are not usable", where=where, issues=issues)
+        raise DicomError(what, where=where, issues=issues)
     return tuple(found)
 
 
@@ -131,12 +140,18 @@ def _notes(histogram: Histogram, stated: dict[str, float], above: Any) -> tuple[
     return tuple(notes)
 
 
-def prescriptions_of(dataset: pydicom.Dataset) -> tuple[Prescription, ...]:
-    """Returns the dose references of an RTPLAN dataset, in the file's order."""
+def prescriptions_of(dataset: pydicom.Dataset, *, where: str = "RTPLAN") -> tuple[Prescription, ...]:
+    """Returns the dose references of an RTPLAN dataset, in the file's order.
+
+    Raises:
+        DicomError: Dose references that are not usable, all of them named.
+    """
     groups = dataset.get("FractionGroupSequence") or []
     planned = [int(group.NumberOfFractionsPlanned) for group in groups if group.get("NumberOfFractionsPlanned")]
     fractions = sum(planned) if planned else None
-    return tuple(_prescription(item, fractions) for item in dataset.get("DoseReferenceSequence") or [])
+    items, place = dataset.get("DoseReferenceSequence") or [], f"{where}: (300A,0010) DoseReferenceSequence"
+    what = "dose references that are not usable"
+    return _each(items, lambda item, _: _prescription(item, fractions), where=place, what=what)
 
 
 def _prescription(item: pydicom.Dataset, fractions: int | None) -> Prescription:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from braggbook.imaging.dose.outlines import crossings, distance, edges_by_row
+from braggbook.imaging.dose.outlines import crossings, deepest_point, distance, edges_by_row
 from braggbook.imaging.dose.slabs import Layers
 from braggbook.imaging.geometry import Floats, Grid
 from braggbook.imaging.resample import in_order, trilinear
@@ -26,15 +26,14 @@ _LEAST_ROWS = 4  # of a body, however small
 _ROUNDING = 1e-9  # of a part of the height: a layer of exactly two parts is not three
 _MASK_VOXELS = 4096  # in one task
 _TASKS = 8  # of many samples
-_FEW_SAMPLES = 20_000  # that one task counts before threads have begun
+_FEW_SAMPLES = 100_000  # that one task counts before threads have begun
 _SPREAD = (0.8191725133961645, 0.6710436067037893, 0.5497004779019703)  # x, x^2, x^3 of 1/x^4 = 1/x + 1
 _TINY = 1e-300  # mm: how deep an outline without an inside is, as nothing is divided by 0
 _OUTSIDE = 0  # places in the totals
 _SAMPLES = 1
 _MINIMUM = 2
 _MAXIMUM = 3
-_SQUARES = 4
-_TOTALS = 5
+_TOTALS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +43,6 @@ class Counts:
     Attributes:
         volume_mm3: (bins,) in each bin of dose.
         dose_volume: (bins,) sum of dose x volume in each bin, Gy mm3.
-        squares: Sum of dose^2 x volume, Gy2 mm3.
         outside_mm3: Volume of samples where there is no dose.
         minimum_gy: Smallest dose of a sample; infinite if there is none.
         maximum_gy: Largest.
@@ -53,7 +51,6 @@ class Counts:
 
     volume_mm3: Floats
     dose_volume: Floats
-    squares: float
     outside_mm3: float
     minimum_gy: float
     maximum_gy: float
@@ -86,7 +83,7 @@ def count_layers(dose: Any, grid: Grid, body: Layers, *, bins: Bins, factor: flo
     step = (high - low) / rows
     outlines = (body.edges, body.starts, *edges_by_row(body.edges, body.starts, low, step, rows))
     lines = (low, step, 1 / per_mm[0], per_mm[2])
-    scale = (bins.first_gy, bins.width_gy)
+    scale = (bins.first_gy, 1 / bins.width_gy)
     wide = float(np.ptp(body.edges[:, 0])) * per_mm[0] * rows
     samples = wide * float(np.abs(np.diff(body.heights_mm, axis=1)).sum()) * per_mm[2]  # of the box around it
     size = len(body.planes) if samples < _FEW_SAMPLES else -(-len(body.planes) // _TASKS)
@@ -114,7 +111,7 @@ def count_voxels(
     """
     matrix = np.ascontiguousarray((grid.inverse @ of.affine)[:3])
     size = part * (of.voxel_mm3 / divide**3)
-    scale = (bins.first_gy, bins.width_gy)
+    scale = (bins.first_gy, 1 / bins.width_gy)
     tasks = [
         (dose, matrix, index[n : n + _MASK_VOXELS], size[n : n + _MASK_VOXELS], divide, scale, _empty(bins))
         for n in range(0, len(index), _MASK_VOXELS)
@@ -140,7 +137,6 @@ def _sum(parts: list[tuple[Floats, Floats]]) -> Counts:
     return Counts(
         volume_mm3=sums[0],
         dose_volume=sums[1],
-        squares=float(totals[_SQUARES]),
         outside_mm3=float(totals[_OUTSIDE]),
         minimum_gy=float(totals[_MINIMUM]),
         maximum_gy=float(totals[_MAXIMUM]),
@@ -148,28 +144,29 @@ def _sum(parts: list[tuple[Floats, Floats]]) -> Counts:
     )
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _spread(number: Any, step: Any) -> Any:
     """Returns from -1/2 to 1/2, evenly over growing numbers; the first is 0."""
     place = number * step + 0.5
     return place - np.floor(place) - 0.5
 
 
-@njit(cache=True, nogil=True)
-def _add(dose: Any, size: Any, scale: Any, sums: Any, totals: Any) -> None:
-    totals[_SAMPLES] += 1
-    if np.isnan(dose):
-        totals[_OUTSIDE] += size
-        return
-    place = min(max(int((dose - scale[0]) / scale[1]), 0), sums.shape[1] - 1)
+@njit(cache=True, nogil=True, error_model="numpy")
+def _add(dose: Any, size: Any, scale: Any, sums: Any) -> None:
+    place = min(max(int((dose - scale[0]) * scale[1]), 0), sums.shape[1] - 1)
     sums[0, place] += size
     sums[1, place] += size * dose
-    totals[_SQUARES] += size * dose * dose
-    totals[_MINIMUM] = min(totals[_MINIMUM], dose)
-    totals[_MAXIMUM] = max(totals[_MAXIMUM], dose)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
+def _add_totals(outside: Any, samples: Any, smallest: Any, largest: Any, totals: Any) -> None:
+    totals[_OUTSIDE] += outside
+    totals[_SAMPLES] += samples
+    totals[_MINIMUM] = min(totals[_MINIMUM], smallest)
+    totals[_MAXIMUM] = max(totals[_MAXIMUM], largest)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _scan(
     values: Any, place: Any, outlines: Any, planes: Any, heights: Any, lines: Any, scale: Any, counted: Any
 ) -> None:
@@ -180,13 +177,13 @@ def _scan(
     ends, marks = np.empty(2 * longest), np.empty(2 * longest, dtype=np.int64)
     cells = np.empty((2 * longest + int(np.ptp(edges[:, 0]) / pitch) + 1, 4))
     nearest = np.zeros(2, dtype=np.int64)
+    number = 0
     for layer in range(len(planes)):
         first, second = planes[layer, 0], max(planes[layer, 1], 0)
-        outline, other = (edges, places[first], numbers, step), (edges, places[second], numbers, step)
+        outline, other = (edges, places[first], numbers, low, step), (edges, places[second], numbers, low, step)
         nearest[0], nearest[1] = starts[first], starts[second]
         closing, changing = planes[layer, 1] < 0, planes[layer, 1] >= 0 and first != second
-        deepest = _deepest(outline, low, pitch, ends, marks, nearest) if closing else 0.0
-        number = 0
+        deepest = _deepest(outline, pitch, ends, marks, starts[first]) if closing else 0.0
         for row in range(rows):
             v = low + (row + 0.5) * step
             count = crossings(edges, numbers[outline[1][row] : outline[1][row + 1]], v, 0, 0, ends, marks)
@@ -195,19 +192,17 @@ def _scan(
             if count == 0:
                 continue
             kind = (closing, changing, deepest, pitch)
-            filled = _cut((v, row), outline, other, ends[:count], marks, kind, nearest, cells)
+            filled = _cut(v, outline, other, ends[:count], marks, kind, nearest, cells)
             where = (v, step, heights[layer, 0], heights[layer, 1], per_w)
             number = _sample(values, place, cells[:filled], where, number, scale, counted)
 
 
-@njit(cache=True, nogil=True)
-def _cut(
-    line: Any, outline: Any, other: Any, ends: Any, marks: Any, kind: Any, nearest: Any, cells: Any
-) -> Any:
+@njit(cache=True, nogil=True, error_model="numpy")
+def _cut(v: Any, outline: Any, other: Any, ends: Any, marks: Any, kind: Any, nearest: Any, cells: Any) -> Any:
     """Cuts a scan line inside either outline into cells: middle, width, and from where to where they are in the body.
 
     Args:
-        line: v and row.
+        v: Of the line.
         outline: The one that a layer begins with; see :func:`braggbook.imaging.dose.outlines.distance`.
         other: The one that it ends with.
         ends: Where the line crosses them, in order.
@@ -233,32 +228,32 @@ def _cut(
             u = ends[n] + (piece + 0.5) * wide
             bottom, top = 0.0, 1.0
             if not whole:
-                bottom, top = _part((u, line[0], line[1]), outline, other, here, deepest, nearest)
+                bottom, top = _part(u, v, outline, other, here, deepest, nearest)
             cells[filled, 0], cells[filled, 1], cells[filled, 2], cells[filled, 3] = u, wide, bottom, top
             filled += 1
     return filled
 
 
-@njit(cache=True, nogil=True)
-def _part(point: Any, outline: Any, other: Any, here: Any, deepest: Any, nearest: Any) -> Any:
+@njit(cache=True, nogil=True, error_model="numpy")
+def _part(u: Any, v: Any, outline: Any, other: Any, here: Any, deepest: Any, nearest: Any) -> Any:
     """Returns from where to where, as parts of the way from one outline to the other, a point is inside.
 
     The signed distances of both are blended linearly; where the other outline is nothing, it is the first one's
     distance less that of its deepest point.
     """
-    near, nearest[0] = distance(point, outline, nearest[0])
+    near, nearest[0] = distance(u, v, outline, nearest[0])
     if deepest > 0:
         return 0.0, min(near / deepest, 1.0)
-    far, nearest[1] = distance(point, other, nearest[1])
+    far, nearest[1] = distance(u, v, other, nearest[1])
     change = near / (near + far) if near + far > 0 else 0.5
     return (0.0, change) if here else (change, 1.0)
 
 
-@njit(cache=True, nogil=True)
-def _deepest(outline: Any, low: Any, pitch: Any, ends: Any, marks: Any, nearest: Any) -> Any:
-    """Returns the largest distance from the outline of a point inside, among the pieces of scan lines."""
-    edges, places, numbers, step = outline
-    deepest = _TINY
+@njit(cache=True, nogil=True, error_model="numpy")
+def _deepest(outline: Any, pitch: Any, ends: Any, marks: Any, near: Any) -> Any:
+    """Returns the largest distance from the outline of a point inside: near the deepest cell of scan lines."""
+    edges, places, numbers, low, step = outline
+    deepest, deepest_u, deepest_v = 0.0, 0.0, 0.0
     for row in range(len(places) - 1):
         v = low + (row + 0.5) * step
         count = crossings(edges, numbers[places[row] : places[row + 1]], v, 0, 0, ends, marks)
@@ -266,12 +261,13 @@ def _deepest(outline: Any, low: Any, pitch: Any, ends: Any, marks: Any, nearest:
             pieces = max(1, int(np.ceil((ends[pair + 1] - ends[pair]) / pitch)))
             for piece in range(pieces):
                 u = ends[pair] + (piece + 0.5) * (ends[pair + 1] - ends[pair]) / pieces
-                found, nearest[0] = distance((u, v, row), outline, nearest[0])
-                deepest = max(deepest, found)
-    return deepest
+                found, near = distance(u, v, outline, near)
+                if found > deepest:
+                    deepest, deepest_u, deepest_v = found, u, v
+    return deepest_point(deepest_u, deepest_v, outline, near) if deepest > 0 else _TINY
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _sample(values: Any, place: Any, cells: Any, where: Any, number: Any, scale: Any, counted: Any) -> Any:
     """Adds the samples of a scan line's cells; returns the next number.
 
@@ -281,10 +277,11 @@ def _sample(values: Any, place: Any, cells: Any, where: Any, number: Any, scale:
         cells: (n, 4) of :func:`_cut`.
         where: v, height of the row, from where to where the layer reaches along w, and samples per mm of it.
         number: Of the first sample.
-        scale: First dose and width of the bins.
+        scale: First dose of the bins, and how many there are per Gy.
         counted: Sums and totals.
     """
     v, deep, start, end, per_w = where
+    first, outside, smallest, largest = number, 0.0, np.inf, -np.inf
     for n in range(len(cells)):
         low, high = start + cells[n, 2] * (end - start), start + cells[n, 3] * (end - start)
         parts = max(1, int(np.ceil(abs(high - low) * per_w - _ROUNDING)))
@@ -296,14 +293,21 @@ def _sample(values: Any, place: Any, cells: Any, where: Any, number: Any, scale:
             x = place[0, 0] * a + place[0, 1] * b + place[0, 2] * c + place[0, 3]
             y = place[1, 0] * a + place[1, 1] * b + place[1, 2] * c + place[1, 3]
             z = place[2, 0] * a + place[2, 1] * b + place[2, 2] * c + place[2, 3]
-            _add(trilinear(values, z, y, x, np.nan), size, scale, counted[0], counted[1])
+            dose = trilinear(values, z, y, x, np.nan)
             number += 1
+            if np.isnan(dose):
+                outside += size
+                continue
+            _add(dose, size, scale, counted[0])
+            smallest, largest = min(smallest, dose), max(largest, dose)
+    _add_totals(outside, number - first, smallest, largest, counted[1])
     return number
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _divide(values: Any, matrix: Any, index: Any, size: Any, divide: Any, scale: Any, counted: Any) -> None:
     wide, number = 1.0 if divide > 1 else 0.0, 0  # whole voxels have the dose of their centres
+    outside, smallest, largest = 0.0, np.inf, -np.inf
     for n in range(len(index)):
         for piece in range(divide**3):
             i = index[n, 0] + (piece % divide + 0.5 + wide * _spread(number, _SPREAD[0])) / divide - 0.5
@@ -313,4 +317,10 @@ def _divide(values: Any, matrix: Any, index: Any, size: Any, divide: Any, scale:
             x = matrix[0, 0] * i + matrix[0, 1] * j + matrix[0, 2] * k + matrix[0, 3]
             y = matrix[1, 0] * i + matrix[1, 1] * j + matrix[1, 2] * k + matrix[1, 3]
             z = matrix[2, 0] * i + matrix[2, 1] * j + matrix[2, 2] * k + matrix[2, 3]
-            _add(trilinear(values, z, y, x, np.nan), size[n], scale, counted[0], counted[1])
+            dose = trilinear(values, z, y, x, np.nan)
+            if np.isnan(dose):
+                outside += size[n]
+                continue
+            _add(dose, size[n], scale, counted[0])
+            smallest, largest = min(smallest, dose), max(largest, dose)
+    _add_totals(outside, number, smallest, largest, counted[1])

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -100,7 +101,7 @@ def layers_of(
     rings, notes = _closed(structure)
     axes, heights, order, firsts = _planes(rings, structure.name)
     usual = usual_gap_mm(heights) or thickness_mm
-    if usual is None or not 0 < usual < np.inf:
+    if not (isinstance(usual, Real) and 0 < usual < np.inf):
         wanted = "a thickness above 0 for a plane without neighbours"
         raise ImagingError("no thickness", where=structure.name, wanted=wanted, got=str(usual))
     edges = ring_edges(rings.points @ axes[:2].T, rings.starts, order)
@@ -110,8 +111,11 @@ def layers_of(
     layers: list[_Layer] = []
     for run in _runs(heights, largest=GAP_SHARE * usual, notes=notes):
         layers += _layers(outlines, run, beyond=usual / 2)
-    planes = np.array([(each.plane, each.to_plane) for each in layers], dtype=np.int64).reshape(-1, 2)
-    bounds = np.array([(each.from_mm, each.to_mm) for each in layers]).reshape(-1, 2)
+    if not layers:
+        wanted = 'two planes or more, or other end_caps than "none"'
+        raise ImagingError("a structure without a volume", where=structure.name, wanted=wanted, got="one plane")
+    planes = np.array([(each.plane, each.to_plane) for each in layers], dtype=np.int64)
+    bounds = np.array([(each.from_mm, each.to_mm) for each in layers])
     return Layers(structure.name, axes, edges, starts, planes, bounds, tuple(notes))
 
 

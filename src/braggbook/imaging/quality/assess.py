@@ -36,9 +36,6 @@ _BY_MODALITY = {
 _SHOWN = 20  # findings of one check that are kept; the count has all
 _MOST = 1_000_000  # findings that are counted: an object with more of them is an attack
 _LONGEST = 200
-_READING = (  # what a value that breaks the rules may raise inside pydicom or NumPy
-    ValueError, TypeError, AttributeError, KeyError, IndexError, ArithmeticError, RecursionError, NotImplementedError,
-)  # fmt: skip
 
 
 @dataclass
@@ -64,7 +61,9 @@ class _Tally:
             self._skip(str(reason))
         except BraggbookError as error:
             self._skip(str(error.what))
-        except _READING as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # pydicom converts when it is asked, and raises whatever a wrong byte leads to
             self._skip(f"a value that cannot be read ({type(error).__name__})")
 
     def _skip(self, reason: str) -> None:
@@ -182,7 +181,9 @@ def _take_in(head: Head, found: SeriesEvidence, evidence: Evidence) -> None:
         add_object(evidence, head)
     except BraggbookError as error:
         found.unreadable.append((head.where, error))
-    except _READING as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # as above
         found.unreadable.append((head.where, InputError(f"a value that cannot be read ({type(error).__name__})")))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -16,6 +17,7 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
 
 from braggbook.errors import BraggbookError, DicomError
+from braggbook.imaging.dicom.bounded import read_dataset
 from braggbook.imaging.dicom.frames import Frame, frames_of
 from braggbook.imaging.dicom.images import ImageHeader, header_of, plain, tag_name
 from braggbook.imaging.dicom.index import Index
@@ -25,6 +27,7 @@ from braggbook.imaging.dicom.rescale import scale_of
 from braggbook.imaging.quality.statistics import SAMPLED, Statistics, measure
 from braggbook.imaging.structures.contours import Structures
 from braggbook.imaging.structures.reading import read_structures
+from braggbook.imaging.structures.segmentations import read_segmentations
 
 Floats = npt.NDArray[np.float64]
 
@@ -133,6 +136,23 @@ class Reference:
     sop_class_uid: str
 
 
+@dataclass(frozen=True, slots=True)
+class SegmentEvidence:
+    """One segment of a segmentation.
+
+    Attributes:
+        number: From 1.
+        name: Its label.
+        voxels: That are in it; of a fractional one those above zero.
+        volume_cc: Of these.
+    """
+
+    number: int
+    name: str
+    voxels: int
+    volume_cc: float
+
+
 @dataclass(eq=False)
 class Evidence:
     """Everything that was found, without pixels.
@@ -144,8 +164,9 @@ class Evidence:
         series: One for each series of the index.
         references: From radiotherapy objects and segmentations to others.
         structures: By the where of their file.
+        segments: Likewise.
         prescriptions_gy: Of the plans that are here.
-        series_of_structures: Series UID by the where of a structure set's file.
+        claims: Whether an object says that identity was removed, by the where of its file.
     """
 
     root: str
@@ -154,8 +175,9 @@ class Evidence:
     series: list[SeriesEvidence] = field(default_factory=list)
     references: list[Reference] = field(default_factory=list)
     structures: dict[str, Structures] = field(default_factory=dict)
+    segments: dict[str, list[SegmentEvidence]] = field(default_factory=dict)
     prescriptions_gy: list[float] = field(default_factory=list)
-    series_of_structures: dict[str, str] = field(default_factory=dict)
+    claims: dict[str, bool] = field(default_factory=dict)
 
     def of(self, *modalities: str) -> list[SeriesEvidence]:
         """Returns the series of some modalities."""
@@ -169,22 +191,29 @@ def read_head(instance: Instance, *, root: str, uses: frozenset[str]) -> Head:
         DicomError: It cannot be read.
     """
     where = short(str(instance.source), root)
+    with _readable(where), instance.source.open() as stream, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dataset = read_dataset(stream)
+    return Head(instance, dataset, where, _pixel_issue(instance, where), uses)
+
+
+@contextmanager
+def _readable(where: str) -> Iterator[None]:
+    """Makes every error of reading ours: pydicom raises whatever a wrong byte leads to."""
     try:
-        with instance.source.open() as stream, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
-    except BraggbookError:
+        yield
+    except (BraggbookError, MemoryError):
         raise
-    except Exception as error:  # pydicom raises whatever a wrong byte leads to
-        raise DicomError("not a readable DICOM file", where=where, got=type(error).__name__) from error
-    return Head(instance, dataset, where, _pixel_issue(instance), uses)
+    except Exception as error:
+        raise DicomError("a value that cannot be read", where=where, got=type(error).__name__) from error
 
 
-def _pixel_issue(instance: Instance) -> BraggbookError | None:
+def _pixel_issue(instance: Instance, where: str) -> BraggbookError | None:
     if not instance.frames:
         return None
     try:
-        check_pixels(header_of(instance))
+        with _readable(where):
+            check_pixels(header_of(instance))
     except BraggbookError as error:
         return error
     return None
@@ -205,7 +234,8 @@ def slices_of(head: Head, *, frames: int, pixels: bool) -> Iterator[Slice | tupl
         pixels: Whether to read them.
     """
     try:
-        found = frames_of([header_of(head.instance)])
+        with _readable(head.where):
+            found = frames_of([header_of(head.instance)])
     except BraggbookError as error:
         yield head.where, error
         yield Slice(head.where, *_place(head.instance.tags), head.instance.tags)
@@ -215,7 +245,8 @@ def slices_of(head: Head, *, frames: int, pixels: bool) -> Iterator[Slice | tupl
         statistics = None
         if pixels and head.pixel_issue is None:
             try:
-                statistics = _statistics(frame, quota=max(1, SAMPLED // max(1, frames)))
+                with _readable(where):
+                    statistics = _statistics(frame, quota=max(1, SAMPLED // max(1, frames)))
             except BraggbookError as error:
                 yield where, error
         tags = {keyword: value for keyword in _KEPT if (value := _tag(frame, head, keyword)) is not None}
@@ -327,16 +358,33 @@ def references_of(head: Head) -> Iterator[Reference]:
                 yield Reference(head.where, head.instance.modality, uid, kind)
 
 
+def claims(head: Head) -> bool:
+    """Whether the file says that identity was removed."""
+    return str(value_of(head.dataset, "PatientIdentityRemoved") or "").upper() == "YES"
+
+
 def add_object(evidence: Evidence, head: Head) -> None:
-    """Takes in what checks of the whole need of one object: references, structures, prescriptions."""
+    """Takes in what checks of the whole need of one object: its claim, references, structures, prescriptions."""
     modality = head.instance.modality
+    evidence.claims[head.where] = claims(head)
     if modality in ("RTSTRUCT", "RTPLAN", "RTDOSE", "SEG"):
         evidence.references += references_of(head)
     if modality == "RTSTRUCT":
         evidence.structures[head.where] = read_structures(head.dataset)
-        evidence.series_of_structures[head.where] = head.instance.series_uid
+    if modality == "SEG":
+        evidence.segments[head.where] = list(_segments(head))
     if modality == "RTPLAN":
         evidence.prescriptions_gy += _prescriptions(head.dataset)
+
+
+def _segments(head: Head) -> Iterator[SegmentEvidence]:
+    """Counts the voxels of each segment, one frame in memory at a time."""
+    found = read_segmentations(head.instance.source)
+    labelled = found.kind == "LABELMAP"
+    for each in found.segments:
+        frames = map(found.frames.frame, found.places.get(each.number, {}).values())
+        voxels = sum(int(np.count_nonzero(one == each.number if labelled else one)) for one in frames)
+        yield SegmentEvidence(each.number, each.label, voxels, voxels * found.grid.voxel_mm3 / 1000.0)
 
 
 def _prescriptions(dataset: pydicom.Dataset) -> Iterator[float]:

@@ -8,6 +8,7 @@ from braggbook.formats.quality import DIMENSIONS, CheckRecord, DimensionRecord, 
 
 # Three levels suffice to sort a pile: nothing found, a flaw in ten, a flaw in four; they are a convention of ours
 _GOOD, _FAIR = 0.9, 0.75
+_NAMED = 5  # blocking checks in a sentence; each dimension lists all of its own
 NAMES: dict[Grade, str] = {"A": "clean", "B": "good", "C": "fair", "D": "poor", "E": "blocked"}
 RULE = (
     "E (blocked): a blocking check failed. Otherwise by the lowest score of an assessed dimension: A (clean) 1, "
@@ -51,7 +52,8 @@ def grade(found: Sequence[DimensionRecord]) -> tuple[Grade, str]:
     missing = [each.name for each in found if each.score is None]
     note = f"; not assessed: {', '.join(missing)}" if missing else ""
     if blocking := [name for each in found for name in each.blocking]:
-        return "E", f"blocking: {', '.join(blocking)}{note}"
+        more = f" and {len(blocking) - _NAMED} more" if len(blocking) > _NAMED else ""
+        return "E", f"blocking: {', '.join(blocking[:_NAMED])}{more}{note}"
     scored = [(each.score, each) for each in found if each.score is not None]
     if not scored:
         return "E", "nothing could be assessed"

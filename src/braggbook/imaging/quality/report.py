@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import jinja2
 
 from braggbook.files import write_json, write_text
-from braggbook.formats.quality import CheckRecord, Quality
+from braggbook.formats.quality import CheckRecord, FindingRecord, Quality
+
+
+class Same(NamedTuple):
+    """Findings that differ in their place alone."""
+
+    where: list[str]
+    tag: str
+    wanted: str
+    found: str
 
 
 def as_html(quality: Quality) -> str:
@@ -19,8 +30,17 @@ def as_html(quality: Quality) -> str:
         lstrip_blocks=True,
     )
     return environment.get_template("quality.html").render(
-        quality=quality, failed=quality.failed, checks=_by_dimension(quality), series=quality.series
+        quality=quality, failed=quality.failed, together=together, checks=_by_dimension(quality), series=quality.series
     )
+
+
+def together(findings: Sequence[FindingRecord]) -> list[Same]:
+    """Returns findings with those that differ in their place alone as one, in their order."""
+    found: dict[tuple[str, str, str], Same] = {}
+    for each in findings:
+        key = each.tag, each.wanted, each.found
+        found.setdefault(key, Same([], *key)).where.append(each.where)
+    return list(found.values())
 
 
 def _by_dimension(quality: Quality) -> list[tuple[str, list[CheckRecord]]]:

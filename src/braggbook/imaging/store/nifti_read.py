@@ -103,6 +103,8 @@ def read_nifti(
 
 def _read_header(path: Path) -> tuple[Any, Path]:
     where = _header_file(path)
+    if where.exists() and not where.is_file():
+        raise ImagingError("not a file", where=str(where), wanted="<name>.nii or <name>.nii.gz")  # a pipe would block
     try:
         with where.open("rb") as plain:
             packed = plain.read(2) == b"\x1f\x8b"
@@ -322,13 +324,19 @@ class _Voxels(PartReader):
         return scaled
 
     def _stored(self, key: Region) -> Any:
-        if not self.packed:
-            return np.asarray(_Proxy(str(self.path), self._spec, mmap=False)[key]).T
-        with gzip.open(self.path) as stream:
+        with gzip.open(self.path) if self.packed else self.path.open("rb") as stream:
             values = np.asarray(_Proxy(stream, self._spec, mmap=False)[key]).T
-            while stream.read(_BLOCK_BYTES):  # the checksum is at the end: damage is found nowhere else
-                pass
+            if self.packed:
+                self._check_rest(stream)
         return values
+
+    def _check_rest(self, stream: Any) -> None:
+        """Reads a compressed file to its end, where its checksum is: damage is found nowhere else."""
+        shape, stored, offset = self._spec[:3]
+        most = offset + math.prod(shape) * stored.itemsize + _BLOCK_BYTES
+        while stream.read(_BLOCK_BYTES):
+            if stream.tell() > most:
+                raise ValueError(f"more than the {most - _BLOCK_BYTES} bytes that its header says")
 
 
 def _arranged(lazy: _Voxels) -> tuple[Any, tuple[str, ...]]:
@@ -393,7 +401,7 @@ def _as_described(data: Any, grid: Grid, *, card: Sidecar, where: Path, origin: 
     """Returns the volume with all that the side-car says, once it is certain that it says it of this file."""
     exact = Grid(grid.shape, np.reshape(card.affine, (4, 4)))
     reach = np.abs(exact.affine[:3]) @ (*exact.shape[::-1], 1.0)  # of the numbers that are added up for a position
-    lost = 4 * float(reach.max()) * np.finfo(np.float32).eps  # 1 in an sform, 4 through the products of a qform
+    lost = 4 * float(reach.max()) * float(np.finfo(np.float32).eps)  # 1 in an sform, 4 through the products of a qform
     dims = card.dims
     if len(dims) != data.ndim or not grid.is_same(exact, tolerance_mm=max(AFFINE_MM, lost)):
         raise ImagingError(

@@ -1,9 +1,10 @@
 """OME-Zarr images as volumes: ours as they were, other people's 0.4 and 0.5 as far as they say what we need.
 
-The standard knows no patient: axes x, y and z of other people's images are taken as LPS, which the attribute ``ome``
-says. An image without z becomes one slice of 1 mm. Chunks that are not there are the fill value, as Zarr has it.
+Where the axes of other people's images say their anatomical orientation, it is honoured; those that do not are taken as
+LPS; the attribute ``ome`` says which. An image without z becomes one slice of 1 mm. Chunks that are not there are the
+fill value, as Zarr has it.
 
-Source: OME-Zarr specification, versions 0.4 and 0.5, https://ngff.openmicroscopy.org/.
+Source: OME-Zarr specification, versions 0.4 and 0.5, https://ngff.openmicroscopy.org/; its RFC-4, orientation of axes.
 """
 
 from __future__ import annotations
@@ -42,6 +43,10 @@ _NAMES = {
 _LENGTHS = {name: conversion_factor(unit, "mm") for name, unit in _NAMES.items()} | {"angstrom": 1e-7, "inch": 25.4}
 _SECONDS = {"second": 1.0, "millisecond": 1e-3, "microsecond": 1e-6, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
 _PIECE_BYTES = 32 << 20  # of a Dask piece: whole chunks or shards, as many as fit
+_ORIENTATIONS = {
+    "right-to-left": (1, 0, 0), "left-to-right": (-1, 0, 0), "anterior-to-posterior": (0, 1, 0),
+    "posterior-to-anterior": (0, -1, 0), "inferior-to-superior": (0, 0, 1), "superior-to-inferior": (0, 0, -1),
+}  # fmt: skip
 _KINDS = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
 
 
@@ -77,7 +82,9 @@ def read_ome(path: Path | str, *, level: int = 0, length_unit: str | None = None
     card = _our_card(folder, attrs)
     if card is not None and "z" in dims:
         return _ours(data, card, level=level, relative=_relative(folder, multiscale, level, dims), where=folder)
-    return _foreign(data, dims, steps=(scale, start, factors), labels=_labels(omero), about=multiscale)
+    directions = _directions(folder, multiscale, dims)
+    steps = (scale, start, factors)
+    return _foreign(data, dims, steps=steps, directions=directions, labels=_labels(omero), about=multiscale)
 
 
 def _attributes(folder: Path) -> dict[str, Any]:
@@ -146,6 +153,23 @@ def _millimetres(unit: Any, given: str | None, name: str, where: str, issues: li
         wanted = 'read_ome(path, length_unit="um")' if unit is None else closest(str(unit), _LENGTHS)
         issues.append(Issue(f"axis {name} without a unit of length that is known", where, wanted=wanted, got=str(unit)))
     return _LENGTHS.get(str(unit), 1.0)
+
+
+def _directions(folder: Path, multiscale: Mapping[str, Any], dims: tuple[str, ...]) -> Floats | None:
+    """Returns the LPS directions in which x, y and z grow, (3, 3), or None if no axis says its own."""
+    said = {dim: axis.get("orientation") for dim, axis in zip(dims, multiscale["axes"], strict=True) if dim in "zyx"}
+    if not any(said.values()):
+        return None
+    values = {dim: item.get("value") if isinstance(item, dict) else item for dim, item in said.items()}
+    known = {dim: np.array(_ORIENTATIONS[str(v)], float) for dim, v in values.items() if str(v) in _ORIENTATIONS}
+    if len(known) == len(said) and "z" not in known:
+        known["z"] = np.cross(known["x"], known["y"])
+    found = np.array([known[axis] for axis in "xyz"]) if len(known) == 3 else np.zeros((3, 3))
+    if abs(np.linalg.det(found)) != 1:
+        wanted = "three directions of a patient at right angles, or none"
+        got = ", ".join(f"{dim}: {value}" for dim, value in values.items())
+        raise ImagingError("orientations of axes that are not usable", where=str(folder), wanted=wanted, got=got)
+    return found
 
 
 def _dataset(folder: Path, multiscale: Mapping[str, Any], level: int) -> dict[str, Any]:
@@ -273,15 +297,25 @@ def _labels(omero: Any) -> list[str]:
 
 
 def _foreign(
-    data: Any, dims: tuple[str, ...], *, steps: tuple[Floats, Floats, dict[str, float]], labels: list[str], about: Any
+    data: Any,
+    dims: tuple[str, ...],
+    *,
+    steps: tuple[Floats, Floats, dict[str, float]],
+    directions: Floats | None,
+    labels: list[str],
+    about: Any,
 ) -> xr.Dataset:
     scale, start, factors = steps
     at = {dim: (float(scale[i]), float(start[i])) for i, dim in enumerate(dims)}
     spacing = [at[a][0] * factors[a] if a in at else 1.0 for a in "zyx"]
-    origin = [at[a][1] * factors[a] if a in at else 0.0 for a in "xyz"]
+    turned = np.eye(3) if directions is None else directions
+    origin = np.array([at[a][1] * factors[a] if a in at else 0.0 for a in "xyz"]) @ turned
     shape = (data.shape[-3], data.shape[-2], data.shape[-1])
     grid = Grid.from_axes(
-        shape, spacing_mm=(spacing[0], spacing[1], spacing[2]), origin_mm=(origin[0], origin[1], origin[2])
+        shape,
+        spacing_mm=(spacing[0], spacing[1], spacing[2]),
+        origin_mm=(float(origin[0]), float(origin[1]), float(origin[2])),
+        directions=turned,
     )
     coords: dict[str, Any] = {}
     if "t" in at:
@@ -292,5 +326,6 @@ def _foreign(
         count = data.shape[dims.index("c")]
         coords["c"] = ("c", labels if len(labels) == count else np.arange(count))
     name = str(about.get("name") or "image").replace("/", "_")
-    attrs = {"ome": {"orientation": "not given, taken as LPS", "axes": ", ".join(dims)}}
+    told = "not given, taken as LPS" if directions is None else "as its axes say"
+    attrs = {"ome": {"orientation": told, "axes": ", ".join(dims)}}
     return make_volume(data, grid, name=name, units="1", attrs=attrs, coords=coords).to_dataset()

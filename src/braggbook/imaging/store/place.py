@@ -5,12 +5,11 @@ from __future__ import annotations
 import fcntl
 import glob
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from braggbook.errors import ImagingError
 from braggbook.files import storage, sync_tree
@@ -32,31 +31,34 @@ def new_folder(path: Path, *, overwrite: bool, ours: Callable[[Path], bool]) -> 
         StorageError: The disk is full or refuses.
     """
     check_free(path, overwrite=overwrite, ours=ours)
-    with storage(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _clean(path)
-        folder, lock = _owned(path, tempfile.mkdtemp)
+    part, lock = _part_of(path), None
     try:
-        yield folder
         with storage(path):
-            os.chmod(folder, 0o777 & ~_umask())
-            sync_tree(folder)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _clean(path)
+            lock = _owned(part, lambda: part.mkdir(0o700))
+        yield part
+        with storage(path):
+            os.chmod(part, 0o777 & ~_umask())
+            sync_tree(part)
             check_free(path, overwrite=overwrite, ours=ours)
-            _swap(folder, path)
+            _swap(part, path)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
+        shutil.rmtree(part, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
 
 
 @contextmanager
 def new_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
     """Gives the name of a file to write, which becomes ``path`` when the block ends well; see :func:`new_folder`."""
     check_free(path, overwrite=overwrite, ours=Path.is_file)
-    with storage(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _clean(path)
-        part, lock = _owned(path, _make_file)
+    part, lock = _part_of(path), None
     try:
+        with storage(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _clean(path)
+            lock = _owned(part, lambda: os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)))
         yield part
         with storage(path):
             os.fsync(lock)
@@ -66,24 +68,24 @@ def new_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             os.unlink(part)
-        os.close(lock)
+        if lock is not None:
+            os.close(lock)
 
 
-def _make_file(**names: Any) -> str:
-    handle, name = tempfile.mkstemp(**names)
-    os.close(handle)
-    return str(name)
+def _part_of(path: Path) -> Path:
+    """Returns the name to write under: known before anything is there, so that it is taken away whenever one stops."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}{_PART}")
 
 
-def _owned(path: Path, make: Callable[..., str]) -> tuple[Path, int]:
-    """Makes a part beside ``path`` and locks it, which says to later writers that its writer lives."""
+def _owned(part: Path, make: Callable[[], object]) -> int:
+    """Makes a part and locks it, which says to later writers that its writer lives; returns the lock."""
     while True:
-        part = Path(make(dir=path.parent, prefix=f".{path.name}.", suffix=_PART))
+        make()
         with suppress(FileNotFoundError):  # another writer may have taken it for a dead one's before it was locked
             lock = os.open(part, os.O_RDONLY)
             fcntl.flock(lock, fcntl.LOCK_EX)
             if part.exists():
-                return part, lock
+                return lock
             os.close(lock)
 
 

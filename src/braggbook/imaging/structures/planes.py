@@ -52,7 +52,8 @@ def contour_planes(structure: Structure) -> Planes | None:
     normal = _common_normal(points, structure)
     if normal is None:
         return None
-    positions = np.array([float(np.mean(ring @ normal)) for ring in points])
+    along = np.concatenate(points) @ normal
+    positions = np.add.reduceat(along, _firsts(points)) / [len(ring) for ring in points]
     order = np.argsort(positions, kind="stable")
     groups: list[list[int]] = []
     for i in order:
@@ -120,10 +121,19 @@ def flatness(points_mm: Floats) -> tuple[Floats, float, float]:
     return normal, float(np.abs(centred @ normal).max()), float(np.abs(centred @ vectors[:, 1]).max())
 
 
+def ring_extents(rings: Sequence[Floats]) -> Floats:
+    """Returns how far each of some rings, (n, 3) each, reaches along x, y and z: (M, 3)."""
+    points, firsts = np.concatenate(rings), _firsts(rings)
+    return np.maximum.reduceat(points, firsts) - np.minimum.reduceat(points, firsts)
+
+
+def _firsts(rings: Sequence[Floats]) -> npt.NDArray[np.int64]:
+    return np.cumsum([0, *(len(ring) for ring in rings[:-1])], dtype=np.int64)
+
+
 def _common_normal(points: Sequence[Floats], structure: Structure) -> Floats | None:
     """Returns the direction in which every contour is flat; None where all of them are lines."""
-    extents = np.array([np.ptp(ring, axis=0) for ring in points])
-    flat = (extents <= SAME_PLANE_MM).all(axis=0)
+    flat = (ring_extents(points) <= SAME_PLANE_MM).all(axis=0)
     if flat.sum() == 1:
         axis: Floats = np.eye(3)[int(np.argmax(flat))]
         return axis

@@ -28,7 +28,7 @@ import xarray as xr
 from braggbook.errors import ImagingError
 from braggbook.imaging.geometry import Grid
 from braggbook.imaging.structures.contours import Structure
-from braggbook.imaging.structures.planes import FLAT_MM, Planes, contour_planes, slabs_mm, thickness_mm
+from braggbook.imaging.structures.planes import FLAT_MM, Planes, contour_planes, ring_extents, slabs_mm, thickness_mm
 from braggbook.imaging.structures.scanline import ONE, REACH, bin_edges, cover, fill, fill_oblique, plane_edges
 from braggbook.imaging.volumes import make_volume
 
@@ -94,6 +94,7 @@ def structure_mask(
         ImagingError: Contours that are not usable, not flat, or in planes of several directions; a thickness that is
             none; interpolation of planes at an angle to the grid, or of coverage.
     """
+    _check_kinds(structure, grid)
     planes = contour_planes(structure)
     issues = [str(issue) for issue in structure.issues]
     attrs: dict[str, Any] = {"structure": structure.name, "number": structure.number, "rule": _RULE, "issues": issues}
@@ -111,14 +112,40 @@ def structure_mask(
         raise ImagingError(f"cannot interpolate {what}", where=structure.name, wanted="interpolate=False")
     threads = workers or os.cpu_count() or 1
     data: Any
-    if coverage:
-        data, attrs["method"] = _coverage(job, threads)
-    else:
-        data, attrs["method"] = _mask(job, threads).view(np.bool_), "voxel centres"
+    try:
+        if coverage:
+            data, attrs["method"] = _coverage(job, threads)
+        else:
+            data, attrs["method"] = _mask(job, threads).view(np.bool_), "voxel centres"
+    except MemoryError:
+        got = " x ".join(map(str, grid.shape))
+        raise ImagingError(
+            "a mask too large for memory", where=structure.name, wanted="a smaller grid", got=got
+        ) from None
+    issues += _beyond(planes, grid, data)
     if interpolate:
         _fill_between(job, data)
         attrs["method"] = "voxel centres; shapes between planes interpolated by signed distance"
     return make_volume(data, grid, name="mask", units="1", attrs=attrs)
+
+
+def _check_kinds(structure: Structure, grid: Grid) -> None:
+    if not isinstance(structure, Structure):
+        wanted = "a Structure, as read_structures returns"
+        raise ImagingError("not a structure", where="structure", wanted=wanted, got=type(structure).__name__)
+    if not isinstance(grid, Grid):
+        wanted = "a Grid; of a volume it is grid_of(volume)"
+        raise ImagingError("not a grid", where="grid", wanted=wanted, got=type(grid).__name__)
+
+
+def _beyond(planes: Planes, grid: Grid, data: Any) -> list[str]:
+    """Returns that some contours lie beyond the grid's voxels, if they do."""
+    index = grid.to_index(np.concatenate([ring for rings in planes.rings for ring in rings]))
+    first, last = -0.5 - TIE, np.array(grid.shape[::-1]) - 0.5 + TIE
+    if ((index >= first) & (index <= last)).all():
+        return []
+    part = "that part is not in the mask" if data.any() else "the mask is empty"
+    return [f"the structure reaches beyond the grid: {part}"]
 
 
 def structure_volume_cc(structure: Structure, *, plane_thickness_mm: float | None = None) -> float:
@@ -197,7 +224,7 @@ def _column(points: Floats, which: int) -> Floats:
 def _axis_along(planes: Planes, grid: Grid) -> int | None:
     """Returns the axis of the array whose slices the planes are parallel to, within the flatness of contours."""
     columns = grid.affine[:3, :3].T
-    reach = max(float(np.ptp(ring, axis=0).max()) for rings in planes.rings for ring in rings)
+    reach = float(ring_extents([ring for rings in planes.rings for ring in rings]).max())
     for axis in range(3):
         normal = np.cross(columns[(axis + 1) % 3], columns[(axis + 2) % 3])
         off = np.linalg.norm(np.cross(planes.normal, normal / np.linalg.norm(normal)))
@@ -225,8 +252,16 @@ def _mask(job: _Job, threads: int) -> Bytes:
             if plane.base is None or index != begin:
                 slices[index] = plane
 
-    _each(fill_plane, len(places), threads, size=sum(map(_points, job.planes.rings)) + out.size // 4)
+    _each(fill_plane, len(places), threads, size=_work(job))
     return out
+
+
+def _work(job: _Job) -> int:
+    """Returns how many points and pixels there are to look at: of the boxes around rings, on all slices of slabs."""
+    rings = [ring for plane in job.planes.rings for ring in plane]
+    largest = np.sort(ring_extents(rings), axis=1)[:, 1:].prod(axis=1).max()
+    slices = float(np.diff(job.slabs_mm, axis=1).sum())
+    return _points(rings) + int(min(largest * slices / job.grid.voxel_mm3, float(np.prod(job.grid.shape))))
 
 
 def _points(rings: Sequence[Floats]) -> int:
@@ -316,10 +351,9 @@ def _coverage(job: _Job, threads: int) -> tuple[npt.NDArray[np.float32], str]:
                 slices[index] += (share if whole else share * inside).astype(np.float32)
 
     # Neighbouring slabs may share a slice, and adding is no single step: even planes first, then odd ones.
-    size = sum(map(_points, job.planes.rings)) + out.size
     for parity in (0, 1):
         numbers = range(parity, len(edges), 2)
-        _each(lambda i, numbers=numbers: cover_plane(numbers[i]), len(numbers), threads, size=size)  # type: ignore[misc]
+        _each(lambda i, numbers=numbers: cover_plane(numbers[i]), len(numbers), threads, size=_work(job))  # type: ignore[misc]
     how = f"; {len(sampled)} planes by {SAMPLES} x {SAMPLES} points in each pixel" if sampled else ""
     return np.minimum(out, 1), f"exact area of each pixel times the slab's share of the slice{how}"
 

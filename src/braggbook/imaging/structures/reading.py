@@ -20,6 +20,7 @@ import pydicom
 from pydicom.uid import RTStructureSetStorage
 
 from braggbook.errors import BraggbookError, DicomError, Issue
+from braggbook.imaging.dicom.bounded import read_dataset
 from braggbook.imaging.dicom.sources import FileSource
 from braggbook.imaging.structures.contours import CLOSED, OPEN, Contour, Structure, Structures
 from braggbook.imaging.structures.planes import FLAT_MM, flatness, usual_gap_mm
@@ -29,6 +30,7 @@ Floats = npt.NDArray[np.float64]
 _CONTOUR_DATA = 0x30060050
 _NUMBER_CHARACTERS = b"0123456789+-.eE \\\0\r\n\t"
 _LONGEST_TEXT = 200
+_PREFIX_END = 132  # bytes of the preamble and DICM
 _MOST_BYTES = 1 << 31  # of a file: a structure set has megabytes, a segmentation of a whole body some hundred
 
 
@@ -98,7 +100,11 @@ def open_dataset(source: Any, *, pixels: bool = True) -> tuple[pydicom.Dataset, 
                 raise DicomError("too large a file", where=where, wanted=f"at most {_MOST_BYTES} bytes", got=str(size))
             stream.seek(0)
             # An index has found out that it is DICOM, perhaps without a preamble; of a path nobody knows.
-            return pydicom.dcmread(stream, force=not by_path, stop_before_pixels=not pixels), where
+            if by_path and not stream.read(_PREFIX_END).endswith(b"DICM"):
+                raise DicomError(
+                    "cannot be read as DICOM", where=where, wanted="a DICOM file", got="no DICM at byte 128"
+                )
+            return read_dataset(stream, pixels=pixels, most=_MOST_BYTES), where
     except BraggbookError:
         raise
     except Exception as error:  # likewise

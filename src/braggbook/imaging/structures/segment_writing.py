@@ -142,7 +142,8 @@ def _segmentation(
 
     descriptions = [_description(number, label, segments.get(label)) for number, label in enumerate(masks, start=1)]
     pixels = _pixels(masks, kind)
-    digest = hashlib.sha256(pixels.tobytes() + grid.affine.tobytes() + headers[0].SOPInstanceUID.encode()).digest()
+    said = repr((kind, fractional_type, [(label, segments.get(label)) for label in masks], headers[0].SOPInstanceUID))
+    digest = hashlib.sha256(pixels.tobytes() + grid.affine.tobytes() + said.encode()).digest()
     affine = grid.affine[:, [2, 1, 0, 3]]  # highdicom's first index is the slice
     channels: Any = {"SegmentNumber": list(range(1, len(masks) + 1))} if pixels.ndim == 4 else None
     volume = hd.Volume(pixels, affine, "PATIENT", headers[0].get("FrameOfReferenceUID"), channels)

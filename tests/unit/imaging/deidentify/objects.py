@@ -51,13 +51,12 @@ def write_objects(folder: Path) -> dict[str, Path]:
         **{name: make_rdsr(kind) for name, kind in REPORTS.items()},
     }
     paths = {name: write_dicom(found, folder / f"{name}.dcm") for name, found in objects.items()}
-    mask = make_volume(_STORED % 5 == 0, GRID, name="mask", units="1")
-    for kind in ("BINARY", "FRACTIONAL", "LABELMAP"):
+    for minute, kind in enumerate(("BINARY", "FRACTIONAL", "LABELMAP")):
         paths[f"seg_{kind.lower()}"] = write_segmentations(
-            {"Zubrowski": mask},
+            {"Zubrowski": make_volume(_STORED % (5 + minute) == 0, GRID, name="mask", units="1")},
             folder / f"seg_{kind.lower()}.dcm",
             images=images,
             kind=kind,
-            written_at=datetime.datetime(2020, 2, 3, 4, 5, 6, tzinfo=datetime.UTC),
+            written_at=datetime.datetime(2020, 2, 3, 4, minute, 6, tzinfo=datetime.UTC),
         )
     return paths

@@ -7,8 +7,8 @@ from pydicom.uid import NuclearMedicineImageStorage
 from braggbook.errors import DicomError
 from braggbook.imaging.dicom.frames import frames_of
 from braggbook.imaging.dicom.images import read_header
-from braggbook.imaging.dicom.read import read_dicom
 from braggbook.imaging.dicom.sources import FileSource
+from braggbook.imaging.reading import read_dicom
 from braggbook.imaging.volumes import grid_of
 from braggbook.testing.dicom import example_grid, item, make_series, set_tags, write_dicom, write_series
 from braggbook.testing.dicom.enhanced import make_enhanced

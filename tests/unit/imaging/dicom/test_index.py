@@ -15,8 +15,9 @@ import pydicom.data
 import pytest
 
 from braggbook.errors import DicomError
-from braggbook.imaging.dicom import Index, index_dicom, read_dicom
+from braggbook.imaging.dicom import Index, index_dicom
 from braggbook.imaging.dicom.scan import _packed, _Reader, _unpacked, read_file, read_files
+from braggbook.imaging.reading import read_dicom
 from braggbook.progress import Callback
 from braggbook.testing.dicom import example_grid, make_rtdose, make_series, write_dicom, write_series
 

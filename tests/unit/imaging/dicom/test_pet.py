@@ -16,7 +16,7 @@ from braggbook.errors import DicomError, UnknownName
 from braggbook.imaging.dicom.pet import METHODS, suv
 from braggbook.imaging.dicom.pet_header import date_time, moment, pet_tags
 from braggbook.imaging.dicom.pet_tracer import HALF_LIVES_S, parse_nuclide
-from braggbook.imaging.dicom.read import read_dicom
+from braggbook.imaging.reading import read_dicom
 from braggbook.imaging.volumes import make_volume
 from braggbook.testing.dicom import code, example_grid, item, make_series, write_series
 

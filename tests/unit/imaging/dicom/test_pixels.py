@@ -312,3 +312,17 @@ class TestBadPixels:
                 return "zipMR.gz!MR"
 
         assert all_frames(read_header(Unpacked())).sum(dtype=np.int64) == 2125338
+
+
+@pytest.mark.parametrize("syntax", [pydicom.uid.HTJ2KLossless, pydicom.uid.HTJ2KLosslessRPCL, pydicom.uid.HTJ2K])
+def test_high_throughput_jpeg_2000(tmp_path, syntax):
+    """The stream is of OpenJPH 0.14 (through ITK), an encoder that is no part of this environment."""
+    y, x = np.mgrid[0:32, 0:32]
+    stored = (200 + 20 * y + 3 * x + np.random.default_rng(3).integers(0, 5, (32, 32))).astype(np.uint16)
+    [dataset] = make_series(stored[None], example_grid(shape=(1, 32, 32)), modality="MR")
+    stream = (Path(__file__).parent / "htj2k_32x32_uint16.j2c").read_bytes()
+    dataset.PixelData = pydicom.encaps.encapsulate([stream])
+    dataset["PixelData"].VR, dataset["PixelData"].is_undefined_length = "OB", True
+    dataset.file_meta.TransferSyntaxUID = syntax
+    header = read_header(FileSource(write_dicom(dataset, tmp_path / "a.dcm")))
+    np.testing.assert_array_equal(read_stored(header, 0), stored)

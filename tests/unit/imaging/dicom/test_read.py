@@ -21,7 +21,7 @@ from pydicom.uid import DigitalMammographyXRayImageStorageForPresentation, Ultra
 from braggbook.errors import DicomError
 from braggbook.imaging.dicom import index_dicom
 from braggbook.imaging.dicom.lazy import SliceArray
-from braggbook.imaging.dicom.read import read_dicom, read_volumes
+from braggbook.imaging.reading import read_dicom, read_volumes
 from braggbook.imaging.volumes import grid_of
 from braggbook.testing.dicom import example_grid, item, make_series, set_tags, write_dicom, write_series
 from braggbook.testing.dicom.enhanced import make_enhanced

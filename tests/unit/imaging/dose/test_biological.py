@@ -39,6 +39,8 @@ def test_alpha_beta_by_structure() -> None:
     np.testing.assert_allclose(found[[0, 2]], 100)
     with pytest.raises(ImagingError, match="do not match"):
         alpha_beta_map({"target": target}, alpha_beta_gy={"gland": 10}, elsewhere_gy=2)
+    with pytest.raises(ImagingError, match="alpha_beta_gy: other dimensions; wanted the dose's"):
+        bed_map(volume(50.0), fractions=25, alpha_beta_gy=ratios.transpose("x", "y", "z"))
 
 
 def test_rbe_weighted_dose_is_the_models() -> None:

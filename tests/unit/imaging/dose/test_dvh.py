@@ -179,6 +179,118 @@ def test_a_uniform_dose_is_one_number() -> None:
     assert found.metric("HI") == pytest.approx(0)
 
 
+def test_a_dose_that_is_unknown_in_part_is_left_out_and_said_so() -> None:
+    dose = flat_dose(2.0)
+    dose.values[:, :20] = np.nan
+    prism = drawn([square(10, z=z) for z in range(-4, 5)])
+    found = dose_volume_histogram(dose, prism)
+    assert found.outside_cc + found.histogram.volume_cc == pytest.approx(0.9, rel=1e-3)
+    assert found.outside_cc == pytest.approx(0.45 + 0.045, rel=0.01), "a voxel without a number spoils its neighbour's"
+    assert found.metric("mean") == 2
+    zero = dose_volume_histogram(dose, prism, outside="zero")
+    assert zero.metric("mean") == pytest.approx(2 * (1 - found.outside_cc / 0.9), rel=1e-3)
+    dose.values[:] = np.nan
+    with pytest.raises(ImagingError, match=r"target: no dose in the structure.*NaN everywhere around it"):
+        dose_volume_histogram(dose, prism)
+
+
+def test_infinite_dose_is_refused_where_it_matters() -> None:
+    dose, prism = flat_dose(2.0), drawn([square(10, z=z) for z in range(-4, 5)])
+    dose.values[0, 0, 0] = np.inf
+    assert dose_volume_histogram(dose, prism).metric("maximum") == 2
+    dose.values[10, 20, 20] = np.inf
+    with pytest.raises(ImagingError, match="a dose without numbers"):
+        dose_volume_histogram(dose, prism)
+
+
+def test_no_dose_at_all_is_a_histogram_at_zero() -> None:
+    found = dose_volume_histogram(flat_dose(0.0), drawn([square(10, z=z) for z in range(-4, 5)]))
+    assert [found.metric(name) for name in ("D95%", "mean", "maximum", "sd")] == [0, 0, 0, 0]
+    assert (found.metric("V0Gy"), found.metric("V1Gy")) == (100, 0)
+    with pytest.raises(ImagingError, match="no homogeneity"):
+        found.metric("HI")
+
+
+def test_the_order_of_slices_changes_nothing_and_that_of_dimensions_is_refused() -> None:
+    dose = LinearDose(direction=(0.6, 0, 0.8)).volume(around(2), centre_mm=CENTRE)
+    structure = drawn(BODIES["cone"].contours(slices()))
+    one = dose_volume_histogram(dose, structure)
+    other = dose_volume_histogram(dose.isel(z=slice(None, None, -1), x=slice(None, None, -1)), structure)
+    assert other.histogram.volume_cc == pytest.approx(one.histogram.volume_cc, rel=1e-9)
+    assert other.metric("D95%") == pytest.approx(one.metric("D95%"), abs=1e-6)
+    turned = dose.transpose("x", "y", "z")
+    for arguments in ((turned, structure), (dose, turned)):
+        with pytest.raises(ImagingError, match="wanted dimensions z, y, x in this order"):
+            dose_volume_histogram(*arguments)
+
+
+def test_a_lazy_dose_and_one_of_single_precision_do_as_well() -> None:
+    dose = LinearDose().volume(around(2), centre_mm=CENTRE)
+    structure = drawn(BODIES["sphere"].contours(slices()))
+    one = dose_volume_histogram(dose, structure)
+    other = dose_volume_histogram(dose.astype(np.float32).chunk({"z": 5}), structure)
+    assert other.metric("D95%") == pytest.approx(one.metric("D95%"), abs=1e-5)
+
+
+def test_contours_far_apart_are_two_parts() -> None:
+    """No image has slices so thick that planes 40 mm apart are neighbours, though there are no others."""
+    tall = Grid.from_axes((100, 40, 40), spacing_mm=(1, 1, 1), origin_mm=(-19.5, -19.5, -49.5))
+    dose = make_volume(np.full(tall.shape, 2.0), tall, name="dose", units="Gy")
+    apart = drawn([square(10, z=-20), square(10, z=20)])
+    found = dose_volume_histogram(dose, apart, thickness_mm=3)
+    assert found.histogram.volume_cc == pytest.approx(0.6, rel=1e-3)
+    assert found.notes == ("no contour between -20 and 20 mm: an end on both sides",)
+
+
+def test_what_has_no_volume_or_too_much_is_refused() -> None:
+    dose = flat_dose()
+    with pytest.raises(ImagingError, match=r"a structure without a volume.*around an area"):
+        dose_volume_histogram(dose, drawn([square(10, z=0), square(10, z=0)]))
+    with pytest.raises(ImagingError, match=r'without a volume.*other end_caps than "none", got one plane'):
+        dose_volume_histogram(dose, drawn([square(10, z=0)]), end_caps="none")
+    with pytest.raises(ImagingError, match=r"a structure too large for its dose.*got 4 x 1e"):
+        dose_volume_histogram(dose, drawn([square(1e9, z=z) for z in range(3)]))
+    with pytest.raises(ImagingError, match=r"no thickness.*got nan"):
+        dose_volume_histogram(dose, drawn([square(10, z=0)]), thickness_mm=float("nan"))
+
+
+def test_other_things_and_other_frames_of_reference_are_refused() -> None:
+    dose, prism = flat_dose(), drawn([square(10, z=z) for z in range(3)])
+    with pytest.raises(ImagingError, match=r"not a dose; wanted a volume.*got ndarray"):
+        dose_volume_histogram(dose.values, prism)
+    with pytest.raises(ImagingError, match=r"not a structure; .*got str"):
+        dose_volume_histogram(dose, "PTV")
+    framed = dose.assign_attrs(frame_of_reference_uid="1.2")
+    mask = dose.copy(data=np.ones(dose.shape)).assign_attrs(frame_of_reference_uid="1.3")
+    there = Structure(name="target", number=1, contours=prism.contours, frame_of_reference_uid="1.3")
+    for structure in (mask, there):
+        with pytest.raises(ImagingError, match=r"two frames of reference; wanted 1\.2, got 1\.3"):
+            dose_volume_histogram(framed, structure)
+
+
+def test_threads_change_nothing() -> None:
+    dose = LinearDose(direction=(0.6, 0, 0.8)).volume(around(1), centre_mm=CENTRE)
+    structure = drawn(BODIES["sphere"].contours(slices()))
+    one, other = (dose_volume_histogram(dose, structure).histogram for _ in range(2))
+    np.testing.assert_array_equal(one.differential_cc, other.differential_cc)
+
+
+@pytest.mark.parametrize(
+    ("doses", "volumes", "got"),
+    [
+        ([0], [1], r"\(1,\) doses"),
+        ([0, 1, 2], [1, 0], r"\(2,\) volumes"),
+        ([0, np.nan], [1, 0], "not finite"),
+        ([0, 0], [1, 0], "doses that do not rise"),
+        ([0, 1], [0, 0], "no volume above 0"),
+        ([0, 1, 2], [1, 5, 3], "volumes that rise: a differential histogram"),
+    ],
+)
+def test_what_is_no_cumulative_curve_is_refused(doses, volumes, got) -> None:
+    with pytest.raises(ImagingError, match=f"not a cumulative curve.*{got}"):
+        from_cumulative(doses, volume_cc=volumes)
+
+
 def test_metrics_read_the_curve_by_linear_interpolation() -> None:
     curve = from_cumulative([0, 1, 2, 3], volume_cc=[10, 8, 2, 0])
     assert curve.dose_at_percent([80, 50, 20]) == pytest.approx([1, 1.5, 2])
@@ -246,6 +358,8 @@ def test_what_is_no_dose_no_mask_and_no_rule_is_refused() -> None:
         dose_volume_histogram(dose, prism, bin_gy=1e-9)
     with pytest.raises(ImagingError, match="not a width of bins"):
         dose_volume_histogram(dose, prism, bin_gy=-1)
+    with pytest.raises(ImagingError, match=r"not a width of bins.*got x"):
+        dose_volume_histogram(dose, prism, bin_gy="x")
 
 
 def test_a_histogram_says_its_bins() -> None:
@@ -257,3 +371,12 @@ def test_a_histogram_says_its_bins() -> None:
     assert volumes[-1] == 0
     assert (np.diff(doses) >= 0).all()
     assert (np.diff(volumes) <= 0).all()
+
+
+@pytest.mark.parametrize("spacing", [0.5, 1, 2])
+def test_a_large_mask_is_compared_with_finer_samples_and_not_with_itself(spacing) -> None:
+    body, dose = BODIES["sphere"], LinearDose(direction=(0.6, 0, 0.8)).volume(around(1), centre_mm=CENTRE)
+    found = dose_volume_histogram(dose, body.mask(around(spacing, size=26, shift=0)))
+    assert found.levels[0].factor == 1
+    assert (np.diff([level.samples for level in found.levels]) > 0).all()
+    assert found.native.volume_cc == pytest.approx(found.histogram.volume_cc, rel=1e-9)

@@ -134,6 +134,23 @@ def test_planes() -> None:
     np.testing.assert_allclose(gamma[0, 10:20, 10:20], 0.235702, atol=CLOSED_FORM)
 
 
+@pytest.mark.parametrize("beside_mm", [-2, -1e-3, 0, 1e-3, 2, 5])
+def test_a_plane_is_as_far_from_another_as_it_is(beside_mm) -> None:
+    """One plane has no extent across itself: the same dose on a plane beside it is that far away."""
+    one, other = (
+        dose(2.0, Grid.from_axes((1, 9, 9), spacing_mm=(3, 1, 1), origin_mm=(0, 0, place))) for place in (0, beside_mm)
+    )
+    np.testing.assert_allclose(gamma_index(one, other).values, abs(beside_mm) / 3, atol=1e-9)
+
+
+def test_a_plane_of_a_volume_and_a_volume_around_a_plane() -> None:
+    plane = dose(2.0, Grid.from_axes((1, 9, 9), spacing_mm=(3, 1, 1), origin_mm=(2, 2, 4)))
+    assert (gamma_index(plane, dose(2.0)).values == 0).all()
+    gamma = gamma_index(dose(2.0), plane).values
+    assert gamma[2, 2, 2] == 0
+    assert gamma[3, 2, 2] == pytest.approx(2 / 3)
+
+
 def test_what_lies_beyond_the_estimate_has_the_largest_gamma() -> None:
     far = Grid.from_axes(CUBE.shape, spacing_mm=(2, 2, 2), origin_mm=(0, 0, 30))
     assert (gamma_index(dose(2.0), dose(2.0, far), maximum=1.5).values == 1.5).all()
@@ -172,8 +189,26 @@ def test_what_cannot_be_compared_is_refused_all_at_once() -> None:
         gamma_index(dose(0.0), dose(0.0))
     with pytest.raises(ImagingError, match="too far to look"):
         gamma_index(dose(1.0), dose(1.0), distance_mm=100, maximum=100)
+    with pytest.raises(ImagingError, match=r"reference: not one volume.*isel\(z=\[n\]\)"):
+        gamma_index(dose(1.0)[0], dose(1.0))
+    with pytest.raises(ImagingError, match="estimate: not one volume"):
+        gamma_index(dose(1.0), dose(1.0).transpose("x", "y", "z"))
+    for wrong in (np.inf, -np.inf):
+        with pytest.raises(ImagingError, match="estimate: a dose without numbers"):
+            gamma_index(dose(1.0), dose(wrong))
+    with pytest.raises(ImagingError, match=r"nothing to normalise to.*got nan"):
+        gamma_index(dose(np.nan), dose(1.0))
     with pytest.raises(ImagingError, match="no point has a gamma"):
         pass_rate(make_volume(np.full(CUBE.shape, np.nan), CUBE, name="gamma", units="1")).percent  # noqa: B018
+
+
+@pytest.mark.parametrize(("percent", "distance", "wanted"), [(100, 100, 0.05), (3, 1e-6, 2), (1e-9, 3, 2)])
+def test_criteria_from_tiny_to_huge(percent, distance, wanted) -> None:
+    """2 and 2.1 Gy, far from any gradient: 5 % of the dose criterion, and the largest gamma where that is too much."""
+    grid = Grid.from_axes((4, 4, 4), spacing_mm=(20, 20, 20))
+    criteria = {"dose_percent": percent, "distance_mm": distance, "maximum": min(2, 150 / distance)}
+    gamma = gamma_index(dose(2.0, grid), dose(2.1, grid), **criteria).values
+    np.testing.assert_allclose(gamma, min(wanted if percent != 3 else 5 / 3, criteria["maximum"]))
 
 
 @pytest.mark.parametrize("case", ["global", "local"])

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from rich.console import Console
 
-from braggbook.cli.dicom_quality import command
-from braggbook.cli.face import Face
 from braggbook.errors import BraggbookError, DicomError, DuplicateName
 from braggbook.formats.quality import Quality
 from braggbook.imaging.quality import assess, registry, statistics
 from braggbook.imaging.quality.report import as_html, write_report
-from braggbook.settings import load_settings
 from braggbook.testing.image_damage import DAMAGES, make_study, write_study
 
 
@@ -111,16 +104,6 @@ def test_hostile_names_are_shown_not_obeyed(tmp_path: Path) -> None:
     assert "&lt;script&gt;" in page
 
 
-def test_command_line(damaged: Path, tmp_path: Path) -> None:
-    settings, origins = load_settings({})
-    face = Face(settings, origins, out=Console(file=sys.stdout, width=200), talk=Console(file=sys.stderr))
-    report = tmp_path / "report.html"
-    answer = CliRunner().invoke(command, [str(damaged), "--json", "--report", str(report)], obj=face)
-    assert answer.exit_code == 1  # grade E
-    assert json.loads(answer.stdout)["grade"] == "E"
-    assert report.read_text().startswith("<!doctype html>")
-
-
 def test_one_series_only(damaged: Path) -> None:
     uid = next(each for each in make_study() if each.Modality == "RTDOSE").SeriesInstanceUID
     assert [each.modality for each in assess(damaged, series=str(uid)).series] == ["RTDOSE"]
@@ -135,6 +118,17 @@ def test_bad_input_is_refused(tmp_path: Path) -> None:
         assess(tmp_path, use="art")
     with pytest.raises(DicomError, match="no series"):
         assess(tmp_path, series="9.9.9")
+
+
+def test_files_that_are_named_dicom_and_are_none(tmp_path: Path) -> None:
+    write_study(make_study(), tmp_path)
+    (tmp_path / "README.txt").write_text("x")
+    assert assess(tmp_path).scores["conformance"] == 1.0
+    (tmp_path / "CT900.dcm").write_bytes(b"")
+    (tmp_path / "CT901.DCM").write_text("<html>")
+    check = assess(tmp_path).check("conformance.files")
+    assert check is not None
+    assert sorted(finding.where for finding in check.findings) == ["CT900.dcm", "CT901.DCM"]
 
 
 def test_every_check_has_a_source_and_an_id_of_its_dimension() -> None:

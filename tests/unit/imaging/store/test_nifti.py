@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import nibabel as nib
 import numpy as np
+import psutil
 import pydicom
 import pytest
 import SimpleITK
@@ -19,6 +23,7 @@ from hypothesis import strategies as st
 
 from braggbook.errors import ImagingError, StorageError
 from braggbook.imaging.geometry import Grid
+from braggbook.imaging.store.digest import digest
 from braggbook.imaging.store.nifti import nifti_version, write_nifti
 from braggbook.imaging.store.nifti_read import AFFINE_MM, read_nifti
 from braggbook.imaging.volumes import grid_of, make_volume
@@ -184,7 +189,7 @@ def test_the_same_volume_is_the_same_bytes(made: Made, tmp_path: Path) -> None:
     [
         (lambda v: v, "v.img", "not the name of a NIfTI file; wanted <name>.nii or <name>.nii.gz"),
         (lambda v: v.values, "v.nii", "not a volume"),
-        (lambda v: v.transpose("x", "y", "z"), "v.nii", "in that order"),
+        (lambda v: v.transpose("x", "y", "z"), "v.nii", "axes in another order"),
         (lambda v: v.astype(str), "v.nii", "a type that NIfTI does not have"),
         (lambda v: v.drop_attrs(), "v.nii", "without its affine"),
         (lambda v: v.assign_attrs(x=object()), "v.nii", "attributes that cannot be stored"),
@@ -396,6 +401,38 @@ def test_a_header_that_claims_what_no_compression_could_hold(tmp_path: Path) -> 
         read_nifti(tmp_path / "a.nii.gz")
 
 
+def test_compression_is_known_by_its_bytes_and_not_by_the_name(tmp_path: Path) -> None:
+    whole = save(tmp_path / "a.nii", DATA).read_bytes()
+    (tmp_path / "b.nii").write_bytes(gzip.compress(whole))
+    (tmp_path / "b.nii.gz").write_bytes(whole)
+    for name in ("b.nii", "b.nii.gz"):
+        assert np.array_equal(read_nifti(tmp_path / name)["image"], DATA.T)
+
+
+def test_a_compressed_file_that_does_not_end(tmp_path: Path) -> None:
+    whole = save(tmp_path / "a.nii", DATA).read_bytes()
+    (tmp_path / "a.nii.gz").write_bytes(gzip.compress(whole + bytes(16 << 20)))
+    with pytest.raises(ImagingError, match=f"more than the {len(whole)} bytes that its header says"):
+        read_nifti(tmp_path / "a.nii.gz")["image"].compute()
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.nii")
+    with pytest.raises(ImagingError, match="not a file"):
+        read_nifti(tmp_path / "a.nii")
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+def test_big_endian_files(tmp_path: Path, kind: Any) -> None:
+    header = kind.header_class(endianness=">")
+    header.set_data_dtype(">i2")
+    nib.save(kind(DATA, np.diag([2.0, 3, 4, 1]), header), tmp_path / "a.nii")
+    assert nib.load(tmp_path / "a.nii").header.endianness == ">"
+    volume = read_nifti(tmp_path / "a.nii")["image"]
+    assert np.array_equal(volume, DATA.T)
+    assert grid_of(volume).spacing_mm == (4.0, 3.0, 2.0)
+
+
 def test_a_pair_of_header_and_image(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Pair(DATA, np.diag([2.0, 3, 4, 1])), tmp_path / "p.img")
     for name in ("p.hdr", "p.img"):
@@ -441,6 +478,34 @@ def test_files_that_nibabel_ships(name: str) -> None:
 def test_an_analyze_file_is_not_taken_for_nifti() -> None:
     with pytest.raises(ImagingError, match="not a NIfTI file"):
         read_nifti(SHIPPED / "analyze.hdr")
+
+
+@pytest.mark.full
+def test_a_volume_larger_than_what_it_may_hold(tmp_path: Path) -> None:
+    """Half a gigabyte; memory may grow by less than a quarter of that, there and back."""
+    data = da.random.default_rng(1).integers(-1000, 3000, (1000, 512, 512), dtype="int16", chunks=(1, 512, 512))
+    volume = make_volume(data, Grid.from_axes(data.shape, spacing_mm=(1, 1, 1)), name="ct", units="HU")
+    write_nifti(volume[:2], tmp_path / "first.nii")  # libraries are loaded
+    digest(read_nifti(tmp_path / "first.nii")["ct"])
+    process = psutil.Process()
+    idle = process.memory_info().rss
+    most = [idle]
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.005):
+            most[0] = max(most[0], process.memory_info().rss)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        write_nifti(volume, tmp_path / "v.nii")
+        found = digest(read_nifti(tmp_path / "v.nii")["ct"])
+    finally:
+        done.set()
+        watcher.join()
+    assert most[0] - idle < 128 << 20
+    assert found == digest(volume)
 
 
 @pytest.mark.full

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
+from ome_zarr_models.v05.image import Image as OmeImage
 
 from braggbook.errors import ImagingError
 from braggbook.imaging.geometry import Grid
@@ -50,14 +51,13 @@ def test_what_is_written_is_what_the_specification_asks_for(made: Made, tmp_path
 
 
 def test_the_community_s_own_models_accept_it(made: Made, tmp_path: Path) -> None:
-    models = pytest.importorskip("ome_zarr_models.v05.image")
     write_ome(made(LARGE), tmp_path / "a.ome.zarr")
     channels = made(
         (3, 2, 1, 40, 30), "float32", coords={"c": ["DAPI", "gH2AX"], "t": ("t", [0.0, 1, 2], {"units": "s"})}
     )
     write_ome(channels, tmp_path / "b.ome.zarr")
     for name in ("a", "b"):
-        models.Image.from_zarr(zarr.open_group(tmp_path / f"{name}.ome.zarr", mode="r"))
+        OmeImage.from_zarr(zarr.open_group(tmp_path / f"{name}.ome.zarr", mode="r"))
 
 
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "float32", "float64"])
@@ -178,6 +178,47 @@ def test_transformations_of_all_levels_come_after(tmp_path: Path) -> None:
     grid = grid_of(read_ome(path)["image"])
     assert grid.spacing_mm[1:] == (1.0, 1.5)
     assert grid.origin_mm[:2] == (32.0, 21.0)
+
+
+def orient(path: Path, **said: str) -> Path:
+    """Says orientations of axes, as RFC-4 has them."""
+    group = zarr.open_group(path)
+    ome = dict(group.attrs["ome"])  # type: ignore[call-overload]
+    for axis in ome["multiscales"][0]["axes"]:
+        if axis["name"] in said:
+            axis["orientation"] = {"type": "anatomical", "value": said[axis["name"]]}
+    group.attrs["ome"] = ome
+    return path
+
+
+def test_orientations_of_axes_are_honoured(tmp_path: Path) -> None:
+    data = np.arange(60, dtype="u2").reshape(3, 4, 5)
+    path = foreign(tmp_path / "i.zarr", data, "zyx", unit="millimeter")
+    orient(path, x="left-to-right", y="posterior-to-anterior", z="inferior-to-superior")
+    image = read_ome(path)["image"]
+    assert np.array_equal(image.values, data)
+    assert image.attrs["ome"]["orientation"] == "as its axes say"
+    assert grid_of(image).to_patient((2, 3, 1)) == pytest.approx([-11.0, -11.5, 10.5])
+    path = foreign(tmp_path / "s.zarr", data, "zyx", unit="millimeter")  # slices from right to left
+    orient(path, z="right-to-left", y="superior-to-inferior", x="anterior-to-posterior")
+    assert grid_of(read_ome(path)["image"]).to_patient((2, 3, 1)) == pytest.approx([10.5, 11.0, -11.5])
+    path = foreign(tmp_path / "p.zarr", data[0], "yx", unit="millimeter")
+    orient(path, y="anterior-to-posterior", x="left-to-right")
+    assert grid_of(read_ome(path)["image"]).directions.tolist() == [[-1, 0, 0], [0, 1, 0], [0, 0, -1]]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"x": "left-to-right"},
+        {"x": "left-to-right", "y": "right-to-left", "z": "inferior-to-superior"},
+        {"x": "left-to-right", "y": "dorsal-to-ventral", "z": "inferior-to-superior"},
+    ],
+)
+def test_orientations_that_say_too_little_are_refused(tmp_path: Path, said: dict[str, str]) -> None:
+    path = orient(foreign(tmp_path / "i.zarr", np.zeros((3, 4, 5), "u2"), "zyx"), **said)
+    with pytest.raises(ImagingError, match="orientations of axes that are not usable"):
+        read_ome(path)
 
 
 def test_a_missing_unit_is_asked_for(tmp_path: Path) -> None:

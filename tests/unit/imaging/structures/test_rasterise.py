@@ -277,6 +277,31 @@ def test_contours_outside_the_grid_and_across_its_border() -> None:
     assert (mask(made_of(box(-50, -50, 50, 50)), coverage=True) == 1).all()
 
 
+@pytest.mark.parametrize(
+    ("contour", "issues"),
+    [
+        (box(2, 2, 6, 6), []),
+        (box(-0.5, -0.5, 19.5, 19.5), []),
+        (box(-5, 12, 3, 90), ["the structure reaches beyond the grid: that part is not in the mask"]),
+        (box(2, 2, 6, 6, 300.0), ["the structure reaches beyond the grid: the mask is empty"]),
+        (box(-50, 2, -40, 6), ["the structure reaches beyond the grid: the mask is empty"]),
+    ],
+)
+@pytest.mark.parametrize("coverage", [False, True])
+def test_what_the_grid_does_not_hold_is_said(contour, issues, coverage) -> None:
+    assert structure_mask(made_of(contour), ONE_SLICE, coverage=coverage).attrs["issues"] == issues
+
+
+def test_other_things_than_a_structure_and_a_grid_are_refused() -> None:
+    structure = made_of(box(2, 2, 6, 6))
+    with pytest.raises(ImagingError, match=r"not a grid.*grid_of\(volume\), got DataArray"):
+        structure_mask(structure, structure_mask(structure, ONE_SLICE))
+    with pytest.raises(ImagingError, match=r"not a structure.*read_structures returns, got str"):
+        structure_mask("PTV", ONE_SLICE)
+    with pytest.raises(ImagingError, match="a mask too large for memory"):
+        structure_mask(structure, axial((1 << 20, 1 << 20, 1 << 20)))
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_points_that_are_nowhere_are_refused(bad: float) -> None:
     with pytest.raises(ImagingError, match="point nowhere"):

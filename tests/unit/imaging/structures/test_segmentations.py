@@ -85,6 +85,18 @@ def test_masks_come_back_on_grids_of_any_direction(kind: str, tmp_path: Path) ->
         assert (segment_mask(found, label, grid=grid).values == data).all()
 
 
+def test_objects_that_say_something_else_have_another_uid(tmp_path: Path) -> None:
+    grid = example_grid("axial")
+    mask, images = volume_of(noise(grid, 1), grid), images_of(grid)
+    wanted = [("one", "BINARY"), ("two", "BINARY"), ("one", "LABELMAP"), ("one", "FRACTIONAL")]
+    uids = []
+    for label, kind in [*wanted, wanted[0]]:
+        write_segmentations({label: mask}, tmp_path / "seg.dcm", images=images, kind=kind)
+        uids.append(pydicom.dcmread(tmp_path / "seg.dcm").SOPInstanceUID)
+    assert len(set(uids)) == len(wanted)
+    assert uids[0] == uids[-1]
+
+
 def test_frames_that_fill_no_whole_bytes_and_empty_ones_left_out(written: tuple[Path, Grid, np.ndarray]) -> None:
     path, grid, data = written
     found = read_segmentations(path)

@@ -30,6 +30,7 @@ _LONGEST_UID = 64
 # A readme beside the images is no damaged image; contradictions between objects are the business of consistency
 _NOT_OURS = ("not a", "the same ", "one study", "one series", "one patient")
 _TEXT_VRS = frozenset(("AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "SH", "TM", "UI"))
+_ENDINGS = (".dcm", ".dicom", ".ima")  # who names a file so says that it is DICOM
 _PIXELS = {"PixelData", "FloatPixelData", "DoubleFloatPixelData"}  # not read with the header
 
 
@@ -211,9 +212,9 @@ def _check_readable(series: SeriesEvidence) -> Iterable[Finding]:
     source="DICOM PS3.10 7",
 )
 def _check_files(evidence: Evidence) -> Iterable[Finding]:
-
     for issue in evidence.index.issues:
-        if issue.what.startswith(_NOT_OURS):
+        named = issue.where.lower().endswith(_ENDINGS)
+        if issue.what.startswith(_NOT_OURS) and not (named and issue.what.startswith("not a")):
             continue
         where, _, tag = issue.where.partition(", ")
         name = found[0] if (found := _TAG.match(tag)) else ""  # what follows it may be the value

@@ -14,7 +14,8 @@ import numpy as np
 
 from braggbook.imaging.dicom.findings import EVEN_MM, EVEN_SHARE, GAP_STEPS
 from braggbook.imaging.dicom.images import tag_name
-from braggbook.imaging.quality.evidence import SeriesEvidence, Slice
+from braggbook.imaging.quality.evidence import Evidence, SeriesEvidence, Slice
+from braggbook.imaging.quality.extents import extent_of_images, images_of, larger_than_images
 from braggbook.imaging.quality.registry import PLACED, Finding, NotApplicable, check
 
 _SAME_MM = 1e-3  # two positions nearer than this are one
@@ -327,3 +328,25 @@ def _check_diameter(series: SeriesEvidence) -> Iterable[Finding]:
                 yield Finding(each.where, wanted, f"{width:.1f} mm", tag_name("PixelSpacing"))
     if not known:
         raise NotApplicable
+
+
+@check(
+    "geometry.extent",
+    "Images are as large as the structures that were drawn on them",
+    dimension="geometry",
+    scope="all",
+    blocking=True,
+    source="DICOM PS3.3 C.8.8.6: contours are drawn on images; larger ones mean another pixel size or slice distance",
+)
+def _check_extent(evidence: Evidence) -> Iterable[Finding]:
+    sets = [where for where in evidence.structures if extent_of_images(evidence, where) is not None]
+    if not sets:
+        raise NotApplicable
+    for where in sets:
+        if (sizes := larger_than_images(evidence, where)) is not None:
+            names = ", ".join(f"{one.modality} series {one.series.uid}" for one in images_of(evidence, where))
+            drawn, images = (" x ".join(f"{value:.1f}" for value in size) + " mm" for size in sizes)
+            yield Finding(names, f"at least {drawn} (x, y, z), as the structures of {where}", images, _SPACING)
+
+
+_SPACING = tag_name("PixelSpacing")

@@ -14,7 +14,7 @@ import pydicom
 
 from braggbook.imaging.deidentify.tables import profile
 from braggbook.imaging.dicom.images import tag_name
-from braggbook.imaging.quality.evidence import Head, label, value_of
+from braggbook.imaging.quality.evidence import Evidence, Head, claims, label, value_of
 from braggbook.imaging.quality.registry import Finding, NotApplicable, NotAssessed, check
 
 _DUMMY = re.compile(
@@ -22,6 +22,9 @@ _DUMMY = re.compile(
     r"|institution|station|manufacturer|model|pseudonym\w*|not\s*stated|n/?a|0+)?\W*"
 )
 _NAME = re.compile(r"[^\W\d_]{2,}\^[^\W\d_]{2,}")  # Family^Given, as DICOM writes names
+# among bytes, which hold anything by chance, a name is longer and stands between what is no letter
+_NAME_IN_BYTES = re.compile(rb"(?<![A-Za-z0-9])[A-Z][A-Za-z]{2,}\^[A-Z][A-Za-z]{2,}(?![A-Za-z0-9])")
+_MOST_BYTES = 100_000  # of an element that is searched
 _TITLED = re.compile(r"\b(?:Dr|Prof|Mr|Mrs|Ms|Frau|Herr|Mme)\.?\s+[A-Z][a-z]{2,}")
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.\w{2,}")
 _FREE_VRS = frozenset(("LO", "SH", "ST", "LT", "UT", "UC", "UN"))
@@ -38,11 +41,6 @@ _OPTION = {
     "patient": "113108", "device": "113109", "uids": "113110", "private": "113111", "institution": "113112",
 }  # fmt: skip
 _SOURCE = "DICOM PS3.15 E.1-1"
-
-
-def claims(head: Head) -> bool:
-    """Whether the file says that identity was removed."""
-    return str(value_of(head.dataset, "PatientIdentityRemoved") or "").upper() == "YES"
 
 
 def _claimed(head: Head) -> frozenset[str]:
@@ -91,6 +89,22 @@ def _check_claim(head: Head) -> Iterable[Finding]:
 
 
 @check(
+    "identity.claim_of_all",
+    "All files say that identity was removed, if one does",
+    dimension="identity leakage",
+    scope="all",
+    blocking=True,
+    source="files without the claim are not looked at, and would be shared with those that have it",
+)
+def _check_claim_of_all(evidence: Evidence) -> Iterable[Finding]:
+    if not any(evidence.claims.values()):
+        raise NotApplicable
+    for where, claimed in evidence.claims.items():
+        if not claimed:
+            yield Finding(where, "YES, as in other files here", "no claim", tag_name("PatientIdentityRemoved"))
+
+
+@check(
     "identity.patient",
     "Name and identifiers of the patient are pseudonyms",
     dimension="identity leakage",
@@ -132,13 +146,18 @@ def _check_persons(head: Head) -> Iterable[Finding]:
     dimension="identity leakage",
     scope="instance",
     blocking=True,
-    source="values like Family^Given, Dr. Name or name@place, and the patient's own ID, in attributes that hold text",
+    source="values like Family^Given, Dr. Name or name@place, in attributes that hold text and in private ones that "
+    "hold bytes; a surname alone is not found",
 )
 def _check_name_like(head: Head) -> Iterable[Finding]:
     _claimed(head)
     for element, inside in head.elements:
-        if element.VR in _FREE_VRS and element.keyword not in _IDENTIFIERS and element.keyword != "PatientID":
-            text = _text(element)[:10_000]
+        if element.tag.is_private and isinstance(element.value, bytes) and element.VR != "UN":
+            if _NAME_IN_BYTES.search(element.value[:_MOST_BYTES]):
+                found = f"{len(element.value)} bytes with something that looks like one"
+                yield Finding(head.where, "no name", found, label(element, inside))
+        elif element.VR in _FREE_VRS and element.keyword not in _IDENTIFIERS and element.keyword != "PatientID":
+            text = _text(element)[:_MOST_BYTES]
             if _NAME.search(text) or _TITLED.search(text) or _ADDRESS.search(text):
                 yield Finding(head.where, "no name", f"{_shape(text)} that looks like one", label(element, inside))
 

@@ -9,12 +9,14 @@ import numpy as np
 from braggbook.imaging.quality.evidence import SeriesEvidence, Slice
 from braggbook.imaging.quality.measurements import noise_of, snr_of
 from braggbook.imaging.quality.registry import PLACED, Finding, NotApplicable, NotAssessed, check
-from braggbook.imaging.quality.statistics import Statistics, energy_ratio, sample_of, threshold_of
+from braggbook.imaging.quality.statistics import Statistics, energy_ratio, sample_of, threshold_of, unlike
 
 ROSE = 5.0  # contrast over noise below which an object of any size is not seen with certainty
 _CLIPPED = 1e-3  # share of voxels; metal and vessels fill less of a body
 _NOISIER = 3.0  # times the median over slices; between neighbours noise changes by tens of per cent
 _FEWEST_SLICES = 5  # for a median over slices
+_STRANGER = 5.0  # times as unlike both neighbours as these are unlike each other; in a body that changes, at most 1
+_UNLIKE = 0.1  # 1 less the correlation: slices that show one body are more alike, and noise changes it less
 _SATURATED = 0.01  # share of pixels at the largest number that can be stored
 
 
@@ -129,6 +131,30 @@ def _check_noisy_slice(series: SeriesEvidence) -> Iterable[Finding]:
     for one, noise in found:
         if usual > 0 and noise > _NOISIER * usual:
             yield Finding(one.where, f"at most {_NOISIER * usual:.4g}", f"{noise:.4g}")
+
+
+@check(
+    "image.stranger",
+    "No slice is unlike both its neighbours while these are like each other",
+    dimension="image",
+    scope="series",
+    modalities=("CT", "MR"),
+    source=f"correlation of block means below {1 - _UNLIKE}, and {_STRANGER:.0f} times as unlike: a slice of another "
+    "body, or out of order; in PET one hot slice would be it",
+)
+def _check_stranger(series: SeriesEvidence) -> Iterable[Finding]:
+    small = {id(one): found.small for one, found in _pixels(series)}
+    placed = [one for one in series.placed if id(one) in small]
+    places = [series.along(one) for one in placed]
+    if len(placed) < 3 or min(np.diff(places)) <= 0:
+        raise NotApplicable  # several images at one place: times, echoes; or copies, which geometry names
+    for before, one, after in zip(placed, placed[1:], placed[2:], strict=False):
+        apart = unlike(small[id(before)], small[id(after)])
+        sides = [unlike(small[id(one)], small[id(each)]) for each in (before, after)]
+        nearer = min((each for each in sides if each is not None), default=0.0)
+        if apart is not None and None not in sides and nearer > max(_UNLIKE, _STRANGER * apart):
+            wanted = f"as alike as {before.where} and {after.where}, of correlation {1 - apart:.3f}"
+            yield Finding(one.where, wanted, f"{1 - nearer:.3f} with the nearer of them")
 
 
 @check(

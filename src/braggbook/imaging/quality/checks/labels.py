@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from braggbook.errors import BraggbookError
 from braggbook.imaging.geometry import Grid
-from braggbook.imaging.quality.evidence import Evidence, SeriesEvidence
+from braggbook.imaging.quality.evidence import Evidence, SegmentEvidence
+from braggbook.imaging.quality.extents import OUTSIDE_MM, extent_of_images, larger_than_images, points_of
 from braggbook.imaging.quality.names import side_of, volume_range_cc
 from braggbook.imaging.quality.registry import Finding, NotApplicable, NotAssessed, check
 from braggbook.imaging.structures.contours import Structure
@@ -25,7 +26,6 @@ from braggbook.imaging.structures.rasterise import structure_mask
 Floats = npt.NDArray[np.float64]
 
 _GAP_STEPS = 1.5
-_OUTSIDE_MM = 1.0  # contours run along pixel edges, and files round
 _OVERLAP = (0.1, 0.95)  # share of the smaller organ: below it is rounding of outlines, above one is part of the other
 _VOXELS = 200_000  # of the grid that an overlap is measured on: 1 % of a volume of some thousand voxels
 _NOT_ORGANS = re.compile(r"(?i)^(x|z)?_?(gtv|ctv|ptv|itv|boost|body|external|couch|bolus|ring|iso|dose|\d+%)")
@@ -36,10 +36,12 @@ _POINTS = {"ISOCENTER", "MARKER", "REGISTRATION"}  # kinds of structures that ar
 def _structures(evidence: Evidence) -> list[tuple[str, Structure]]:
     found = [(where, each) for where, structures in evidence.structures.items() for each in structures]
     if not found:
-        if evidence.of("SEG"):
-            raise NotAssessed("segmentations (SEG) are not looked at, only structure sets")
-        raise NotAssessed("no structure set is here")
+        raise NotAssessed("a segmentation has no outlines" if evidence.segments else "no structure set is here")
     return found
+
+
+def _segments(evidence: Evidence) -> list[tuple[str, SegmentEvidence]]:
+    return [(where, each) for where, segments in evidence.segments.items() for each in segments]
 
 
 def _drawn(evidence: Evidence) -> list[tuple[str, Structure]]:
@@ -49,19 +51,24 @@ def _drawn(evidence: Evidence) -> list[tuple[str, Structure]]:
     return found
 
 
-def _named(where: str, structure: Structure) -> str:
-    return f"{where}, structure {structure.number} {structure.name!r}"
+def _named(where: str, structure: Structure | SegmentEvidence) -> str:
+    kind = "structure" if isinstance(structure, Structure) else "segment"
+    return f"{where}, {kind} {structure.number} {structure.name!r}"
 
 
 @check(
     "labels.empty",
-    "Every structure encloses something",
+    "Every structure encloses something, and every segment has a voxel",
     dimension="labels",
     scope="all",
-    source="DICOM PS3.3 C.8.8.6: a structure without a closed contour has no volume",
+    source="DICOM PS3.3 C.8.8.6, C.8.20.2: a structure without a closed contour has no volume",
 )
 def _check_empty(evidence: Evidence) -> Iterable[Finding]:
-    for where, each in _structures(evidence):
+    segments = _segments(evidence)
+    for where, one in segments:
+        if not one.voxels:
+            yield Finding(_named(where, one), "a voxel", "none", "(0062,0002) SegmentSequence")
+    for where, each in _structures(evidence) if evidence.structures or not segments else ():
         points = each.contours and all(contour.kind == "POINT" for contour in each.contours)
         if each.is_empty and not points and each.interpreted_type not in _POINTS:
             yield Finding(_named(where, each), "a closed contour", "none", "(3006,0040) ContourSequence")
@@ -88,10 +95,12 @@ def _check_readable(evidence: Evidence) -> Iterable[Finding]:
     source="AAPM TG-263: a name stands for one structure",
 )
 def _check_names_once(evidence: Evidence) -> Iterable[Finding]:
-    _structures(evidence)
-    for where, structures in evidence.structures.items():
+    if not evidence.segments:
+        _structures(evidence)
+    sets: list[tuple[str, Iterable[Structure | SegmentEvidence]]] = [*evidence.structures.items()]
+    for where, members in [*sets, *evidence.segments.items()]:
         seen: dict[str, int] = {}
-        for each in structures:
+        for each in members:
             key = each.name.strip().casefold()
             if key in seen:
                 yield Finding(_named(where, each), "a name of its own", f"that of structure {seen[key]}")
@@ -153,55 +162,30 @@ def _planes(structure: Structure) -> Floats:
 def _check_outside(evidence: Evidence) -> Iterable[Finding]:
     assessed = False
     for where, each in _drawn(evidence):
-        boxes = [box for box in map(_box_of_images, _images_of(evidence, each)) if box is not None]
-        if boxes:
-            assessed = True
-            low, high = np.min([b[0] for b in boxes], axis=0), np.max([b[1] for b in boxes], axis=0)
-            points = np.concatenate([contour.points_mm for contour in each.closed])
-            beyond = max(float((low - points.min(axis=0)).max()), float((points.max(axis=0) - high).max()))
-            if beyond > _OUTSIDE_MM:
-                yield Finding(_named(where, each), "within the images", f"{beyond:.1f} mm beyond them")
+        found = extent_of_images(evidence, where)
+        if found is None or larger_than_images(evidence, where) is not None:
+            continue  # the images are wrong, not the structures: geometry.extent says so
+        assessed = True
+        low, high = found
+        points = points_of([each])
+        beyond = max(float((low - points.min(axis=0)).max()), float((points.max(axis=0) - high).max()))
+        if beyond > OUTSIDE_MM:
+            yield Finding(_named(where, each), "within the images", f"{beyond:.1f} mm beyond them")
     if not assessed:
-        raise NotAssessed("no images of the structures' frame of reference make a volume here")
+        raise NotAssessed("no images, or not all of those that the structures refer to, make a volume here")
 
 
-def _images_of(evidence: Evidence, structure: Structure) -> list[SeriesEvidence]:
-    uid = structure.frame_of_reference_uid
-    found = [each for each in evidence.of("CT", "MR", "PT") if len(each.placed) > 1]
-    return [each for each in found if uid in (None, "", each.series.instances[0].frame_of_reference_uid)]
+def volume_cc(structure: Structure) -> float | None:
+    """Returns the volume of a structure in cm3, from a mask on a coarse grid (1 % of a compact shape).
 
-
-def _box_of_images(series: SeriesEvidence) -> tuple[Floats, Floats] | None:
-    """Returns the lowest and highest LPS coordinates of the outer edges of a series."""
-    corners = []
-    step = _usual_step(series)
-    for each in (series.placed[0], series.placed[-1]):
-        spacing, rows, columns = (each.tags.get(name) for name in ("PixelSpacing", "Rows", "Columns"))
-        if each.position_mm is None or each.cosines is None or not spacing or not rows or not columns:
-            return None
-        along_row, along_column = each.cosines[:3] * float(spacing[1]), each.cosines[3:] * float(spacing[0])
-        corners += [
-            each.position_mm + along_row * i + along_column * j + series.normal * k * step
-            for i in (-0.5, int(columns) - 0.5)
-            for j in (-0.5, int(rows) - 0.5)
-            for k in (-0.5, 0.5)
-        ]
-    return np.min(corners, axis=0), np.max(corners, axis=0)
-
-
-def _usual_step(series: SeriesEvidence) -> float:
-    steps = np.diff([series.along(each) for each in series.placed])
-    return float(np.median(steps)) if len(steps) else 0.0
-
-
-def volume_cc(structure: Structure) -> float:
-    """Returns the volume of a structure in cm3, from a mask on a coarse grid (1 % of a compact shape)."""
+    None if it cannot be filled, which ``labels.readable`` says.
+    """
     mask = _mask(structure, _box(structure))
-    return 0.0 if mask is None else float(mask[0].sum()) * mask[1].voxel_mm3 / 1000.0
+    return None if mask is None else float(mask[0].sum()) * mask[1].voxel_mm3 / 1000.0
 
 
 def _box(structure: Structure) -> tuple[Floats, Floats]:
-    points = np.concatenate([contour.points_mm for contour in structure.closed])
+    points = points_of([structure])
     return points.min(axis=0), points.max(axis=0)
 
 
@@ -232,14 +216,22 @@ def _mask(structure: Structure, box: tuple[Floats, Floats]) -> tuple[npt.NDArray
 )
 def _check_volume(evidence: Evidence) -> Iterable[Finding]:
     known = False
-    for where, each in _drawn(evidence):
-        if (limits := volume_range_cc(each.name)) is not None:
+    for where, each, found in _volumes(evidence):
+        if (limits := volume_range_cc(each.name)) is not None and found is not None:
             known = True
-            found = volume_cc(each)
             if not limits[0] <= found <= limits[1]:
                 yield Finding(_named(where, each), f"{limits[0]:g} to {limits[1]:g} cm3", f"{found:.3g} cm3")
     if not known:
         raise NotAssessed("no structure has a name with a stated range of volumes")
+
+
+def _volumes(evidence: Evidence) -> Iterator[tuple[str, Structure | SegmentEvidence, float | None]]:
+    for where, segment in _segments(evidence):
+        if segment.voxels:
+            yield where, segment, segment.volume_cc
+    for where, structure in _drawn(evidence) if evidence.structures or not evidence.segments else ():
+        if volume_range_cc(structure.name) is not None:
+            yield where, structure, volume_cc(structure)
 
 
 @check(

@@ -11,12 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from braggbook.errors import DicomError
 from braggbook.imaging.dicom.images import header_of, tag_name
+from braggbook.imaging.dicom.pet import suv
+from braggbook.imaging.geometry import Grid
 from braggbook.imaging.quality.evidence import Evidence, Head, SeriesEvidence, value_of
 from braggbook.imaging.quality.registry import PLACED, Finding, NotApplicable, NotAssessed, check
 from braggbook.imaging.quality.statistics import sample_of, threshold_of
+from braggbook.imaging.volumes import make_volume
 
-# ACR CT accreditation: air -1005 to -970 HU in a phantom; a patient's air holds noise, and files may end at -1024
+# Manual of the Catphan 503: air -1046 to -986 HU in a phantom; beside a patient there is noise, cloth and scatter
 _AIR_HU = (-1050.0, -950.0)
 _TISSUE_HU = (-150.0, 150.0)  # fat is -100, muscle 50; the median of a body lies between, with contrast agent too
 _BODY_HU = -500.0
@@ -25,6 +29,7 @@ _AIR_CONTRAST_HU = 800.0  # tissue less air is 1000; bone less tissue some hundr
 _LEAST_SHARE = 0.005  # of voxels, for a median of them
 _RANGE_HU = (-1100.0, 33000.0)  # below air there is nothing; extended scales of metal end at 32767
 _PLATEAU = 1e-3
+_FLOOR_HU = -900.0  # air is lower; a crop within a body has one lowest voxel, not a plateau
 _SUV = (0.5, 200.0)  # of the hottest voxel: below, nothing was taken up; bladders reach 100
 _LARGEST_GY = 200.0  # high-dose brachytherapy grids aside, which have no prescription to compare with
 _OF_PRESCRIPTION = (0.8, 2.0)
@@ -35,6 +40,7 @@ _RANGES: dict[str, tuple[float, float, str, str]] = {
     "KVP": (20.0, 200.0, "kV", "mammography to orthovoltage imaging"),
     "MagneticFieldStrength": (0.01, 21.1, "T", "portable to small-animal magnets; larger numbers are gauss"),
 }
+_NAMED_ELSEWHERE = ("missing", "not the same in all slices")  # by completeness and consistency
 _SPACING_MM = (0.01, 10.0)
 _AGE = re.compile(r"(\d{3})([DWMY])")
 _OLDEST = 120.0
@@ -69,7 +75,7 @@ def _name(series: SeriesEvidence) -> str:
     dimension="plausibility",
     scope="series",
     modalities=("CT",),
-    source="ACR CT accreditation phantom, widened for patients: the highest peak below -500 HU within -1050 to -950 HU",
+    source="the highest peak below -500 HU within -1050 to -950 HU; in the Catphan 503 -1046 to -986 HU, by its manual",
 )
 def _check_air(series: SeriesEvidence) -> Iterable[Finding]:
     sample = _sample(series)
@@ -129,18 +135,24 @@ def _check_hu_range(series: SeriesEvidence) -> Iterable[Finding]:
 
 @check(
     "plausibility.hu_clipped",
-    "HU of bone and metal are not cut off",
+    "HU are not cut off, of bone and metal or of air",
     dimension="plausibility",
     scope="series",
     modalities=("CT",),
-    source=f"more than {_PLATEAU:.1%} of voxels at the largest HU of the series; twelve bits end at 3071 HU",
+    source=f"more than {_PLATEAU:.1%} of voxels at the largest HU of the series, or at the smallest if it is above "
+    f"{_FLOOR_HU:.0f} HU; twelve bits end at 3071 HU, air at -1000 HU",
 )
 def _check_hu_clipped(series: SeriesEvidence) -> Iterable[Finding]:
     _sample(series)
     frames = series.measured
-    top = max(each.high for _, each in frames)
-    if top == min(each.low for _, each in frames):
+    top, bottom = max(each.high for _, each in frames), min(each.low for _, each in frames)
+    if top == bottom:
         raise NotAssessed("all voxels are equal")
+    at_bottom = sum(each.at_low for _, each in frames if each.low == bottom) / sum(each.count for _, each in frames)
+    if bottom > _FLOOR_HU and at_bottom > _PLATEAU:
+        worst = max(((one, each) for one, each in frames if each.low == bottom), key=lambda pair: pair[1].at_low)[0]
+        wanted = f"at most {_PLATEAU:.1%} at the bottom"
+        yield Finding(f"worst in {worst.where}", wanted, f"{at_bottom:.2%} at {bottom:.0f} HU")
     at_top = [(one, each) for one, each in frames if each.high == top]
     share = sum(each.at_high for _, each in at_top) / sum(each.count for _, each in frames)
     if share > _PLATEAU:
@@ -167,7 +179,10 @@ def _check_suv_range(series: SeriesEvidence) -> Iterable[Finding]:
 
 def _suv_factor(series: SeriesEvidence) -> float:
     """Returns SUVbw over stored activity concentration, without decay: a check of orders of magnitude needs no more."""
-    units = series.slices[0].tags.get("Units")
+    stated = {each.tags.get("Units") for each in series.slices}
+    if len(stated) > 1:
+        raise NotAssessed("slices are in several units")
+    units = stated.pop()
     if units == "GML":
         return 1.0
     if units != "BQML":
@@ -178,6 +193,30 @@ def _suv_factor(series: SeriesEvidence) -> float:
     if not isinstance(weight, float) or not isinstance(dose, float) or dose <= 0:
         raise NotAssessed("weight or activity is missing")
     return weight * 1000.0 / dose
+
+
+@check(
+    "plausibility.suv_header",
+    "What SUV are computed from is plausible: nuclide, half-life, activity, weight, times, corrections",
+    dimension="plausibility",
+    scope="series",
+    modalities=("PT",),
+    uses=("suv",),
+    source="the SUV of Braggbook, which refuses what this names; docs/how-to/suv.md has its rules and their sources",
+)
+def _check_suv_header(series: SeriesEvidence) -> Iterable[Finding]:
+    headers = [header_of(each).dataset for each in series.series]
+    if any(each.get("SharedFunctionalGroupsSequence") for each in headers):
+        raise NotAssessed("no SUV of enhanced PET images is computed")
+    one = Grid.from_axes((len(headers), 1, 1), spacing_mm=(1.0, 1.0, 1.0))
+    try:
+        suv(make_volume(np.ones(one.shape), one, name="image", units="1"), headers=headers)
+    except DicomError as error:
+        told = [issue for issue in error.issues if issue.what not in _NAMED_ELSEWHERE]
+        if not told:
+            raise NotAssessed("tags that it needs are missing, or differ between slices") from error
+        for issue in told:
+            yield Finding(_name(series), issue.wanted or issue.what, issue.got or issue.what, issue.where)
 
 
 @check(
