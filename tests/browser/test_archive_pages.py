@@ -83,6 +83,7 @@ def test_every_page_at_every_width(
 
 def test_search(browser: Browser, archive: FolderArchive) -> None:
     page, asked = opened(browser, archive.root / "index.html")
+    assert not page.get_by_text("the browser's own search").is_visible()
     box = page.get_by_role("searchbox", name="Search title, description, creators and keywords")
     shown = page.locator("#records > li:visible")
     assert shown.count() == 2
@@ -106,6 +107,7 @@ def test_without_scripts_all_records_are_listed(browser: Browser, archive: Folde
     page, _ = opened(browser, archive.root / "index.html", java_script_enabled=False)
     assert page.locator("#records > li").count() == 2
     assert not page.locator("form").is_visible()
+    assert page.get_by_text("the browser's own search").is_visible()
 
 
 def test_what_a_screen_reader_is_told(browser: Browser, archive: FolderArchive) -> None:
@@ -115,6 +117,9 @@ def test_what_a_screen_reader_is_told(browser: Browser, archive: FolderArchive) 
     for name in ("Description", "Files", "Verify", "Cite", "Related", "About", "Versions"):
         assert page.get_by_role("region", name=name).count() == 1, name
     assert page.locator("[aria-current=page]").inner_text() == "version 1"
+    assert "10.5072/braggbook." in page.get_by_role("region", name="BibTeX").inner_text()
+    page.get_by_text("CITATION.cff").click()
+    assert "cff-version: 1.2.0" in page.get_by_role("region", name="CITATION.cff").inner_text()
     page.get_by_role("link", name="version 2").last.click()
     page.wait_for_url("**/records/3/index.html")
 

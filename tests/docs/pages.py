@@ -7,7 +7,7 @@ The convention, for whoever writes a page:
     answer (both streams). Every shown line must come in the real answer, in that order, and may leave out others.
     Runs of blanks are one blank, and ``...`` stands for anything. A command ends with ``     # exit code N`` when N
     is not 0. A run id is whatever it is: the first time one is shown it is learned, and from then on its beginning
-    stands for the real one, in commands and Python too.
+    stands for the real one, in commands and Python too. So it is with the id of a folder archive in its DOIs.
 ``python``, ``pycon``
     Run in order in one namespace, in the page's folder; ``pycon`` shows what is printed.
 ``sh``
@@ -43,6 +43,8 @@ _FENCE = re.compile(r"^(?P<indent> *)```(?P<language>[\w-]+)?\s*$")
 _NOTE = re.compile(r"^\s*<!-- (?P<note>.+) -->\s*$")
 _EXIT = re.compile(r"\s{2,}# exit code (\d+)$")
 _RUN_ID = re.compile(r"\b[0-9a-f]{24}\b")
+_ARCHIVE_ID = re.compile(r"\b10\.5072/braggbook\.([a-z0-9]{6})\b")
+_TOKEN = re.compile(r"_TOKEN$")  # no example sends anything anywhere
 _STARTS_KERNEL = re.compile(r"\bbraggbook (run|sweep|verify|demo)\b")
 _FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -120,6 +122,7 @@ class Reader:
     folder: Path
     tools: Path
     ids: dict[str, str] = field(default_factory=dict)
+    archives: dict[str, str] = field(default_factory=dict)
     names: dict[str, Any] = field(default_factory=dict)
     notebooks: list[Path] = field(default_factory=list)
 
@@ -181,10 +184,11 @@ class Reader:
 
     def call(self, text: str) -> tuple[int, str]:
         """Types a line into a shell in the folder, and follows a ``cd``."""
-        kept = {
-            name: value for name, value in os.environ.items() if name not in ("BRAGGBOOK_PROJECT", "BRAGGBOOK_RUNS")
-        }
-        environment = {**kept, "PATH": f"{self.tools}{os.pathsep}{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
+        own = ("BRAGGBOOK_PROJECT", "BRAGGBOOK_RUNS")
+        kept = {name: value for name, value in os.environ.items() if name not in own and not _TOKEN.search(name)}
+        places = {f"BRAGGBOOK_{name.upper()}": str(self.tools / name) for name in ("archive", "cache")}
+        path = f"{self.tools}{os.pathsep}{os.environ['PATH']}"
+        environment = {**kept, **places, "PATH": path, "LC_ALL": "C.UTF-8"}
         place = self.tools / "place"
         line = f'{{ {text}\n}} 2>&1; code=$?; pwd > "{place}"; exit $code'
         done = subprocess.run(
@@ -205,16 +209,22 @@ class Reader:
             text = re.sub(
                 r"\b[0-9a-f]{5,24}\b", lambda m, s=shown, r=real: r[: len(m[0])] if s.startswith(m[0]) else m[0], text
             )
+        for shown, real in self.archives.items():
+            text = text.replace(f"10.5072/braggbook.{shown}", f"10.5072/braggbook.{real}")
         return text
 
     def _matches(self, line: str, real: str) -> bool:
         pattern = ".*".join(re.escape(part) for part in _squeezed(self._real(line)).split("..."))
         shown = [found[0] for found in _RUN_ID.finditer(line) if found[0] not in self.ids]
-        for run_id in dict.fromkeys(shown):
-            pattern = pattern.replace(run_id, "([0-9a-f]{24})", 1)
+        for number, run_id in enumerate(dict.fromkeys(shown)):
+            pattern = pattern.replace(run_id, f"(?P<run{number}>[0-9a-f]{{24}})", 1)
+        archive = None if self.archives else _ARCHIVE_ID.search(line)
+        if archive:
+            pattern = pattern.replace(re.escape(archive[0]), r"10\.5072/braggbook\.(?P<archive>[a-z0-9]{6})", 1)
         match = re.fullmatch(pattern, real)
         if match:
-            self.ids.update(zip(dict.fromkeys(shown), match.groups(), strict=True))
+            self.ids.update({run_id: match[f"run{number}"] for number, run_id in enumerate(dict.fromkeys(shown))})
+            self.archives.update({archive[1]: match["archive"]} if archive else {})
         return bool(match)
 
 

@@ -26,21 +26,25 @@ from pydantic import BaseModel
 import braggbook
 from braggbook import errors, units
 from braggbook.formats import (
+    archive,
     common,
     dataset,
     deidentification,
     kernel,
     notebook,
     quality,
+    record,
     result,
     run,
     sweep,
     sweep_record,
+    verification,
     volume,
 )
 from braggbook.kernels.scaffold import new_kernel
 from braggbook.notebooks.decode import decode_result
 from braggbook.radiobiology import proton_rbe_models
+from braggbook.records.archive import Announcing, Archive
 from braggbook.settings import Settings
 
 from .pages import DOCS, ROOT, Block, Reader, blocks, name_of, page_paths, starts_kernel
@@ -158,6 +162,11 @@ MODELS: dict[str, Any] = {
     "Sidecar": volume.Sidecar,
     "CheckRecord": quality.CheckRecord,
     "DeidentificationKey": deidentification.DeidentificationKey,
+    "ArchiveCard": archive.ArchiveCard,
+    "Entry": archive.Entry,
+    "PublishPlan": record.PublishPlan,
+    "Deposit": record.Deposit,
+    "VerificationFile": verification.VerificationFile,
 }
 DEFAULTS: dict[tuple[str, str], Any] = {
     ("formats/notebook.md", "yaml"): notebook.FrontMatter,
@@ -334,6 +343,23 @@ FIELDS: dict[str, dict[str, type[BaseModel]]] = {
         "Series": quality.SeriesRecord,
         "Measurements": quality.MeasurementRecord,
     },
+    "formats/record.md": {
+        "The plan": record.PublishPlan,
+        "Metadata": record.RecordMetadata,
+        "Creators": record.Creator,
+        "Relations": record.Relation,
+        "Funding": record.Funding,
+        "Files": record.PlanFile,
+        "deposit.json": record.Deposit,
+    },
+    "formats/verification.md": {
+        "verification.json": verification.VerificationFile,
+        "Record": verification.VerifiedRecord,
+        "Files": verification.FileFinding,
+        "Results": verification.ResultRow,
+        "Verified with": verification.Verifier,
+    },
+    "formats/archive.md": {"archive.json": archive.ArchiveCard, "entry.json": archive.Entry},
     "formats/deidentification.md": {
         "Key": deidentification.DeidentificationKey,
         "Report": deidentification.DeidentificationReport,
@@ -356,13 +382,27 @@ def test_every_field_of_a_file_is_documented(name: str) -> None:
 def test_no_model_of_a_file_is_left_out() -> None:
     told = {model for page in FIELDS.values() for model in page.values()}
     inner = {run.FileRecord, dataset.Beam, dataset.CellLine, dataset.Experiment}  # told in words, and tested below
-    for module in (notebook, dataset, kernel, run, result, sweep, sweep_record, volume, quality, deidentification):
+    modules = (
+        notebook, dataset, kernel, run, result, sweep, sweep_record, volume, quality, deidentification, record, archive,
+        verification,
+    )  # fmt: skip
+    for module in modules:
         models = {value for value in vars(module).values() if isinstance(value, type) and issubclass(value, BaseModel)}
         own = {m for m in models if m.__module__ == module.__name__ and not m.__name__.startswith("_")}
         assert own <= told | inner, module.__name__
     for page, models in (("run", {run.FileRecord}), ("dataset", inner - {run.FileRecord})):
         text = read(f"formats/{page}.md")
         assert not [key for model in models for key in model.model_fields if key not in text]
+
+
+def test_every_verb_of_an_archive_is_documented() -> None:
+    told = {
+        name for row in table(read("explain/archives.md"), "What every archive does") for name in row[0].split(", ")
+    }
+    protocols = (Archive, Announcing)
+    assert told == {
+        name for kind in protocols for name in vars(kind) if callable(getattr(kind, name)) and name[0] != "_"
+    }
 
 
 def test_every_mark_of_a_figure_is_documented() -> None:
@@ -396,6 +436,14 @@ def test_the_layers_are_those_that_are_checked() -> None:
     tools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
     contract = tools["importlinter"]["contracts"][0]
     assert layers == [layer for layer in contract["layers"] if layer != "__main__"]
+
+
+def test_the_rooms_of_records_that_are_told_are_there() -> None:
+    layers = sections(read("explain/architecture.md"))["Layers"]
+    cells = re.findall(r"^\| ((?:`[\w.]+/?`(?:, )?)+) \|", layers, re.MULTILINE)
+    told = re.findall(r"`([^`]+)`", " ".join(cells))
+    assert "deposit.py" in told
+    assert not [name for name in told if not (ROOT / "src" / "braggbook" / "records" / name).exists()]
 
 
 def test_what_is_held_fixed_is_documented() -> None:
@@ -460,7 +508,7 @@ def test_the_pages_build_without_a_warning(tmp_path: Path) -> None:
     for page in (tmp_path / "html").rglob("*.html"):
         assert not OTHER_HOST.search(page.read_text(encoding="utf-8")), page.name
     python = (tmp_path / "html" / "reference" / "python.html").read_text(encoding="utf-8")
-    own = ("load", "read_dicom", "result", "rng", "sweep", "three_planes")
+    own = ("load", "read_dicom", "result", "rng", "run_doi", "sweep", "three_planes")
     functions = [f"braggbook.{name}" for name in own]
     values = {"DNA_CONTENT_MB", "Status"}  # said in the docstrings of what uses them
     for topic in TOPICS:

@@ -60,7 +60,7 @@ def test_the_musts_of_a_complete_run(project: Project) -> None:
     action = graph[_references(root["mentions"])[0]]
     assert action["@type"] == "CreateAction"
     assert _references(action["instrument"]) == [main["@id"]]
-    assert action["actionStatus"]["@id"].endswith("CompletedActionStatus")
+    assert action["actionStatus"].endswith("CompletedActionStatus")
     for slot, direction in (("input", "object"), ("output", "result")):
         formal = set(_references(main[slot]))
         assert all(graph[name]["@type"] == "FormalParameter" and graph[name]["additionalType"] for name in formal)
@@ -87,5 +87,5 @@ def _check_files(folder: Path, graph: dict[str, Any]) -> None:
 def test_a_failed_run_says_so(project: Project) -> None:
     _, graph = _crate(project, ["1 / 0"])
     action = graph[_references(graph["./"]["mentions"])[0]]
-    assert action["actionStatus"]["@id"].endswith("FailedActionStatus")
+    assert action["actionStatus"].endswith("FailedActionStatus")
     assert "ZeroDivisionError" in action["error"]

@@ -22,7 +22,7 @@ from braggbook.notebooks.source import Notebook, read_notebook
 from braggbook.runs.folder import find_run, read_record, read_results, run_folders
 from braggbook.settings import Settings
 
-_KINDS = ("notebook", "kernel", "dataset", "run", "settings", "constants")
+_KINDS = ("notebook", "kernel", "dataset", "run", "record", "settings", "constants")
 _kind = click.argument("kind", type=click.Choice(_KINDS))
 
 
@@ -43,8 +43,13 @@ def list_command(face: Face, kind: str, only_open: bool) -> None:
     ]
     face.emit(
         rows,
-        table(*titles, rows=shown) if rows else Text(f"no {kind} here; begin one: braggbook new {kind} SLUG"),
+        table(*titles, rows=shown) if rows else Text(f"no {kind} here; begin one: {_begin(kind)}"),
     )
+
+
+def _begin(kind: str) -> str:
+    made = {"run": "braggbook run NOTEBOOK", "record": "braggbook publish plan RUN"}
+    return made.get(kind, f"braggbook new {kind} SLUG")
 
 
 def _list_notebooks(face: Face) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
@@ -136,6 +141,12 @@ def _changed(parameters: dict[str, Any], folder: Path, slug: str) -> str:
     return " ".join(f"{name}={value}" for name, value in parameters.items() if defaults.get(name) != value)
 
 
+def _list_records(face: Face) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    from braggbook.cli.archive import list_records  # noqa: PLC0415 - no other kind needs an archive
+
+    return list_records(face)
+
+
 def _list_settings(face: Face) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
     rows = [
         {
@@ -164,6 +175,7 @@ _LISTS = {
     "kernel": _list_kernels,
     "dataset": _list_datasets,
     "run": _list_runs,
+    "record": _list_records,
     "settings": _list_settings,
     "constants": _list_constants,
 }
@@ -305,6 +317,12 @@ def _show_run(face: Face, name: str) -> tuple[Any, list[Any]]:
     return data, lines
 
 
+def _show_record(face: Face, name: str) -> tuple[Any, list[Any]]:
+    from braggbook.cli.archive import show_record  # noqa: PLC0415 - no other kind needs an archive
+
+    return show_record(face, name)
+
+
 def _show_setting(face: Face, name: str) -> tuple[Any, list[Any]]:
     rows, titles = _list_settings(face)
     row = next((row for row in rows if row["setting"] == name), None)
@@ -318,6 +336,7 @@ _SHOWS = {
     "kernel": _show_kernel,
     "dataset": _show_dataset,
     "run": _show_run,
+    "record": _show_record,
     "settings": _show_setting,
 }
 COMMANDS = {"list": list_command, "show": show_command}

@@ -12,12 +12,13 @@ from rich.text import Text
 from braggbook.cli.face import Face, table, verb
 from braggbook.datasets.build import add_dataset, propose_card
 from braggbook.datasets.catalogue import Dataset, find_dataset
-from braggbook.datasets.doi import add_doi
+from braggbook.datasets.doi import RecordSource, add_doi
 from braggbook.datasets.fetch import fetch
 from braggbook.datasets.verify import verify_dataset
 from braggbook.errors import InputError
 from braggbook.formats.common import Author
 
+_FOLDER_DOI = re.compile(r"10\.5072/braggbook\.")
 _RECORD = re.compile(r"https?://\S+|(?:doi:)?10\.\d{4,9}/\S+")  # a DOI, or a record's page
 
 
@@ -77,7 +78,7 @@ def add_command(
     files: tuple[str, ...],
     ask: bool | None,
 ) -> None:
-    """Make a dataset of your own TABLE (.csv, .tsv, .xlsx) or of a public record's DOI.
+    """Make a dataset of your own TABLE (.csv, .tsv, .xlsx) or of a public record's DOI or page.
 
     What the columns mean and measure is guessed from their headers ("Dose (Gy)", "let_kev_um"); what cannot be
     guessed is asked, or refused with the option that says it. Nothing that exists is overwritten.
@@ -90,6 +91,7 @@ def add_command(
             cache=settings.cache,
             slug=slug,
             files=files or None,
+            source=_folder_source(source, face),
             progress=face.bar,
         )
         _show_added(face, added.dataset, added.notes)
@@ -101,6 +103,16 @@ def add_command(
         ask=_ask if interactive else None,
     )  # fmt: skip
     _show_added(face, add_dataset(proposal, project=settings.project), proposal.notes)
+
+
+def _folder_source(identifier: str, face: Face) -> RecordSource | None:
+    """Returns the embedded archive, if a DOI is one of an archive in a directory."""
+    if _FOLDER_DOI.search(identifier) is None:
+        return None
+    from braggbook.records.dataset_source import FolderSource  # noqa: PLC0415 - help must not wait for it
+    from braggbook.records.folder import FolderArchive  # noqa: PLC0415 - the same
+
+    return FolderSource(FolderArchive(face.settings.archive))
 
 
 def _ask(question: str, guess: str) -> str:

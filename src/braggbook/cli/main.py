@@ -33,7 +33,7 @@ class _Lazy(click.Group):
     verbs = {
         "demo": "demo", "run": "run", "sweep": "sweep", "verify": "verify", "diff": "compare", "collect": "compare",
         "list": "catalogue", "show": "catalogue", "new": "new", "check": "check", "dataset": "dataset",
-        "kernel": "kernel", "dicom": "dicom", "publish": "publish",
+        "kernel": "kernel", "dicom": "dicom", "publish": "publish", "archive": "archive",
     }  # fmt: skip
     summaries = {
         "demo": "Run, print and verify the flagship notebook.",
@@ -42,14 +42,15 @@ class _Lazy(click.Group):
         "verify": "Repeat a run from its record and compare the results.",
         "diff": "Show what differs between two runs.",
         "collect": "Gather the results of many runs into one table.",
-        "list": "List notebooks, kernels, datasets, runs, settings or constants.",
-        "show": "Show one notebook, kernel, dataset, run or setting, or the constants.",
+        "list": "List notebooks, kernels, datasets, runs, records, settings or constants.",
+        "show": "Show one notebook, kernel, dataset, run, record or setting, or the constants.",
         "new": "Begin a notebook, dataset or kernel that works.",
         "check": "Find what is wrong without running anything.",
         "dataset": "Fetch, add and verify datasets.",
         "kernel": "Lock, install and verify kernels.",
         "dicom": "See, convert, assess and de-identify DICOM.",
-        "publish": "Give a run a DOI: plan, push, mint.",
+        "publish": "Give a run, dataset or sweep a DOI: plan, push, mint.",
+        "archive": "Look into an archive of records, or serve one.",
     }  # fmt: skip
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature

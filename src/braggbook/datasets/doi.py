@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from braggbook.datasets.build import check_new, publish_folder, sniff_delimiter
 from braggbook.datasets.catalogue import Dataset
 from braggbook.datasets.fetch import ZENODO, download_record_file, read_record, steps
 from braggbook.datasets.guess import guess_columns
 from braggbook.datasets.record import Record, RecordFile
+from braggbook.datasets.repacked import repacked
 from braggbook.datasets.sheets import DELIMITERS, TABLES, read_sheet
 from braggbook.datasets.tables import check_table
 from braggbook.errors import DatasetError, Issue, closest
@@ -27,6 +30,7 @@ from braggbook.formats.dataset import (
 )
 from braggbook.progress import Progress, Silent
 
+_ZENODO_DOI = re.compile(r"10\.5281/zenodo\.[0-9]+")
 KEPT_BYTES = 1_000_000  # a file up to this size lies beside the card; larger ones stay in the cache
 
 
@@ -38,6 +42,38 @@ class Added:
     notes: tuple[str, ...]
 
 
+class RecordSource(Protocol):
+    """Where records are read from."""
+
+    def read(self, identifier: str) -> Record:
+        """Returns what a record says about itself."""
+        ...
+
+    def get(self, record: Record, file: RecordFile, *, cache: Path, step: Callable[[int], None]) -> tuple[Path, str]:
+        """Puts a file of it into the cache, checked by its checksum; returns where, and its SHA-256."""
+        ...
+
+    def address(self, record: Record, file: RecordFile) -> str | None:
+        """Returns where the file can be had again, as a card says it; None where nobody can ask for it."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Web:
+    """Servers."""
+
+    archive: str
+
+    def read(self, identifier: str) -> Record:
+        return read_record(identifier, archive=self.archive)
+
+    def get(self, record: Record, file: RecordFile, *, cache: Path, step: Callable[[int], None]) -> tuple[Path, str]:  # noqa: ARG002
+        return download_record_file(file, cache=cache, step=step)
+
+    def address(self, record: Record, file: RecordFile) -> str | None:
+        return f"doi:{record.doi}/{file.name}" if _ZENODO_DOI.fullmatch(record.doi) else file.url
+
+
 def add_doi(
     doi: str,
     *,
@@ -46,17 +82,21 @@ def add_doi(
     slug: str | None = None,
     files: Sequence[str] | None = None,
     archive: str = ZENODO,
+    source: RecordSource | None = None,
     progress: Progress | None = None,
 ) -> Added:
     """Makes a dataset of a record: downloads its files, checks them, and writes the card.
 
+    A record whose only file is the zip of a dataset of Braggbook's becomes that dataset again, with its own card.
+
     Args:
-        doi: ``10.5281/zenodo.<number>``.
+        doi: ``10.5281/zenodo.<number>``, or the page of a record on any server like Zenodo or InvenioRDM.
         project: Where the dataset goes.
         cache: Where downloads go.
-        slug: By default ``zenodo_<number>``.
+        slug: By default ``zenodo_<number>`` or ``record_<id>``; of a dataset of Braggbook's, its own.
         files: Which of the record's files; by default all.
-        archive: The server to ask.
+        archive: The server that Zenodo's DOIs are looked up at.
+        source: Where else records are read from; by default, over the network.
         progress: Is told how many bytes have come.
 
     Raises:
@@ -67,17 +107,21 @@ def add_doi(
     """
     if slug is not None:
         check_new(slug, project=project)
-    record = read_record(doi, archive=archive)
-    slug = slug or f"zenodo_{record.id}"
-    check_new(slug, project=project)
+    source = source or _Web(archive)
+    record = source.read(doi)
+    own = slug or _slug(record)
+    check_new(own, project=project)
     chosen = _chosen(record, files)
-    arrived = _download(record, chosen, cache=cache, progress=progress or Silent())
-    described = [_describe(record, file) for file in arrived]
+    arrived = _download(record, chosen, source=source, cache=cache, progress=progress or Silent())
+    if len(record.files) == 1 and (found := repacked(arrived[0].path, arrived[0].listed.name, record)):
+        return Added(publish_folder(slug or found.slug, project=project, fill=found.fill), record.notes)
+    slug = own
+    described = [_describe(record, file, source.address(record, file.listed)) for file in arrived]
     card = _card(record, tuple(entry for entry, _ in described))
 
     def fill(folder: Path) -> None:
         for file in arrived:
-            if file.listed.bytes <= KEPT_BYTES:
+            if file.listed.bytes <= KEPT_BYTES or source.address(record, file.listed) is None:
                 (folder / file.listed.name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file.path, folder / file.listed.name)
         write_card(folder / CARD_NAME, card)
@@ -112,12 +156,19 @@ class _Arrived:
     sha256: str
 
 
-def _download(record: Record, files: Sequence[RecordFile], *, cache: Path, progress: Progress) -> list[_Arrived]:
+def _slug(record: Record) -> str:
+    kind = "zenodo" if _ZENODO_DOI.fullmatch(record.doi) else "record"
+    return f"{kind}_{re.sub(r'[^a-z0-9]+', '_', record.id.lower())}"
+
+
+def _download(
+    record: Record, files: Sequence[RecordFile], *, source: RecordSource, cache: Path, progress: Progress
+) -> list[_Arrived]:
     progress.start(f"download {record.doi}", sum(file.bytes for file in files))
     arrived, done = [], 0
     try:
         for file in files:
-            path, sha256 = download_record_file(file, cache=cache, step=steps(progress, done, note=file.name))
+            path, sha256 = source.get(record, file, cache=cache, step=steps(progress, done, note=file.name))
             arrived.append(_Arrived(file, path, sha256))
             done += file.bytes
     finally:
@@ -125,13 +176,13 @@ def _download(record: Record, files: Sequence[RecordFile], *, cache: Path, progr
     return arrived
 
 
-def _describe(record: Record, file: _Arrived) -> tuple[DatasetFile, str]:
+def _describe(record: Record, file: _Arrived, address: str | None) -> tuple[DatasetFile, str]:
     """Returns the card's entry for a file, and a note when it is a table whose columns cannot be guessed."""
     name = file.listed.name
     entry = DatasetFile(
         path=name, sha256=file.sha256, bytes=file.listed.bytes,
         copy_allowed=not record.license.startswith("LicenseRef-"),
-        origins=(FileOrigin(url=f"doi:{record.doi}/{name}"),),
+        origins=(FileOrigin(url=address),) if address else (),
     )  # fmt: skip
     if not name.lower().endswith(TABLES):
         return entry, ""
@@ -171,7 +222,9 @@ def _with_columns(entry: DatasetFile, path: Path) -> DatasetFile:
 
 def _card(record: Record, entries: tuple[DatasetFile, ...]) -> DatasetCard:
     version = f", version {record.version}" if record.version else ""
-    source = Source(id=f"zenodo_{record.id}", citation=record.citation, doi=record.doi, url=record.page or None)
+    source = Source(
+        id=_slug(record), citation=record.citation, doi=record.doi, url=record.page or None, relation="isIdenticalTo"
+    )
     return DatasetCard(
         title=record.title, version=1, license=record.license, abstract=record.description,
         provenance=f"Taken unchanged from the record doi:{record.doi}{version} by `braggbook dataset add`.",

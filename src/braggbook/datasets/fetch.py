@@ -23,20 +23,24 @@ from pathlib import Path
 from typing import IO, Any
 
 from braggbook.datasets.catalogue import Dataset
+from braggbook.datasets.rdm_record import is_rdm, lists_files, parse_rdm_record
 from braggbook.datasets.record import Record, RecordFile, parse_record
 from braggbook.datasets.sources import Search, cache_path
 from braggbook.errors import DatasetMissing, HashMismatch, InputError, NetworkError
 from braggbook.files import storage
-from braggbook.formats.dataset import DatasetFile
+from braggbook.formats.dataset import DatasetFile, check_url
 from braggbook.progress import Progress, Silent
 
-ZENODO = "https://zenodo.org"
+ZENODO, SANDBOX = "https://zenodo.org", "https://sandbox.zenodo.org"
+_TEST_PREFIX = "5072"  # of the sandbox's DOIs
 TIMEOUT_S = 60.0  # of silence; a slow download may take as long as it needs
 _CHUNK_BYTES = 1 << 18
 _LARGEST_RECORD_BYTES = 50_000_000  # of a record's description, far above the largest seen
 _STALE_S = 86_400.0  # a partial download that nobody has written to for a day was abandoned
 _DOI_FILE = re.compile(r"doi:(10\.[0-9]+/zenodo\.[0-9]+)/(.+)")
-_RECORD = re.compile(r"(?:https?://[^/]+/records?/|(?:doi:|https?://(?:dx\.)?doi\.org/)?10\.[0-9]+/zenodo\.)([0-9]+)/?")
+_ZENODO_DOI = re.compile(r"(?:doi:\s*|https?://(?:dx\.)?doi\.org/)?10\.([0-9]+)/zenodo\.([0-9]+)/?", re.IGNORECASE)
+_PAGE = re.compile(r"(https?://[^/\s]+(?:/[^\s?#]*?)?)/records?/([\w-]+)/?(?:[?#]\S*)?")
+_FOLDER_DOI = re.compile(r"doi:10\.5072/braggbook\..+")  # of an archive in a directory, which no server has
 _NO = range(400, 500)  # a server's statuses that mean no ...
 _LATER = (408, 425, 429)  # ... but for these, which mean not now
 
@@ -197,30 +201,67 @@ def download_record_file(
 
 
 def read_record(doi: str, *, archive: str = ZENODO) -> Record:
-    """Asks Zenodo, or a server that answers like it, what a record holds.
+    """Asks Zenodo, or a server that answers like it or like InvenioRDM, what a record holds.
 
     Args:
-        doi: A DOI as ``10.5281/zenodo.123``, or the record's page.
-        archive: The server.
+        doi: A DOI as ``10.5281/zenodo.123``, or the record's page, then on whatever server.
+        archive: The server that Zenodo's DOIs are looked up at.
 
     Raises:
         InputError: It is no such DOI.
         DatasetMissing: The server has no such record, or does not open it.
         NetworkError: The server could not be asked, or answered something else.
     """
-    match = _RECORD.fullmatch(doi.strip())
-    if match is None:
-        raise InputError("not the DOI of a Zenodo record", wanted="10.5281/zenodo.<number>", got=repr(doi))
-    url = f"{archive.rstrip('/')}/api/records/{match[1]}"
-    body = io.BytesIO()
-    sink = _Sink(body, limit=_LARGEST_RECORD_BYTES)
-    with _refusal_as_missing(url):
-        _download(url, sink)
+    base, id = _server_of(doi.strip(), archive)
+    url = f"{base}/api/records/{id}"
+    answer = _ask(url)
     try:
-        return parse_record(json.loads(body.getvalue()))
+        if not is_rdm(answer):
+            return parse_record(answer)
+        files = answer["files"] if lists_files(answer) else _ask(f"{url}/files")
+        return parse_rdm_record(answer, files["entries"], base=base)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         got = f"{type(error).__name__}: {error}"
         raise NetworkError("the server did not answer with a record", where=url, got=got) from error
+
+
+def _server_of(doi: str, archive: str) -> tuple[str, str]:
+    """Returns the server that has a record, and its id there.
+
+    Raises:
+        InputError: It is neither a DOI of Zenodo's nor a record's page.
+    """
+    if match := _ZENODO_DOI.fullmatch(doi):
+        server = SANDBOX if match[1] == _TEST_PREFIX and archive == ZENODO else archive
+        return server.rstrip("/"), match[2]
+    wanted = "10.5281/zenodo.<number>, or the page of a record, https://.../records/<number>"
+    match = _PAGE.fullmatch(doi)
+    if match is None:
+        raise InputError("not the DOI of a Zenodo record", wanted=wanted, got=repr(doi))
+    try:
+        base = check_url(match[1])
+    except ValueError:
+        raise InputError("not the page of a record", wanted=wanted, got="an address without https") from None
+    return (archive.rstrip("/") if base == ZENODO else base), match[2]
+
+
+def _ask(url: str) -> Any:
+    """Returns the JSON that a server answers.
+
+    Raises:
+        DatasetMissing: It has nothing there.
+        NetworkError: It could not be asked, or answers no JSON.
+    """
+    body = io.BytesIO()
+    with _refusal_as_missing(url):
+        _download(url, _Sink(body, limit=_LARGEST_RECORD_BYTES))
+    try:
+        answer = json.loads(body.getvalue())
+    except ValueError as error:
+        raise NetworkError("the server did not answer with a record", where=url, got=f"ValueError: {error}") from error
+    if not isinstance(answer, dict):
+        raise NetworkError("the server did not answer with a record", where=url, got=type(answer).__name__)
+    return answer
 
 
 @contextmanager
@@ -318,6 +359,8 @@ def _download(url: str, sink: _Sink, *, archive: str = ZENODO, timeout_s: float 
         if match:
             record = read_record(match[1], archive=archive)
             pooch.HTTPDownloader(**options)(record.file(match[2]).url, sink, None)
+        elif _FOLDER_DOI.fullmatch(url):
+            raise _Refused("an archive in a folder has it: add it again with braggbook dataset add")
         elif url.startswith("doi:"):
             pooch.DOIDownloader(**options)(url, sink, None)
         else:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from braggbook.errors import BraggbookError, Issue, UnitError, closest
@@ -19,6 +19,8 @@ from braggbook.units import parse_unit
 NOT_STATED = "not stated"
 SLUG = re.compile(r"[a-z][a-z0-9_]*")
 _ORCID = re.compile(r"(?:https?://orcid\.org/)?([0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X])")
+_ROR = re.compile(r"(?:https?://)?(?:www\.)?(?:ror\.org/)?(0[0-9a-hj-km-np-tv-z]{6}[0-9]{2})/?", re.IGNORECASE)
+_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"  # base 32 without i, l, o and u, which are easily misread
 _DOI = re.compile(r"10\.[0-9]{4,9}/\S+")
 _USUAL_LICENSES = (
     "CC0-1.0", "CC-BY-3.0", "CC-BY-4.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "CC-BY-NC-SA-4.0", "CC-BY-ND-4.0",
@@ -107,6 +109,28 @@ def check_orcid(text: str) -> str:
     return match[1]
 
 
+def check_ror(text: str) -> str:
+    """Returns a ROR identifier as ``https://ror.org/0...``, its two check digits verified (ISO/IEC 7064, MOD 97-10).
+
+    Source: https://ror.readme.io/docs/identifier (a 0, six signs in Crockford's base 32, two check digits).
+
+    Raises:
+        ValueError: It is not one.
+    """
+    match = _ROR.fullmatch(text)
+    if match is None:
+        raise refusal("not a ROR identifier", wanted="https://ror.org/0 and eight more signs", got=shown(text))
+    name = match[1].lower()
+    number = 0
+    for sign in name[:7]:
+        number = number * 32 + _CROCKFORD.index(sign)
+    check = f"{98 - number * 100 % 97:02}"
+    if name[7:] != check:
+        wanted = f"check digits {check} (or another sign is wrong)"
+        raise refusal("not a ROR identifier: its check digits are wrong", wanted=wanted, got=shown(text))
+    return f"https://ror.org/{name}"
+
+
 def check_doi(text: str) -> str:
     """Returns ``text`` if it is a bare DOI, as ``10.1234/abc``.
 
@@ -148,6 +172,7 @@ License = Annotated[str, AfterValidator(check_license)]
 KnownUnit = Annotated[str, AfterValidator(check_unit)]
 Location = tuple[int | str, ...]
 Orcid = Annotated[str, AfterValidator(check_orcid)]
+Ror = Annotated[str, AfterValidator(check_ror)]
 Doi = Annotated[str, AfterValidator(check_doi)]
 RelativePath = Annotated[str, AfterValidator(check_relative_path)]
 InnerPath = Annotated[str, AfterValidator(check_inner_path)]
@@ -159,6 +184,30 @@ class Author(FormatModel):
     name: str
     orcid: Orcid | None = None
     affiliation: str | None = None
+    ror: Ror | None = None  # of the affiliation, or of the group itself
+
+
+class Grant(FormatModel):
+    """Who paid, and what the grant is called."""
+
+    funder: Annotated[str, Field(min_length=1)]
+    funder_id: str | None = None  # its DOI in Crossref's funder registry, or its ROR
+    award: str | None = None
+
+    @field_validator("funder_id")
+    @classmethod
+    def _known(cls, identifier: str | None) -> str | None:
+        if identifier is None:
+            return None
+        return check_doi(identifier) if identifier.startswith("10.") else check_ror(identifier)
+
+
+def grants_from(value: Any) -> Any:
+    """Returns a funding statement, or a list of them, as grants: a text is the funder's name."""
+    listed = [value] if isinstance(value, str | Mapping) else [] if value is None else value
+    if not isinstance(listed, list | tuple):
+        return value
+    return [{"funder": one} if isinstance(one, str) else one for one in listed]
 
 
 def shown(value: Any) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomlkit
-from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from braggbook.errors import DatasetError, Issue
 from braggbook.files import write_text
@@ -22,17 +22,20 @@ from braggbook.formats.common import (
     Author,
     Doi,
     FormatModel,
+    Grant,
     KnownUnit,
     License,
     RelativePath,
     Slug,
     check_relative_path,
     check_slug,
+    grants_from,
     issues_from,
     read_toml,
     refusal,
     shown,
 )
+from braggbook.formats.languages import check_language
 
 DATASET_FORMAT = "braggbook.dataset/1"
 CARD_NAME = "dataset.toml"
@@ -42,6 +45,7 @@ _THIS_MACHINE = {"127.0.0.1", "::1", "localhost"}
 NUMERIC = ("number", "integer")
 
 ColumnType = Literal["number", "integer", "text", "boolean", "date"]
+SourceRelation = Literal["isDerivedFrom", "isIdenticalTo", "isSupplementTo"]
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -192,6 +196,7 @@ class Source(FormatModel):
     citation: Text
     doi: Doi | None = None
     url: str | None = None
+    relation: SourceRelation = "isDerivedFrom"  # how the dataset stands to it, in DataCite's terms
 
 
 class Beam(FormatModel):
@@ -235,7 +240,10 @@ class DatasetCard(FormatModel):
     provenance: Text
     keywords: tuple[str, ...] = _tuple()
     abstract: str = ""
+    subject: str | None = None
+    language: Annotated[str, AfterValidator(check_language)] = "eng"
     authors: tuple[Author, ...] = _tuple()  # who compiled this dataset
+    funding: Annotated[tuple[Grant, ...], BeforeValidator(grants_from), Field(strict=False)] = ()
     sources: tuple[Source, ...] = _tuple()
     files: Annotated[tuple[DatasetFile, ...], Field(strict=False)]
     experiment: Experiment | None = None
@@ -321,7 +329,7 @@ def card_text(card: DatasetCard) -> str:
     document.add(tomlkit.nl())
     keys = card.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True)
     keys = {"format": card.format, **keys}
-    tables = [key for key in ("authors", "sources", "files", "experiment") if key in keys]
+    tables = [key for key in ("authors", "funding", "sources", "files", "experiment") if key in keys]
     for key in (*(key for key in keys if key not in tables), *tables):
         item = _item(keys[key])
         if comment := _COMMENTS.get(key):

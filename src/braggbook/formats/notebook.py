@@ -9,9 +9,21 @@ import datetime
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from braggbook.formats.common import Author, Doi, FormatModel, KnownUnit, License, Slug, refusal, shown
+from braggbook.formats.common import (
+    Author,
+    Doi,
+    FormatModel,
+    Grant,
+    KnownUnit,
+    License,
+    Slug,
+    grants_from,
+    refusal,
+    shown,
+)
+from braggbook.formats.languages import check_language
 
 DEFAULT_RTOL = 1e-6  # libraries of one lock on another processor differ in the last digits of a fit, not before these
 DEFAULT_ATOL = 1e-12  # a residual that is zero up to rounding has no meaningful relative difference
@@ -120,8 +132,9 @@ class FrontMatter(FormatModel):
     date: datetime.date | None = None
     doi: Doi | None = None
     github: str | None = None
-    funding: str | list[str] | None = None
+    funding: Annotated[list[Grant], BeforeValidator(grants_from)] = []
     subject: str | None = None
+    language: Annotated[str, AfterValidator(check_language)] = "eng"
     tags: list[str] = []
     bibliography: list[str] = []
     numbering: Any = None

@@ -94,15 +94,23 @@ def _make(folder: Path, kernel: Kernel) -> None:
     hashes = ["--require-hashes"] if "--hash=" in lock.read_text(encoding="utf-8") else []
     _call([*uv, "venv", "--quiet", "--python", sys.executable, str(folder)], kernel)
     python = folder / "bin" / "python"
-    _call(
-        [*uv, "pip", "sync", "--quiet", "--compile-bytecode", "--python", str(python), *hashes, str(lock)],
-        kernel,
-    )
+    _sync([*uv, "pip", "sync", "--quiet", "--compile-bytecode", "--python", str(python), *hashes, str(lock)], kernel)
     version, packages = json.loads(_call([str(python), "-c", _FACTS], kernel))
     write_json(
         folder / _COMPLETE,
         {"python_version": version, "packages": packages, "lock_sha256": sha256_file(lock)},
     )
+
+
+def _sync(command: list[str], kernel: Kernel) -> None:
+    """Installs from the net, or else from what uv has in its cache."""
+    try:
+        _call(command, kernel)
+    except NetworkError as error:
+        try:
+            _call([*command, "--offline"], kernel)
+        except NetworkError:
+            raise error from None
 
 
 def _call(command: list[str], kernel: Kernel) -> str:

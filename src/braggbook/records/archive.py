@@ -6,10 +6,10 @@ not know the outcome of: it raises :class:`NetworkError`, and whoever asked look
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from braggbook.formats.record import RecordMetadata
 from braggbook.progress import Progress
@@ -97,7 +97,8 @@ class Archive(Protocol):
     def own(self, plan: str) -> tuple[Draft, ...]:
         """Returns one's own drafts and records that were made for a plan, by its digest, the oldest first.
 
-        It must see what was made a moment ago, so it lists, and does not search.
+        It must see what was made a moment ago, so it lists, and does not search. A server's list may still be a second
+        or so behind: who must be sure looks again.
         """
         ...
 
@@ -192,5 +193,20 @@ class Archive(Protocol):
         """Returns published records with all words of ``text`` in title, description, creators or keywords.
 
         Of several versions only the latest; of all records when ``text`` is empty.
+        """
+        ...
+
+
+@runtime_checkable
+class Announcing(Protocol):
+    """An archive that wants to know the names of files before they come."""
+
+    def announce(self, id: str, names: Sequence[str]) -> None:
+        """Says which files of a draft come next, in one request for all of them.
+
+        Files of these names, and what was announced before and never came, are removed.
+
+        Raises:
+            ArchiveError: It is no draft (any more), or a name is one that the archive cannot have.
         """
         ...

@@ -6,15 +6,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from braggbook.errors import InputError, closest
 from braggbook.records.archive import Archive
 from braggbook.records.folder import FolderArchive
-from braggbook.records.invenio import InvenioArchive
-from braggbook.records.transport import Transport
-from braggbook.records.zenodo import SANDBOX, ZENODO, ZenodoArchive
 
+if TYPE_CHECKING:
+    from braggbook.records.transport import Transport
+
+ZENODO, SANDBOX = "https://zenodo.org", "https://sandbox.zenodo.org"
 NAMES = ("folder", "zenodo", "zenodo_sandbox")
 _TOKENS = {
     ZENODO: ("BRAGGBOOK_ZENODO_TOKEN", "ZENODO_API_TOKEN"),
@@ -24,6 +26,7 @@ _OTHER_TOKEN = ("BRAGGBOOK_ARCHIVE_TOKEN",)
 _FOLDER_DOI = re.compile(r"10\.5072/braggbook\..+")
 _ZENODO_DOI = re.compile(r"10\.(\d+)/zenodo\.\d+")
 _SANDBOX_PREFIX = "5072"
+_INVENIO = "invenio+"
 
 
 @dataclass(frozen=True)
@@ -38,26 +41,33 @@ class Shelf:
     folder: Path
     environment: Mapping[str, str]
 
-    def open(self, name: str) -> Archive:
+    def open(self, name: str, *, own: bool = False) -> Archive:
         """Returns the archive that a person calls so.
 
         Args:
             name: ``folder``, ``zenodo``, ``zenodo_sandbox``; the address of a server with Zenodo's deposit API; or
                 ``invenio+`` and the address of one with InvenioRDM's records API.
+            own: Something of one's own is to be put into it, for which a server wants a token.
 
         Raises:
-            InputError: None is called so.
+            InputError: None is called so, or its token is missing or is not one.
         """
         if name == "folder":
             return FolderArchive(self.folder)
-        base = {"zenodo": ZENODO, "zenodo_sandbox": SANDBOX}.get(name, name)
-        kind, plus, address = base.partition("+")
-        if plus and kind == "invenio":
-            return InvenioArchive(self._transport(address))
-        if "://" not in base:
-            wanted = closest(name, NAMES) or f"{', '.join(NAMES)}, an address, or invenio+ and an address"
+        address = {"zenodo": ZENODO, "zenodo_sandbox": SANDBOX}.get(name, name.removeprefix(_INVENIO))
+        if "://" not in address:
+            wanted = closest(name, NAMES)
+            if not wanted.startswith("did you mean"):
+                wanted = f"{', '.join(NAMES)}, the https address of a server, or invenio+ and one"
             raise InputError("no such archive", wanted=wanted, got=repr(name))
-        return ZenodoArchive(self._transport(base))
+        transport = self._transport(_checked(address), own=own)
+        if name.startswith(_INVENIO):
+            from braggbook.records.invenio import InvenioArchive  # noqa: PLC0415 - the folder archive needs no HTTP
+
+            return InvenioArchive(transport)
+        from braggbook.records.zenodo import ZenodoArchive  # noqa: PLC0415 - nor the package zenodo-client
+
+        return ZenodoArchive(transport)
 
     def of(self, identifier: str) -> tuple[Archive, str]:
         """Returns the archive that holds a record, and what the record is called there.
@@ -73,13 +83,57 @@ class Shelf:
             return self.open("folder"), text
         if match := _ZENODO_DOI.fullmatch(text):
             return self.open("zenodo_sandbox" if match[1] == _SANDBOX_PREFIX else "zenodo"), text
-        parts = urlsplit(text)
-        if parts.scheme in ("http", "https") and re.fullmatch(r"(?:/.*)?/records?/[\w-]+/?", parts.path):
-            return self.open(f"{parts.scheme}://{parts.netloc}"), text
+        kind = _INVENIO if text.startswith(_INVENIO) else ""
+        parts = urlsplit(text.removeprefix(_INVENIO))
+        page = re.fullmatch(r"((?:/.*)?)/records?/([\w-]+)/?", parts.path)
+        if parts.scheme in ("http", "https") and page:
+            kind = kind if page[2].isdecimal() else _INVENIO  # Zenodo's own have numbers
+            return self.open(f"{kind}{parts.scheme}://{parts.netloc}{page[1]}"), page[2]
         wanted = "10.5281/zenodo.<number>, 10.5072/braggbook.<archive>.<number>, or https://.../records/<number>"
-        raise InputError("not the identifier of a record", wanted=wanted, got=repr(identifier))
+        got = repr(text.partition("?")[0].rpartition("@")[2])
+        raise InputError("not the identifier of a record", wanted=wanted, got=got)
 
-    def _transport(self, base: str) -> Transport:
+    def _transport(self, base: str, *, own: bool) -> Transport:
         variables = _TOKENS.get(base, _OTHER_TOKEN)
-        token = next((value for name in variables if (value := self.environment.get(name, "").strip())), None)
-        return Transport(base, token)
+        token = None
+        for variable in variables:
+            if token := self.environment.get(variable, "").strip():
+                _refuse_strange(token, variable)
+                break
+        from braggbook.records.transport import Transport  # noqa: PLC0415 - the folder archive needs no HTTP
+
+        transport = Transport(base, token or None)
+        if own and not token:
+            wanted, command = "a token that may write", f"export {variables[0]}=..., then the same command again"
+            raise InputError("no token for the archive", where=base, wanted=wanted, next_command=command)
+        return transport
+
+
+def _checked(address: str) -> str:
+    """Returns a server's address, without a slash at its end.
+
+    Raises:
+        InputError: It cannot be one, or holds what should be secret; that is not repeated.
+    """
+    try:
+        parts = urlsplit(address)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or not address.isprintable() or " " in address:
+        raise InputError("not an archive's address", wanted="https:// and the name of a server")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment or "?" in address:
+        wanted = f"its address alone; a token is read from the environment, from {_OTHER_TOKEN[0]}"
+        raise InputError("an address with more than an address in it", where=host, wanted=wanted)
+    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path}".rstrip("/")
+
+
+def _refuse_strange(token: str, variable: str) -> None:
+    """Refuses what cannot stand in a header, without repeating it.
+
+    Raises:
+        InputError: It holds blanks, line breaks, or letters beyond ASCII.
+    """
+    if not (token.isascii() and token.isprintable() and " " not in token):
+        wanted, got = "letters, digits and signs of ASCII", "blanks, line breaks or other characters in it"
+        raise InputError("not a token", where=f"environment variable {variable}", wanted=wanted, got=got)

@@ -6,6 +6,7 @@ file without one, so ``postBuild`` installs the wheel; ``set -e`` because its er
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from braggbook.formats.run import RunRecord
@@ -29,5 +30,5 @@ def binder_files(folder: Path, record: RunRecord) -> dict[str, bytes]:
     return {
         "binder/requirements.txt": lock,
         "binder/runtime.txt": f"python-{version}\n".encode(),
-        "binder/postBuild": _POST_BUILD.format(wheel=record.braggbook.wheel).encode(),
+        "binder/postBuild": _POST_BUILD.format(wheel=shlex.quote(record.braggbook.wheel)).encode(),
     }

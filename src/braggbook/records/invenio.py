@@ -1,27 +1,34 @@
 """InvenioRDM's records API, for institutes that run their own repository.
 
-Source: https://inveniordm.docs.cern.ch/reference/rest_api_drafts_records/. A file takes three requests: its name, its
-content, and that it is complete. Names may hold ``/``.
+Source: https://inveniordm.docs.cern.ch/reference/rest_api_drafts_records/. A file takes two requests: its content, and
+that it is complete; before that its name, which :meth:`InvenioArchive.announce` sends for all files at once. Names may
+hold ``/``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
+
+import requests
 
 from braggbook.errors import ArchiveError, UnknownName
 from braggbook.formats.record import Creator, Funding, RecordMetadata, Relation
 from braggbook.progress import Progress
-from braggbook.records.archive import Draft, Record, RemoteFile, by_name
+from braggbook.records.answers import KeyedFile, RdmFiles, RdmFound, RdmRecord, read
+from braggbook.records.archive import Draft, Record, RemoteFile
 from braggbook.records.download import fetch_checked
 from braggbook.records.legacy import mark, paragraphs, plan_of
-from braggbook.records.transport import Sending, Transport
+from braggbook.records.sending import Sending
+from braggbook.records.transport import Transport
 
 _RDM = {"Accept": "application/vnd.inveniordm.v1+json"}
 _PAGE, _PAGES = 100, 20
+_GONE = (404, 410)  # not 403: what somebody else has is no reason to make another
 _TYPES = {"publication": "publication-other", "image": "image-other"}
 
 
@@ -91,91 +98,109 @@ class InvenioArchive:
         simultaneous: Files that are sent at a time.
     """
 
-    simultaneous = 4
-
     def __init__(self, transport: Transport, *, today: str | None = None) -> None:
         self.name = transport.base
+        self.simultaneous = transport.simultaneous
         self._transport = transport
         self._day = today
+        self._announced: set[tuple[str, str]] = set()  # drafts and names whose content may come at once
 
     def own(self, plan: str) -> tuple[Draft, ...]:
         """See :class:`braggbook.records.archive.Archive`."""
-        found: list[Draft] = []
+        found = [one for one in self._listed() if _plan(one) == plan]
+        found.sort(key=lambda one: (one.created, one.id))
+        whole = [self.look(one.id) for one in found]
+        return tuple(draft for draft in whole if draft is not None and draft.plan == plan)
+
+    def _listed(self) -> Iterator[RdmRecord]:
         for page in range(1, _PAGES + 1):
             params = {"page": page, "size": _PAGE, "sort": "updated-desc"}
-            hits = self._get("/api/user/records", params=params)["hits"]["hits"]
-            found += [draft for hit in hits if (draft := self._draft(hit)).plan == plan]
+            hits = read(self._ask("GET", "/api/user/records", params=params), RdmFound).hits.hits
+            yield from hits
             if len(hits) < _PAGE:
-                break
-        whole = [self.look(draft.id) for draft in reversed(found)]
-        return tuple(draft for draft in whole if draft is not None)
+                return
 
     def create(self, metadata: RecordMetadata, *, plan: str, version_of: str | None = None) -> Draft:
         """See :class:`braggbook.records.archive.Archive`."""
         if version_of is None:
-            answer = self._transport.ask("POST", "/api/records", json=self._said(metadata, plan), headers=_RDM)
-            return self._reserved(answer.json())
+            return self._reserved(self._ask("POST", "/api/records", json=self._said(metadata, plan)))
         latest = self.record(version_of, latest=True)
-        answer = self._transport.ask("POST", f"/api/records/{latest.id}/versions", headers=_RDM)
-        draft = self._draft(answer.json())
-        for file in self._files(draft.id, "draft"):
-            self.remove(draft.id, file.name)
-        return self.describe(draft.id, metadata, plan=plan)
+        begun = read(self._ask("POST", f"/api/records/{latest.id}/versions"), RdmRecord)
+        files = read(self._ask("GET", f"/api/records/{begun.id}/draft/files"), RdmFiles)
+        for file in files.entries:
+            self.remove(begun.id, file.key)
+        return self.describe(begun.id, metadata, plan=plan)
 
-    def _reserved(self, answer: Mapping[str, Any]) -> Draft:
+    def _reserved(self, answer: requests.Response) -> Draft:
         """Reserves the DOI, so that it is known before publication; a server without DOIs of its own has none."""
-        if not _doi(answer):
-            told = self._transport.ask(
-                "POST", f"/api/records/{answer['id']}/draft/pids/doi", headers=_RDM, expect=(400, 404, 405)
-            )
-            answer = told.json() if told.status_code < 400 else answer
-        return self._draft(answer)
+        draft = read(answer, RdmRecord)
+        if draft.doi is None:
+            told = self._ask("POST", f"/api/records/{draft.id}/draft/pids/doi", expect=(400, 404, 405))
+            draft = read(told, RdmRecord) if told.status_code < 300 else draft
+        return _draft(draft)
 
     def look(self, id: str) -> Draft | None:
         """See :class:`braggbook.records.archive.Archive`."""
-        told = self._transport.ask("GET", f"/api/records/{id}/draft", headers=_RDM, expect=(403, 404, 410))
-        if told.status_code < 400:
-            answer = told.json()
-            if not answer.get("is_published"):
-                return self._draft(answer, files=self._files(id, "draft"))
-        told = self._transport.ask("GET", f"/api/records/{id}", headers=_RDM, expect=(403, 404, 410))
-        if told.status_code >= 400:
+        told = self._ask("GET", f"/api/records/{id}/draft", expect=_GONE)
+        if told.status_code < 300:
+            draft = read(told, RdmRecord)
+            if not draft.is_published:
+                return replace(_draft(draft), files=self._files(id, "draft/"))
+        told = self._ask("GET", f"/api/records/{id}", expect=_GONE)
+        if told.status_code >= 300:
             return None
-        return self._draft(told.json(), files=self._files(id, ""))
+        return replace(_draft(read(told, RdmRecord), published=True), files=self._files(id))
 
     def describe(self, id: str, metadata: RecordMetadata, *, plan: str) -> Draft:
         """See :class:`braggbook.records.archive.Archive`."""
-        before = self._get(f"/api/records/{id}/draft")
-        said = {**self._said(metadata, plan), **({"pids": before["pids"]} if before.get("pids") else {})}
-        answer = self._transport.ask("PUT", f"/api/records/{id}/draft", json=said, headers=_RDM).json()
-        described = self._reserved(answer)
-        return self._with_files(described)
+        before = read(self._ask("GET", f"/api/records/{id}/draft"), RdmRecord)
+        pids = before.pids.model_dump(mode="json", exclude_unset=True)  # a PUT without them drops a reserved DOI
+        said = {**self._said(metadata, plan), **({"pids": pids} if before.doi else {})}
+        described = self._reserved(self._ask("PUT", f"/api/records/{id}/draft", json=said))
+        return replace(described, files=self._files(id, "draft/"))
+
+    def announce(self, id: str, names: Sequence[str]) -> None:
+        """See :class:`braggbook.records.archive.Announcing`."""
+        files = f"/api/records/{id}/draft/files"
+        there = read(self._ask("GET", files), RdmFiles)
+        for name in there.pending:  # an earlier try named it; a draft with such a file cannot be published
+            self.remove(id, name)
+        known = {file.name for file in there.arrived}
+        for name in known & set(names):  # it is to be replaced
+            self.remove(id, name)
+        if names:
+            self._ask("POST", files, json=[{"key": name} for name in names])
+            self._announced |= {(id, name) for name in names}
 
     def upload(self, id: str, name: str, path: Path, *, progress: Progress) -> RemoteFile:
         """See :class:`braggbook.records.archive.Archive`."""
-        files = f"/api/records/{id}/draft/files"
-        one = f"{files}/{quote(name)}"
-        told = self._transport.ask("POST", files, json=[{"key": name}], expect=(400,))
-        if told.status_code == 400:  # a try before this one has named it
-            self.remove(id, name)
-            self._transport.ask("POST", files, json=[{"key": name}])
         sent = Sending(path, lambda count: progress.step(count, name))
-        octets = {"Content-Type": "application/octet-stream"}
-        self._transport.ask("PUT", f"{one}/content", body=sent.opened, headers=octets)
-        entry = self._transport.ask("POST", f"{one}/commit").json()
-        arrived = _file(entry)
+        files, octets = f"/api/records/{id}/draft/files", {"Content-Type": "application/octet-stream"}
+        if (id, name) in self._announced:
+            self._announced.discard((id, name))
+        else:
+            self._name(id, name)
+        self._transport.ask("PUT", f"{files}/{quote(name)}/content", body=sent.opened, headers=octets)
+        arrived = read(self._transport.ask("POST", f"{files}/{quote(name)}/commit"), KeyedFile).remote
         sent.check(arrived.md5, where=name)
         return arrived
 
+    def _name(self, id: str, name: str) -> None:
+        """Says that a file of this name will come."""
+        files, said = f"/api/records/{id}/draft/files", [{"key": name}]
+        if self._transport.ask("POST", files, json=said, expect=(400,)).status_code == 400:
+            self.remove(id, name)  # a try before this one has named it
+            self._transport.ask("POST", files, json=said)
+
     def remove(self, id: str, name: str) -> None:
         """See :class:`braggbook.records.archive.Archive`."""
-        told = self._transport.ask("DELETE", f"/api/records/{id}/draft/files/{quote(name)}", expect=(404,))
+        told = self._ask("DELETE", f"/api/records/{id}/draft/files/{quote(name)}", expect=(404,))
         if told.status_code == 404 and (draft := self.look(id)) is not None and draft.state == "published":
             raise ArchiveError("a published record stays", where=draft.url or id)
 
     def publish(self, id: str) -> Record:
         """See :class:`braggbook.records.archive.Archive`."""
-        self._transport.ask("POST", f"/api/records/{id}/draft/actions/publish", headers=_RDM)
+        self._ask("POST", f"/api/records/{id}/draft/actions/publish")
         return self.record(id)
 
     def discard(self, id: str) -> None:
@@ -185,19 +210,18 @@ class InvenioArchive:
             return
         if draft.state == "published":
             raise ArchiveError("a published record stays", where=draft.url or id)
-        self._transport.ask("DELETE", f"/api/records/{id}/draft", expect=(404,))
+        self._ask("DELETE", f"/api/records/{id}/draft", expect=(404,))
 
     def record(self, identifier: str, *, latest: bool = False) -> Record:
         """See :class:`braggbook.records.archive.Archive`."""
         id = identifier.strip().rstrip("/").rpartition("/")[2].rpartition(".")[2]
-        address = f"/api/records/{id}" + ("/versions/latest" if latest else "")
-        told = self._transport.ask("GET", address, headers=_RDM, expect=(404, 410))
+        address = f"/api/records/{quote(id, safe='')}" + ("/versions/latest" if latest else "")
+        told = self._ask("GET", address, expect=(404, 410))
         if told.status_code == 404:
             raise UnknownName("no such record", where=self.name, got=identifier)
         if told.status_code == 410:
             raise ArchiveError("the record was withdrawn", where=identifier)
-        answer = told.json()
-        return self._record(answer, self._files(str(answer["id"]), ""))
+        return self._record(read(told, RdmRecord))
 
     def download(self, record: Record, name: str, target: Path, *, progress: Progress) -> None:
         """See :class:`braggbook.records.archive.Archive`."""
@@ -209,60 +233,48 @@ class InvenioArchive:
 
     def search(self, text: str, *, most: int = 25) -> tuple[Record, ...]:
         """See :class:`braggbook.records.archive.Archive`."""
-        hits = self._get("/api/records", params={"q": text, "size": most})["hits"]["hits"]
-        return tuple(self._record(hit, self._files(str(hit["id"]), "")) for hit in hits)
+        found = read(self._ask("GET", "/api/records", params={"q": text, "size": most}), RdmFound)
+        return tuple(self._record(hit) for hit in found.hits.hits)
 
     def _said(self, metadata: RecordMetadata, plan: str) -> dict[str, Any]:
         day = self._day or date.today().isoformat()  # noqa: DTZ011 - the day where the person is
         access = {"record": "public", "files": "public"}
         return {"access": access, "files": {"enabled": True}, "metadata": metadata_json(metadata, plan=plan, day=day)}
 
-    def _get(self, address: str, *, params: Mapping[str, Any] | None = None) -> Any:
-        return self._transport.ask("GET", address, params=params, headers=_RDM).json()
+    def _ask(
+        self,
+        method: str,
+        address: str,
+        *,
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+        expect: tuple[int, ...] = (),
+    ) -> requests.Response:
+        return self._transport.ask(method, address, json=json, params=params, headers=_RDM, expect=expect)
 
-    def _files(self, id: str, part: str) -> tuple[RemoteFile, ...]:
-        middle = f"{part}/" if part else ""
-        entries = self._get(f"/api/records/{id}/{middle}files").get("entries") or []
-        return by_name(_file(entry) for entry in entries if entry.get("status", "completed") == "completed")
+    def _files(self, id: str, part: str = "") -> tuple[RemoteFile, ...]:
+        return read(self._ask("GET", f"/api/records/{id}/{part}files"), RdmFiles).arrived
 
-    def _with_files(self, draft: Draft) -> Draft:
-        return Draft(draft.id, draft.state, draft.doi, draft.plan, self._files(draft.id, "draft"), draft.url)
-
-    def _draft(self, answer: Mapping[str, Any], *, files: tuple[RemoteFile, ...] = ()) -> Draft:
-        published = bool(answer.get("is_published")) and not answer.get("is_draft")
-        return Draft(
-            id=str(answer["id"]),
-            state="published" if published else "draft",
-            doi=_doi(answer),
-            plan=_plan(answer),
-            files=files,
-            url=str((answer.get("links") or {}).get("self_html") or ""),
-        )
-
-    def _record(self, answer: Mapping[str, Any], files: tuple[RemoteFile, ...]) -> Record:
-        metadata = answer["metadata"]
-        parent = ((answer.get("parent") or {}).get("pids") or {}).get("doi") or {}
+    def _record(self, answer: RdmRecord) -> Record:
+        parent = answer.parent.pids.doi
         return Record(
-            id=str(answer["id"]),
-            doi=_doi(answer) or "",
-            concept_doi=parent.get("identifier"),
-            version=str(metadata.get("version") or ""),
-            title=str(metadata["title"]),
-            published=str(metadata.get("publication_date") or ""),
+            id=answer.id,
+            doi=answer.doi or "",
+            concept_doi=parent.identifier if parent else None,
+            version=answer.metadata.version,
+            title=answer.metadata.title,
+            published=answer.metadata.publication_date,
             plan=_plan(answer),
-            files=files,
-            url=str((answer.get("links") or {}).get("self_html") or ""),
+            files=self._files(answer.id),
+            url=answer.links.self_html or "",
         )
 
 
-def _doi(answer: Mapping[str, Any]) -> str | None:
-    return ((answer.get("pids") or {}).get("doi") or {}).get("identifier")
+def _draft(answer: RdmRecord, *, published: bool = False) -> Draft:
+    state: Literal["draft", "published"] = "published" if published else "draft"
+    return Draft(answer.id, state, answer.doi, _plan(answer), (), answer.links.self_html or "")
 
 
-def _plan(answer: Mapping[str, Any]) -> str | None:
-    described = (answer.get("metadata") or {}).get("additional_descriptions") or []
-    return next((plan for one in described if (plan := plan_of(str(one.get("description"))))), None)
-
-
-def _file(entry: Mapping[str, Any]) -> RemoteFile:
-    return RemoteFile(str(entry["key"]), int(entry["size"]), str(entry["checksum"]).removeprefix("md5:"))
+def _plan(answer: RdmRecord) -> str | None:
+    described = answer.metadata.additional_descriptions
+    return next((plan for one in described if (plan := plan_of(one.description))), None)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from braggbook.formats.record import Creator, Funding, RecordMetadata
-from braggbook.records.archive import Draft, Record, RemoteFile, by_name
+from braggbook.records.answers import Deposition, LegacyRecord
+from braggbook.records.archive import Draft, Record, by_name
 
 _UPLOAD_TYPES = {
     "dataset": {"upload_type": "dataset"},
@@ -87,51 +87,32 @@ def _grant(funding: Funding) -> dict[str, str] | None:
     return {"id": f"{funding.funder_id}::{funding.award}"}
 
 
-def draft_of(answer: Mapping[str, Any]) -> Draft:
-    """Reads a deposition.
-
-    Raises:
-        KeyError, TypeError, ValueError: It is none.
-    """
-    metadata = answer.get("metadata") or {}
-    submitted = bool(answer["submitted"])
-    reserved = (metadata.get("prereserve_doi") or {}).get("doi")
-    links = answer.get("links") or {}
+def draft_of(answer: Deposition) -> Draft:
+    """Returns a deposition in our words."""
+    told, links = answer.metadata, answer.links
     return Draft(
-        id=str(answer["id"]),
-        state="published" if submitted else "draft",
-        doi=answer.get("doi") or metadata.get("doi") or reserved,
-        plan=plan_of(str(metadata.get("notes") or "")),
-        files=by_name(_deposited(entry) for entry in answer.get("files") or ()),
-        url=str(links.get("record_html") or links.get("html") or ""),
+        id=answer.id,
+        state="published" if answer.submitted else "draft",
+        doi=answer.doi or told.doi or told.prereserve_doi.doi or None,
+        plan=plan_of(told.notes),
+        files=by_name(file.remote for file in answer.files),
+        url=links.record_html or links.html or "",
     )
 
 
-def _deposited(entry: Mapping[str, Any]) -> RemoteFile:
-    checksum = str(entry["checksum"]).removeprefix("md5:")
-    return RemoteFile(str(entry["filename"]), int(entry["filesize"]), checksum)
-
-
-def record_of(answer: Mapping[str, Any]) -> Record:
-    """Reads a record.
-
-    Raises:
-        KeyError, TypeError, ValueError: It is none.
-    """
-    metadata = answer["metadata"]
-    links = answer.get("links") or {}
+def record_of(answer: LegacyRecord) -> Record | None:
+    """Returns a record in our words; None where it has no DOI of its own."""
+    told, doi = answer.metadata, answer.doi or answer.metadata.doi
+    if not doi:
+        return None
     return Record(
-        id=str(answer["id"]),
-        doi=str(answer.get("doi") or metadata["doi"]),
-        concept_doi=answer.get("conceptdoi"),
-        version=str(metadata.get("version") or ""),
-        title=str(metadata.get("title") or answer.get("title") or ""),
-        published=str(metadata.get("publication_date") or ""),
-        plan=plan_of(str(metadata.get("notes") or "")),
-        files=by_name(_listed(entry) for entry in answer.get("files") or ()),
-        url=str(links.get("self_html") or links.get("html") or ""),
+        id=answer.id,
+        doi=doi,
+        concept_doi=answer.conceptdoi or None,
+        version=told.version,
+        title=told.title or answer.title,
+        published=told.publication_date,
+        plan=plan_of(told.notes),
+        files=by_name(file.remote for file in answer.files),
+        url=answer.links.self_html or answer.links.html or "",
     )
-
-
-def _listed(entry: Mapping[str, Any]) -> RemoteFile:
-    return RemoteFile(str(entry["key"]), int(entry["size"]), str(entry["checksum"]).removeprefix("md5:"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from braggbook.formats.common import Author
 from braggbook.formats.record import Creator
@@ -23,17 +24,22 @@ _GROUPS = re.compile(
 )
 
 
-def creators_of(authors: Iterable[Author]) -> list[Creator]:
-    """Returns authors as creators, in their order."""
+def creators_of(authors: Iterable[Author]) -> list[dict[str, Any]]:
+    """Returns authors as the facts of :class:`braggbook.formats.record.Creator`, in their order."""
     return [_creator(author) for author in authors]
 
 
-def _creator(author: Author) -> Creator:
-    group = author.orcid is None and (_GROUPS.search(author.name) or len(author.name.split()) < 2)
-    name = author.name if group or "," in author.name else family_first(author.name)
-    return Creator(
-        name=name, type="organizational" if group else "personal", orcid=author.orcid, affiliation=author.affiliation
-    )
+def _creator(author: Author) -> dict[str, Any]:
+    plain = " ".join(author.name.split())
+    group = author.orcid is None and bool(_GROUPS.search(plain) or len(plain.split()) < 2)
+    facts = {
+        "name": plain if group or "," in plain else family_first(plain),
+        "type": "organizational" if group else "personal",
+        "orcid": author.orcid,
+        "affiliation": author.affiliation,
+        "ror": author.ror,
+    }
+    return {key: value for key, value in facts.items() if value is not None}
 
 
 def family_first(name: str) -> str:
@@ -53,4 +59,6 @@ def missing_of(creators: Iterable[Creator]) -> list[str]:
             found.append(f"the ORCID iD of {creator.name}")
         if creator.affiliation is None:
             found.append(f"the affiliation of {creator.name}")
+        if creator.affiliation is not None and creator.ror is None:
+            found.append(f"the ROR of {creator.affiliation}")
     return found

@@ -10,6 +10,7 @@ import mimetypes
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from rocrate.model import ContextEntity
 from rocrate.model.computerlanguage import ComputerLanguage
@@ -19,6 +20,7 @@ from rocrate.rocrate import ROCrate
 
 from braggbook.datasets.catalogue import FOLDER as DATASETS
 from braggbook.files import sha256_file, write_json
+from braggbook.formats.common import Author
 from braggbook.formats.result import Result, ScalarResult
 from braggbook.formats.run import RunRecord
 from braggbook.notebooks.parameters import Parameter
@@ -60,7 +62,7 @@ def write_crate(folder: Path, notebook: Notebook, record: RunRecord, results: It
         crate, workflow, record, objects=[*inputs, *data], results=_results(crate, files, outputs, results)
     )
     crate.root_dataset["mentions"] = [action]
-    write_json(folder / CRATE, _without_dates(crate.metadata.generate(), record))
+    write_json(folder / CRATE, _settled(crate.metadata.generate(), record))
 
 
 def _describe_root(crate: ROCrate, notebook: Notebook, record: RunRecord) -> None:
@@ -69,19 +71,27 @@ def _describe_root(crate: ROCrate, notebook: Notebook, record: RunRecord) -> Non
     crate.description = front.abstract or front.description or front.title
     crate.keywords = ", ".join(front.keywords) or None
     crate.license = crate.add(_license(crate, front.license))
-    crate.root_dataset["identifier"] = record.id
+    crate.root_dataset["identifier"] = [record.id, f"doi:{record.doi}"] if record.doi else record.id
     crate.root_dataset["conformsTo"] = [
         crate.add(
             ContextEntity(crate, address, {"@type": "CreativeWork", "name": name, "version": address.rsplit("/", 1)[1]})
         )
         for address, name in _PROFILES.items()
     ]
-    people = []
-    for author in front.authors:
-        address = f"https://orcid.org/{author.orcid}" if author.orcid else f"#{author.name.replace(' ', '-')}"
-        facts = {"name": author.name, **({"affiliation": author.affiliation} if author.affiliation else {})}
-        people.append(crate.add(Person(crate, address, facts)))
-    crate.root_dataset["author"] = people
+    crate.root_dataset["author"] = [_author(crate, author) for author in front.authors]
+
+
+def _author(crate: ROCrate, author: Author) -> Entity:
+    address = f"https://orcid.org/{author.orcid}" if author.orcid else _local(author.name)
+    person = crate.add(Person(crate, address, {"name": author.name}))
+    if author.affiliation:
+        facts = {"@type": "Organization", "name": author.affiliation, **({"url": author.ror} if author.ror else {})}
+        person["affiliation"] = crate.add(ContextEntity(crate, author.ror or _local(author.affiliation), facts))
+    return person
+
+
+def _local(name: str) -> str:
+    return f"#{quote(name.replace(' ', '-'))}"
 
 
 def _license(crate: ROCrate, name: str) -> ContextEntity:
@@ -116,6 +126,7 @@ def _add_workflow(crate: ROCrate, notebook: Notebook, record: RunRecord) -> Enti
     workflow = crate.add_workflow(dest_path=f"notebook/{notebook.slug}.ipynb", main=True, lang=language)
     workflow["name"] = notebook.front.title
     workflow["encodingFormat"] = _KINDS[".ipynb"]
+    workflow["version"] = record.identity.notebook[:12]  # a notebook has no version but its digest
     software = ContextEntity(
         crate,
         f"#braggbook-{record.braggbook.sha256[:12]}",
@@ -188,9 +199,10 @@ def _add_action(
     facts = {
         "@type": "CreateAction",
         "name": f"Execution of {record.title}",
+        "description": f"Run {record.id} of the notebook {record.notebook}, by Braggbook {record.braggbook.version}",
         "startTime": record.started,
         "endTime": record.ended,
-        "actionStatus": {"@id": f"http://schema.org/{status}"},
+        "actionStatus": f"http://schema.org/{status}",  # a text in the profile, not a reference
     }
     facts |= {"error": record.failure.message} if record.failure else {}
     action = crate.add(ContextEntity(crate, f"#run-{record.id}", facts))
@@ -200,7 +212,7 @@ def _add_action(
     return action
 
 
-def _without_dates(graph: dict[str, Any], record: RunRecord) -> dict[str, Any]:
+def _settled(graph: dict[str, Any], record: RunRecord) -> dict[str, Any]:
     # rocrate dates a crate by the moment of writing; the run's own end is the honest and the repeatable date
     for entity in graph["@graph"]:
         if entity["@id"] == "./":
@@ -208,4 +220,5 @@ def _without_dates(graph: dict[str, Any], record: RunRecord) -> dict[str, Any]:
         if entity["@id"] == CRATE:
             profile = {"@id": "https://w3id.org/workflowhub/workflow-ro-crate/1.0"}
             entity["conformsTo"] = [{"@id": "https://w3id.org/ro/crate/1.1"}, profile]
+        entity.update({name: value[0] for name, value in entity.items() if isinstance(value, list) and len(value) == 1})
     return graph

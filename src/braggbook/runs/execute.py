@@ -204,6 +204,7 @@ class _Executor:
             "tmp": private / "tmp", "scratch": private, "braggbook": software,
         }  # fmt: skip
         also = [{"braggbook": _PACKAGE}, *([] if shared is None else [shared.places])]
+        also += [{"mirror": settings.data_mirror}] if settings.data_mirror else []
         vocabulary = "\n".join(cell.source for cell in plan.notebook.node.cells)
         self._scrubber = make_scrubber(places, *also, vocabulary=vocabulary)
 

@@ -26,6 +26,7 @@ from braggbook.formats.run import RunRecord
 from braggbook.notebooks.show import as_text, interval_text, number_text, quantity_text, table_html
 from braggbook.notebooks.source import PARAMETERS_TAG, Notebook, split_front
 from braggbook.runs.execute import Execution
+from braggbook.runs.links import binder_link, doi_link
 
 REPORT = "report.html"
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -54,6 +55,8 @@ def write_report(folder: Path, notebook: Notebook, record: RunRecord, execution:
     page = _template().render(
         front=notebook.front,
         record=record,
+        doi_link=doi_link(record.doi) if record.doi else None,
+        binder_link=binder_link(record.doi) if record.doi else None,
         parameters=[_parameter(item, record.parameters[item.name]) for item in notebook.parameters.items],
         scalars=[_scalar(r, specs) for r in results.values() if isinstance(r, ScalarResult)],
         figures=[(r, Markup(_inline_svg(r))) for r in results.values() if isinstance(r, FigureResult)],

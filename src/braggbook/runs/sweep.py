@@ -29,9 +29,9 @@ from braggbook.runs.folder import read_results
 from braggbook.runs.job import default_memory_limit_mb
 from braggbook.runs.plan import RunPlan, require_no_kernel
 from braggbook.runs.points import Outcome, PointsJob
+from braggbook.runs.sweep_folder import RECORD, STORE, SWEEPS
 from braggbook.settings import Settings
 
-SWEEPS, RECORD, STORE = "sweeps", "sweep.json", "results.zarr"
 _FLUSH_S = 2.0
 _LEAST_MB = 2048  # of address space for each point, of which libraries take much
 _PATIENCE_S = 10.0

@@ -57,6 +57,7 @@ def test_the_verbs_are_these() -> None:
         "demo", "run", "sweep", "verify", "diff", "collect", "list", "show", "new", "check",
         "dataset fetch", "dataset add", "dataset verify", "kernel lock", "kernel install", "kernel verify",
         "dicom inspect", "dicom convert", "dicom quality", "dicom exposure", "dicom deidentify",
+        "publish plan", "publish push", "publish mint", "archive list", "archive show", "archive serve",
     }  # fmt: skip
 
 
@@ -100,6 +101,17 @@ def test_help_about_dicom_waits_for_no_library() -> None:
         "import sys; from braggbook.cli.main import main\n"
         f"for page in {pages!r}: main(page, standalone_mode=False)\n"
         "print(sorted({'dask', 'nibabel', 'numba', 'numpy', 'pandas', 'pydicom', 'scipy', 'xarray', 'zarr'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_help_about_records_waits_for_no_library() -> None:
+    pages = [[*verb, "--help"] for verb in VERBS if verb[0] in ("publish", "archive")]
+    program = (
+        "import sys; from braggbook.cli.main import main\n"
+        f"for page in {pages!r}: main(page, standalone_mode=False)\n"
+        "print(sorted({'jinja2', 'numpy', 'pydantic', 'requests', 'yaml', 'zenodo_client'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
@@ -181,10 +193,43 @@ UNUSABLE = {
     "dicom quality notes.txt --report page.doc": ("not the name of a report", ""),
     "dicom exposure notes.txt": ("no DICOM object here", ""),
     "dicom exposure notes.txt --csv table.doc": ("not the name of a table", ""),
+    "publish frobnicate": ("No such command 'frobnicate'.", "braggbook publish --help"),
+    "publish plan": ("Missing argument 'WHAT'.", "braggbook publish plan --help"),
+    "publish plan none": ("no run, dataset or sweep named 'none'", "braggbook list run"),
+    "publish push none": ("no run, dataset or sweep named 'none'", "braggbook list run"),
+    "publish mint none": ("no run, dataset or sweep named 'none'", "braggbook list run"),
+    "publish plan good": ("wanted a run of it", "braggbook run good"),
+    "publish plan none --to zenod": ("no such archive; got 'zenod'; did you mean zenodo", ""),
+    "publish push none --to moon": ("wanted folder, zenodo, zenodo_sandbox, the https address of a server", ""),
+    "publish push none --to http://archive.example": ("not an archive's address", ""),
+    "publish push none --to ftp://archive.example": ("not an archive's address", ""),
+    "publish push none --to https://": ("not an archive's address", ""),
+    "publish push none --to https://[::1": ("not an archive's address", ""),
+    "publish push none --to https://archive.example:99999": ("not an archive's address", ""),
+    "publish push none --to invenio+": ("no such archive", ""),
+    "publish push none --to https://ada:hunter2@archive.example": ("archive.example: an address with more than an address in it", ""),
+    "publish push none --to https://archive.example/?access_token=hunter2": ("archive.example: an address with more", ""),
+    "publish push none --to invenio+https://archive.example/#hunter2": ("archive.example: an address with more", ""),
+    "publish push none --to zenodo": ("no token for the archive", "export BRAGGBOOK_ZENODO_TOKEN=..."),
+    "publish mint none --to zenodo_sandbox": ("no token for the archive", "export BRAGGBOOK_ZENODO_SANDBOX_TOKEN=..."),
+    "publish push none --to https://archive.example": ("no token for the archive", "export BRAGGBOOK_ARCHIVE_TOKEN=..."),
+    "archive list --in moon": ("no such archive", ""),
+    "archive list --in https://ada:hunter2@archive.example": ("archive.example: an address with more", ""),
+    "archive list --most 0": ("0 is not in the range 1<=x<=100.", "braggbook archive list --help"),
+    "archive show": ("Missing argument 'DOI'.", "braggbook archive show --help"),
+    "archive show nothing": ("not the identifier of a record", ""),
+    "archive show https://ada:hunter2@archive.example/records/1": ("archive.example: an address with more", ""),
+    "archive show https://archive.example/x?token=hunter2": ("not the identifier of a record", ""),
+    "archive show 10.5072/braggbook.none.1": ("no archive", "braggbook publish push RUN"),
+    "archive serve --host 0.0.0.0": ("the archive would be open to other machines", "braggbook archive serve --host 127.0.0.1"),
+    "show record none": ("not the identifier of a record", ""),
     "--project nowhere run good": ("Directory 'nowhere' does not exist", "braggbook --help"),
 }  # fmt: skip
 FINDINGS = ("check", "check good", "check typos", "check bad/everything_wrong.ipynb", "check bad/none.ipynb")
 FINE = (
+    "archive list",
+    "archive list word",
+    "list record",
     "list notebook",
     "list kernel",
     "list run",
@@ -210,7 +255,8 @@ def answers(tmp_path_factory: pytest.TempPathFactory, kernel_template: Path) -> 
     write_experiment(notebooks, "typos", code=["np.random.rand()"])
     write_experiment(notebooks, "other_kernel", code=[], front={"kernel": "root"})
     write_experiment(notebooks, "other_data", code=[], front={"datasets": ["counts@1"]})
-    env = {name: value for name, value in os.environ.items() if not name.startswith("BRAGGBOOK_")}
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("BRAGGBOOK_", "ZENODO_"))}
+    env["BRAGGBOOK_ARCHIVE"] = str(folder.with_name("archive"))
     done = subprocess.run(
         [sys.executable, "-c", DRIVER], cwd=folder, env=env, input=json.dumps([*CALLS.values()]),
         capture_output=True, text=True, check=True,
@@ -227,6 +273,7 @@ def test_what_cannot_be_done_is_said_with_the_next_command(answers: dict[str, An
     assert answer.out == ""
     assert answer.err.startswith("braggbook: ")
     assert message in answer.err
+    assert "hunter2" not in answer.err
     assert f"\nnext: {command}" in answer.err or not command
     assert "Traceback" not in answer.err
 

@@ -171,3 +171,71 @@ def test_links_to_other_kinds_of_places_are_not_followed(server: Server, project
 
 def test_markup_becomes_text() -> None:
     assert plain_text("a<br>b &amp; c<style>x</style> <i>d</i> < e") == "a b & c d < e"
+
+
+def publish_rdm(server: Server, contents: dict[str, bytes], *, listed_apart: bool = False, **changes: Any) -> str:
+    """Serves a record as InvenioRDM answers, and returns its page."""
+    entries = {}
+    for name, data in contents.items():
+        server.serve(f"/api/records/abcd1-ef234/files/{name}/content", data)
+        checksum = "md5:" + hashlib.md5(data, usedforsecurity=False).hexdigest()
+        entries[name] = {"key": name, "size": len(data), "checksum": checksum, "ext": "csv"}
+    record = {
+        "id": "abcd1-ef234",
+        "pids": {"doi": {"identifier": "10.1234/abcd1-ef234", "provider": "datacite"}},
+        "links": {"self_html": f"{server.url}/records/abcd1-ef234"},
+        "metadata": {
+            "resource_type": {"id": "dataset", "title": {"en": "Dataset"}},
+            "title": "Colony counts", "description": "<p>Counts.</p>", "publication_date": "2020-03-04", "version": "v2",
+            "rights": [{"id": "cc-by-4.0", "title": {"en": "CC BY 4.0"}}],
+            "creators": [{
+                "person_or_org": {
+                    "type": "personal", "family_name": "Carberry", "given_name": "Josiah",
+                    "identifiers": [{"scheme": "orcid", "identifier": "0000-0002-1825-0097"}],
+                },
+                "affiliations": [{"id": "05gq02987", "name": "Brown University"}],
+            }],
+        },
+        "files": {"enabled": True, "count": len(entries), "entries": {} if listed_apart else entries},
+    }  # fmt: skip
+    server.serve("/api/records/abcd1-ef234", json.dumps(record | changes).encode())
+    server.serve("/api/records/abcd1-ef234/files", json.dumps({"entries": list(entries.values())}).encode())
+    return f"{server.url}/records/abcd1-ef234"
+
+
+@pytest.mark.parametrize("listed_apart", [False, True])
+def test_a_record_of_an_institute_becomes_a_dataset(server: Server, project: Path, listed_apart: bool) -> None:
+    page = publish_rdm(server, {"counts.csv": TABLE, "big.bin": BIG}, listed_apart=listed_apart)
+    added = add_doi(page, project=project, cache=project / "cache")
+    card = added.dataset.card
+    assert (added.dataset.slug, card.title, card.license) == ("record_abcd1_ef234", "Colony counts", "CC-BY-4.0")
+    author = card.authors[0]
+    assert (author.name, author.orcid, author.affiliation) == (
+        "Carberry, Josiah",
+        "0000-0002-1825-0097",
+        "Brown University",
+    )
+    assert [(one.doi, one.relation) for one in card.sources] == [("10.1234/abcd1-ef234", "isIdenticalTo")]
+    assert [file.origins[0].url for file in card.files] == [
+        f"{server.url}/api/records/abcd1-ef234/files/{name}/content" for name in ("counts.csv", "big.bin")
+    ]
+    assert fetch(added.dataset, cache=project / "another")["big.bin"].read_bytes() == BIG
+
+
+def test_a_page_names_its_own_server(server: Server, project: Path) -> None:
+    publish(server, {"counts.csv": TABLE})
+    added = add_doi(f"{server.url}/records/123?preview=1#files", project=project, cache=project / "cache")
+    assert added.dataset.card.sources[0].doi == DOI
+    with pytest.raises(InputError, match="not the page of a record"):
+        add_doi("http://example.org/records/123", project=project, cache=project / "cache")
+
+
+def test_a_damaged_record_of_an_institute_is_refused(server: Server, project: Path) -> None:
+    for changes in ({"pids": {}}, {"metadata": {}}, {"files": 3}):
+        page = publish_rdm(server, {"counts.csv": TABLE}, **changes)
+        with pytest.raises(NetworkError, match="the server did not answer with a record"):
+            add_doi(page, project=project, cache=project / "cache")
+    page = publish_rdm(server, {"counts.csv": TABLE})
+    server.serve("/api/records/abcd1-ef234/files/counts.csv/content", TABLE[:-1] + b"9")
+    with pytest.raises(HashMismatch):
+        add_doi(page, project=project, cache=project / "cache")

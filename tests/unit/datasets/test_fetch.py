@@ -251,7 +251,7 @@ def test_a_record_is_found_by_its_doi_and_by_its_page(server: Server, doi: str) 
 
 def test_what_is_no_record_is_refused(server: Server) -> None:
     with pytest.raises(
-        InputError, match=r"not the DOI of a Zenodo record; wanted 10.5281/zenodo.<number>, got '10.1/x'"
+        InputError, match=r"not the DOI of a Zenodo record; wanted 10.5281/zenodo.<number>, or the page .*got '10.1/x'"
     ):
         read_record("10.1/x", archive=server.url)
     with pytest.raises(DatasetMissing, match="the server does not have it; got the server answers 404"):

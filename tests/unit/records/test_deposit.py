@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from braggbook.errors import ArchiveError, HashMismatch, InputError, NetworkError
-from braggbook.formats.record import STEPS, Creator, PublishPlan, RecordMetadata
-from braggbook.records.archive import Archive
-from braggbook.records.bundle import describe
+from braggbook.formats.record import STEPS
 from braggbook.records.deposit import DEPOSIT, Job, mint, push, read_deposit
-from braggbook.records.folder import FolderArchive
-from braggbook.records.invenio import InvenioArchive
 from braggbook.records.serve import (
-    Account,
-    ArchiveServer,
     DropReply,
     DropRequest,
     Fault,
@@ -30,68 +22,22 @@ from braggbook.records.serve import (
     internal_error,
     too_many_requests,
 )
-from braggbook.records.transport import Clock, Transport
-from braggbook.records.zenodo import ZenodoArchive
 
-TOKEN = "a-very-secret-token-0123456789"
-KINDS = ("folder", "zenodo", "invenio")
-METADATA = RecordMetadata(
-    title="Runs of a test",
-    description="Some.\n\nMore.",
-    resource_type="dataset",
-    creators=[Creator(name="Curie, Marie", orcid="0000-0002-1825-0097"), Creator(name="A team", type="organizational")],
-    license="CC-BY-4.0",
-    version="1",
-)
+from .deposit_helpers import KINDS, METADATA, TOKEN, Place, assert_one_record, killed, plan_of
 
-
-def plan_of(folder: Path, *names: str, metadata: RecordMetadata = METADATA, size: int = 5000) -> tuple[Any, Any]:
-    folder.mkdir(exist_ok=True)
-    for name in names:
-        (folder / name).write_bytes(hashlib.sha256(name.encode()).digest() * (size // 32))
-    files = [describe(folder / name, name=name) for name in names]
-    return PublishPlan(kind="run", source="abc", metadata=metadata, files=files), {n: folder / n for n in names}
-
-
-class Place:
-    """One archive of each kind, and what was asked of it."""
-
-    def __init__(self, kind: str, folder: Path) -> None:
-        self.kind, self.folder = kind, folder
-        self.server = ArchiveServer(folder / "server", {TOKEN: Account()}).start() if kind != "folder" else None
-
-    def archive(self) -> Archive:
-        if self.server is None:
-            return FolderArchive(self.folder / "archive")
-        transport = Transport(self.server.url, TOKEN, clock=Clock(sleep=lambda _: None))
-        return ZenodoArchive(transport) if self.kind == "zenodo" else InvenioArchive(transport, today="2026-11-22")
-
-    def sent(self) -> int:
-        """How many files' contents have been sent."""
-        assert self.server is not None
-        paths = [call.path for call in self.server.calls if call.method == "PUT" and call.status < 300]
-        return sum("/files/" in path for path in paths)
+pytestmark = pytest.mark.full  # each starts a server
 
 
 @pytest.fixture(params=KINDS)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     made = Place(request.param, tmp_path)
     yield made
-    if made.server is not None:
-        made.server.stop()
-        assert list(made.server.failures) == []
+    made.stop()
 
 
 @pytest.fixture
-def job(place: Place, tmp_path: Path) -> Job:
-    plan, paths = plan_of(tmp_path / "files", "one.zip", "two.bin")
-    return Job(plan, paths, place.archive(), tmp_path / "place")
-
-
-def assert_one_record(place: Place, job: Job) -> None:
-    own = place.archive().own(job.plan.digest)
-    assert [draft.state for draft in own] == ["published"]
-    assert {file.name: file.md5 for file in own[0].files} == {file.name: file.md5 for file in job.plan.files}
+def job(place: Place) -> Job:
+    return place.job()
 
 
 def test_a_plan_becomes_a_record_once(place: Place, job: Job) -> None:
@@ -175,19 +121,10 @@ def test_a_file_that_changed_after_the_plan_is_not_minted(place: Place, job: Job
 
 def _interrupted_at(job: Job, step: str) -> None:
     """Runs push and mint in a process of its own that is killed as soon as a step has been written down."""
-    child = os.fork()
-    if child == 0:
-        try:
-            stop = replace(job, at=lambda now: os.kill(os.getpid(), signal.SIGKILL) if now == step else None)
-            push(stop)
-            mint(stop)
-        finally:
-            os._exit(1)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status), f"was not killed at {step}"
+    stop = replace(job, at=lambda now: os.kill(os.getpid(), signal.SIGKILL) if now == step else None)
+    killed(lambda: (push(stop), mint(stop)))
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_at_any_step_it_ends_as_one_record(place: Place, job: Job, step: str) -> None:
     _interrupted_at(replace(job, archive=place.archive()), step)
@@ -215,15 +152,13 @@ FAULTS = {
 """What goes wrong, once, and with which request."""
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("kind", KINDS[1:])
 @pytest.mark.parametrize("name", FAULTS)
 def test_whatever_goes_wrong_it_ends_as_one_record(name: str, kind: str, tmp_path: Path) -> None:
     place = Place(kind, tmp_path)
     assert place.server is not None
     with place.server:
-        plan, paths = plan_of(tmp_path / "files", "one.zip", "two.bin")
-        job = Job(plan, paths, place.archive(), tmp_path / "place")
+        job = place.job()
         method, answer = FAULTS[name]
         pattern = "*/actions/publish" if method == "publish" else "*"
         method = "POST" if method == "publish" else method

@@ -11,11 +11,11 @@ from urllib.parse import unquote, urlsplit
 
 from braggbook.errors import ArchiveError, HashMismatch, Issue, UnknownName, closest
 from braggbook.files import sha256_file
+from braggbook.formats.archive import PREFIX, ArchiveCard, Entry, parse_doi, unfit
 from braggbook.formats.record import PlanFile, RecordMetadata
 from braggbook.progress import Progress
 from braggbook.records.archive import Draft, Record, RemoteFile
 from braggbook.records.folder.copying import copy_in, copy_out
-from braggbook.records.folder.model import PREFIX, ArchiveCard, Entry, parse_doi, unfit
 from braggbook.records.folder.pages import PAGE, Pages, lowered, searched_text
 from braggbook.records.folder.store import Store, path_of, utc_now
 from braggbook.records.folder.zenodo_json import record_json
@@ -216,7 +216,9 @@ class FolderArchive:
                 raise UnknownName("a record of another archive", where=str(self.root), wanted=wanted, got=repr(text))
             return doi[1]
         path = unquote(urlsplit(text).path) if text.startswith("file:") else text
-        inside = _IN_ADDRESS.fullmatch(path.removeprefix(f"{self.root}/"))
+        for root in (self.root, self.root.resolve()):
+            path = path.removeprefix(f"{root}/")
+        inside = _IN_ADDRESS.fullmatch(path)
         number = inside[1] if inside else path
         if not (number.isascii() and number.isdecimal()):
             wanted = f"{PREFIX}/braggbook.<archive>.<number>, a number, or the address of a record's page"

@@ -15,12 +15,13 @@ from markupsafe import Markup
 
 from braggbook.errors import ArchiveError, StorageError
 from braggbook.files import storage, write_json, write_text
-from braggbook.formats.record import Creator, Relation
-from braggbook.records.folder.citation import apa, bibtex_entry
-from braggbook.records.folder.model import ArchiveCard, Entry, parse_doi
+from braggbook.formats.archive import ArchiveCard, Entry, parse_doi
+from braggbook.formats.record import Creator, Deposit, Relation
+from braggbook.records.citation import bibtex, citation_cff, citation_line
 from braggbook.records.folder.report import REPORT, copy_report, has_run
 from braggbook.records.folder.store import Store, path_of
 from braggbook.records.folder.zenodo_json import RESOURCE_TITLES, file_link, record_json
+from braggbook.runs.links import doi_link
 
 PAGE, RECORD_JSON = "index.html", "record.json"
 _SAFE = ("https://", "http://")
@@ -106,7 +107,7 @@ def record_page(
         report: Address of its report, relative to the page.
         runnable: Whether it holds a run, which can be verified.
     """
-    told = entry.metadata
+    told, deposit = entry.metadata, _deposit(entry, card)
     return _page(
         "record.html",
         entry=entry,
@@ -123,10 +124,18 @@ def record_page(
         relations=[_relation(relation, card) for relation in told.relations],
         runnable=runnable,
         sums="".join(f"{file.sha256}  files/{file.sha256}/{file.name}\n" for file in entry.files),
-        apa=apa(entry, card=card),
-        bibtex=bibtex_entry(entry, card=card),
+        line=citation_line(told, deposit),
+        bibtex=bibtex(told, deposit),
+        cff=citation_cff(told, deposit),
         report=report,
     )
+
+
+def _deposit(entry: Entry, card: ArchiveCard) -> Deposit:
+    """Returns what somebody who published a record here has of it."""
+    doi, concept = card.doi(entry.number), card.doi(entry.concept)
+    day = (entry.published or "")[:10]
+    return Deposit(archive="folder", plan=entry.plan, step="published", doi=doi, concept_doi=concept, published=day)
 
 
 def index_page(records: Sequence[Entry], *, card: ArchiveCard) -> str:
@@ -196,7 +205,7 @@ def _address(identifier: str, card: ArchiveCard) -> str | None:
     if (own := parse_doi(identifier)) is not None:
         return f"../{own[1]}/{PAGE}" if own[0] == card.id else None
     if identifier.startswith("10."):
-        return f"https://doi.org/{identifier}"
+        return doi_link(identifier)
     return identifier if identifier.lower().startswith(_SAFE) else None
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -30,9 +31,9 @@ from pydantic import BaseModel, ValidationError
 
 from braggbook.errors import ArchiveError, Issue
 from braggbook.files import storage, sync_tree, write_json, write_text
+from braggbook.formats.archive import ArchiveCard, Entry
 from braggbook.formats.common import issues_from
 from braggbook.formats.record import PlanFile
-from braggbook.records.folder.model import ArchiveCard, Entry
 
 CARD, ENTRY, FILES = "archive.json", "entry.json", "files"
 _DRAFTS, _RECORDS, _STAGING = "drafts", "records", ".staging"
@@ -79,10 +80,12 @@ class Store:
     def locked(self) -> Iterator[ArchiveCard]:
         """Waits until no other process changes the archive, and keeps others waiting; makes the archive if need be."""
         self.card()
+        for name in (".lock", _STAGING, _DRAFTS, _RECORDS):
+            _no_link(self.root / name)
         with storage(self.root):
             (self.root / _STAGING).mkdir(parents=True, exist_ok=True)
-            lock = (self.root / ".lock").open("w")
-        with lock:
+            lock = os.open(self.root / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        with open(lock, "rb"):  # noqa: PTH123 - what is open already has no path
             fcntl.flock(lock, fcntl.LOCK_EX)
             card = self.card() or self._made()  # the card first: without one, what lies here is somebody else's
             with storage(self.root):
@@ -150,15 +153,16 @@ class Store:
     def _entries(self, place: str) -> list[Entry]:
         found: list[Entry] = []
         issues: list[Issue] = []
+        command = "put the damaged files back from a copy of the archive"
         for id in self._ids(place):
             try:
                 entry = self._entry(place, id)
             except ArchiveError as error:
+                command = error.next_command or command
                 issues += error.issues or [Issue(error.what, error.where, got=error.got)]
             else:
                 found += [entry] if entry is not None else []
         if issues:
-            command = "put the damaged files back from a copy of the archive"
             raise ArchiveError(
                 "the archive is damaged", where=str(self.root / place), issues=issues, next_command=command
             )
@@ -171,6 +175,7 @@ class Store:
         if not _is_id(id):
             return None
         path = self.root / place / id / ENTRY
+        _no_link(path.parent)
         try:
             stat = path.stat()
         except OSError:
@@ -202,8 +207,10 @@ class Store:
 
     def _tidy(self, folder: Path, entry: Entry) -> None:
         listed = {path_of(folder, file) for file in entry.files}
+        _no_link(folder / FILES)
         with storage(folder):
             for place in (folder / FILES).iterdir():
+                _no_link(place)
                 for path in place.iterdir():
                     if path not in listed:
                         path.unlink()
@@ -236,6 +243,8 @@ class Store:
         """Puts a file that has arrived into a draft, in place of one of that name."""
         folder = self.folder(entry.id, published=False)
         path = path_of(folder, file)
+        for place in (folder / FILES, path.parent):
+            _no_link(place)
         with storage(path):
             path.parent.mkdir(exist_ok=True)
             os.chmod(arrived, 0o444)
@@ -272,6 +281,13 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def _no_link(path: Path) -> None:
+    """Refuses a link: an archive that came from somebody else must not make us write or remove what is not in it."""
+    if path.is_symlink():
+        wanted, got = "what the archive itself has made", f"a link to {path.readlink()}"
+        raise ArchiveError("a link in the archive", where=str(path), wanted=wanted, got=got)
+
+
 def _names(folder: Path) -> list[str]:
     try:
         return [path.name for path in folder.iterdir()]
@@ -296,7 +312,10 @@ def _read(path: Path, kind: type[_Kind]) -> _Kind | None:
     wanted = kind.model_fields["format"].default
     if isinstance(data, dict) and data.get("format") != wanted:
         got = str(data.get("format"))[:_LONGEST_REASON]
-        raise ArchiveError("a file of another format", where=str(path), wanted=wanted, got=got)
+        newer = re.fullmatch(rf"{re.escape(wanted.partition('/')[0])}/\d+", got)
+        what = "written by a newer Braggbook" if newer else "a file of another format"
+        command = "python3 -m pip install --upgrade braggbook" if newer else ""
+        raise ArchiveError(what, where=str(path), wanted=wanted, got=got, next_command=command)
     try:
         return kind.model_validate(data)
     except ValidationError as error:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urljoin
 
+from braggbook.formats.archive import ArchiveCard, Entry
 from braggbook.formats.record import Creator, Funding, PlanFile, RecordMetadata, Relation
-from braggbook.records.folder.model import ArchiveCard, Entry
 from braggbook.records.legacy import mark, paragraphs
 
 RESOURCE_TITLES = {

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote
 
 from .archive import Archive
 from .calls import Call, Calls
-from .faults import Action, Answer, CorruptStored, Do, DropReply, DropRequest, Faults, Slow, WrongChecksum
+from .faults import Action, Answer, CorruptStored, Do, DropReply, DropRequest, Faults, Rewrite, Slow, WrongChecksum
 from .limits import RateLimit
 from .problems import ApiError, HtmlError, proxy_page, server_error
 from .routing import Request, Route, find_route
@@ -82,7 +82,10 @@ class Exchange:
         self._call.received = self._body.received
         try:
             self._act_after(reply)
-            self._send(self._other_reply(after=True) or reply)
+            shown = self._other_reply(after=True) or reply
+            for rewrite in self._of_kind(Rewrite):
+                shown = rewrite.change(shown)
+            self._send(shown)
         finally:
             if reply.part:
                 reply.part.stream.close()
@@ -175,8 +178,8 @@ class Exchange:
         keep = self._body.drain(_WORTH_DRAINING if self._body.flow.cut_at is None else sys.maxsize)
         drops = self._of_kind(DropReply)
         flow = Flow(cut_at=drops[0].at_byte if drops else None, bytes_per_second=self._rate())
-        more = {"Server": "nginx", "Date": self._connection.date_time_string(), **self._headers}
-        if not keep or drops:
+        more = {"Server": "nginx", "Date": self._connection.date_time_string(self._site.limits.now()), **self._headers}
+        if not keep or drops or reply.headers.get("Connection") == "close":
             more["Connection"] = "close"
             self._connection.close_connection = True
         elif self._connection.close_connection:

@@ -99,7 +99,18 @@ class Do:
     after: bool = False
 
 
-Action = DropRequest | DropReply | Answer | WrongChecksum | CorruptStored | Slow | Do
+@dataclass(frozen=True)
+class Rewrite:
+    """What was asked for is done, and the test changes the reply.
+
+    Args:
+        change: Gets the reply and returns another, or the same one changed.
+    """
+
+    change: Callable[[Reply], Reply]
+
+
+Action = DropRequest | DropReply | Answer | WrongChecksum | CorruptStored | Slow | Do | Rewrite
 
 
 @dataclass

@@ -34,6 +34,10 @@ class RateLimit:
         self._lock = threading.Lock()
         self._made: dict[str, deque[float]] = {}
 
+    def now(self) -> float:
+        """Returns the server's time, as its headers tell it."""
+        return self._clock()
+
     def count(self, account: Account | None, address: str) -> dict[str, str]:
         """Counts a request and returns the headers of its reply.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from braggbook.errors import RecordError
-from braggbook.records.folder.model import ARCHIVE_FORMAT, PREFIX
+from braggbook.formats.archive import ARCHIVE_FORMAT, PREFIX
 
 from .archive import Archive
 from .content import media_type
@@ -173,7 +173,9 @@ class ShownPages:
         return self._send("index.html")
 
     def record(self, request: Request) -> Reply:
-        """Leads to the page of a record, whose links are relative to it."""
+        """Leads to the page of a record, whose links are relative to it; what was sent to the server has another."""
+        if not (self._root / "records" / request["id"]).is_dir():
+            return self._pages.record(request)
         location = f"{request.base}/records/{request['id']}/index.html"
         return Reply(302, content_type="text/html", headers={"Location": location})
 

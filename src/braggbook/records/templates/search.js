@@ -14,6 +14,7 @@ function look() {
   said.textContent = words.length ? found + " of " + rows.length + " records" : "";
 }
 form.hidden = false;
+document.getElementById("without").hidden = true;
 form.addEventListener("submit", (event) => event.preventDefault());
 box.addEventListener("input", look);
 look();

@@ -6,6 +6,7 @@ import os
 
 from braggbook.errors import BraggbookError, HashMismatch
 from braggbook.progress import Silent
+from braggbook.records.archive import Announcing
 from braggbook.testing.archive.bench import (
     BLOCK,
     Bench,
@@ -100,6 +101,23 @@ def a_file_that_arrived_otherwise_is_noticed(bench: Bench) -> None:
     raises(HashMismatch, lambda: archive.upload(draft.id, "a.txt", path, progress=Silent()))
     sent = archive.upload(draft.id, "a.txt", path, progress=Silent())
     equal((sent, files_of(archive, draft.id)), (listed("a.txt", b"first"), [sent]), "the same upload again")
+
+
+@check
+def what_was_announced_and_never_came_is_no_file(bench: Bench) -> None:
+    """An interruption between a file's name and its content leaves nothing that a later publication stumbles over."""
+    archive = bench.make()
+    if not isinstance(archive, Announcing):
+        return
+    draft = begin(bench, archive, make_metadata(), plan=make_plan())
+    archive.announce(draft.id, ["a.txt", "b.txt", "of an older plan.txt"])
+    sent = send(bench, archive, draft.id, {"a.txt": b"first"})
+    equal(files_of(archive, draft.id), sent, "the draft's files while others were announced")
+    later = bench.again(archive)
+    if isinstance(later, Announcing):
+        later.announce(draft.id, ["b.txt"])
+    sent += send(bench, later, draft.id, {"b.txt": b"second"})
+    equal(list(later.publish(draft.id).files), sent, "the record's files")
 
 
 @check

@@ -1,4 +1,4 @@
-"""What the tests of several processes run in other processes: ``processes.py kill|together|read FOLDER``."""
+"""What the tests of several processes run in other processes: ``processes.py kill|together|mint|read FOLDER``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,19 @@ def together(folder: Path) -> None:
     sys.stdout.write(json.dumps(made))
 
 
+def mint(folder: Path) -> None:
+    """Publishes the one draft that other processes publish at the same time, and prints its DOI or the refusal."""
+    archive = FolderArchive(folder / "archive")
+    (draft,) = archive.own(PLAN)
+    (folder / f"{os.getpid()}.ready").touch()
+    while len(list(folder.glob("*.ready"))) < 3:
+        time.sleep(0.01)
+    try:
+        sys.stdout.write(json.dumps(archive.publish(draft.id).doi))
+    except BraggbookError as error:
+        sys.stdout.write(json.dumps(error.what))
+
+
 def read(folder: Path) -> None:
     """Reads an archive as somebody who may not write to it, and tries to all the same."""
     root = folder / "archive"
@@ -152,4 +166,4 @@ def read(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    {"kill": kill, "together": together, "read": read}[sys.argv[1]](Path(sys.argv[2]))
+    {"kill": kill, "together": together, "mint": mint, "read": read}[sys.argv[1]](Path(sys.argv[2]))

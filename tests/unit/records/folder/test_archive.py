@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from braggbook.errors import ArchiveError, HashMismatch, StorageError, UnknownName
+from braggbook.formats.archive import parse_doi
 from braggbook.progress import Silent
 from braggbook.records.folder import FolderArchive
-from braggbook.records.folder.model import parse_doi
 from braggbook.testing.archive import make_metadata, make_plan
 
 from .archive_helpers import open_archive, publish
@@ -161,6 +161,70 @@ def test_an_entry_cannot_point_out_of_the_archive(archive: FolderArchive, tmp_pa
     path.write_text(json.dumps(said))
     with pytest.raises(ArchiveError, match="not valid"):
         FolderArchive(archive.root).download(record, "../../../../archive.json", tmp_path / "out", progress=Silent())
+
+
+def foreign(folder: Path) -> Path:
+    """Makes a folder of somebody's own, as an archive's links might name it."""
+    (folder / "deep").mkdir(parents=True)
+    for path in (folder / "thesis.tex", folder / "deep" / "data.csv"):
+        path.write_text("mine")
+    return folder
+
+
+@pytest.mark.parametrize("name", [".staging", "drafts", "records", ".lock", "drafts/2", "drafts/2/files", "records/4"])
+def test_a_link_does_not_lead_out_of_the_archive(archive: FolderArchive, tmp_path: Path, name: str) -> None:
+    """An archive that came from somebody else neither removes nor overwrites what it links to."""
+    draft = archive.create(make_metadata(), plan="a" * 64)
+    publish(archive, tmp_path)
+    mine = foreign(tmp_path / "mine")
+    place, real = archive.root / name, tmp_path / "real"
+    place.rename(real)
+    if real.is_dir() and name[0] != ".":
+        shutil.copytree(real, mine, dirs_exist_ok=True)
+    place.symlink_to(mine / "thesis.tex" if name == ".lock" else mine)
+    before = {path: path.read_bytes() for path in mine.rglob("*") if path.is_file()}
+    fresh = FolderArchive(archive.root)
+
+    def work() -> None:
+        fresh.upload(draft.id, "a.txt", tmp_path / "to_send", progress=Silent())
+        publish(fresh, tmp_path)
+
+    with pytest.raises(ArchiveError, match="a link in the archive") as error:
+        work()
+    assert str(place) in str(error.value)
+    assert {path: path.read_bytes() for path in mine.rglob("*") if path.is_file()} == before
+
+
+def test_the_folder_itself_may_be_a_link(archive: FolderArchive, tmp_path: Path) -> None:
+    record = publish(archive, tmp_path)
+    (tmp_path / "link").symlink_to(archive.root)
+    linked = open_archive(tmp_path / "link")
+    assert linked.record(record.doi).files == record.files
+    for address in (record.url, linked.record(record.doi).url):
+        assert linked.record(address).doi == record.doi
+    assert publish(linked, tmp_path).doi == record.doi[:-1] + "4"
+    assert len(archive.search("")) == 2
+
+
+@pytest.mark.parametrize("name", ["archive.json", "records/2/entry.json"])
+def test_of_a_newer_format_nothing_is_read_or_changed(archive: FolderArchive, tmp_path: Path, name: str) -> None:
+    record = publish(archive, tmp_path)
+    path = archive.root / name
+    path.write_text(path.read_text().replace("/1", "/12", 1))
+    before = {path: path.read_bytes() for path in archive.root.rglob("*") if path.is_file()}
+    fresh = FolderArchive(archive.root)
+    for act in (
+        lambda: fresh.record(record.doi),
+        lambda: fresh.search(""),
+        lambda: publish(fresh, tmp_path),
+    ):
+        with pytest.raises(ArchiveError) as error:
+            act()
+        assert "newer Braggbook" in str(error.value)
+        assert error.value.next_command == "python3 -m pip install --upgrade braggbook"
+    after = {path: path.read_bytes() for path in archive.root.rglob("*") if path.is_file()}
+    assert {path for path in after if "records" in path.parts} == {path for path in before if "records" in path.parts}
+    assert name != "archive.json" or after == before
 
 
 def test_an_entry_under_another_number(archive: FolderArchive, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from braggbook.progress import Silent
 from braggbook.records.folder import FolderArchive
+from braggbook.testing.archive import make_metadata
 
 from .archive_helpers import publish
 
@@ -73,3 +74,19 @@ def test_processes_publish_at_the_same_time(tmp_path: Path) -> None:
     assert len(archive.search("", most=100)) == 24
     assert list((archive.root / "drafts").iterdir()) == []
     assert list((archive.root / ".staging").iterdir()) == []
+
+
+def test_processes_publish_the_same_draft_at_the_same_time(tmp_path: Path) -> None:
+    archive = FolderArchive(tmp_path / "archive")
+    draft = archive.create(make_metadata(title="The only one"), plan="a" * 64)
+    (tmp_path / "a.bin").write_bytes(b"x" * 1_000_000)
+    archive.upload(draft.id, "a.bin", tmp_path / "a.bin", progress=Silent())
+    answers = [process.communicate(timeout=120) for process in [start("mint", tmp_path) for _ in range(3)]]
+    assert [err for _, err in answers] == [""] * 3
+    said = sorted(json.loads(out) for out, _ in answers)
+    assert said[0] == draft.doi
+    refusals = {"a published record cannot be changed", "the draft changed while it was being published"}
+    assert set(said[1:]) <= refusals, "one publishes it, and the others are told"
+    assert [record.title for record in archive.search("")] == ["The only one"]
+    assert archive.own("a" * 64)[0].state == "published"
+    assert list((archive.root / "drafts").iterdir()) == []

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urljoin
 from braggbook.datasets.record import parse_record
 from braggbook.formats.record import Creator, Funding, Relation
 from braggbook.records import legacy
+from braggbook.records.answers import LegacyRecord
 from braggbook.records.archive import Record
 from braggbook.records.folder import FolderArchive
 from braggbook.records.folder.zenodo_json import record_json
@@ -71,7 +72,7 @@ def test_it_has_zenodo_s_fields(tmp_path: Path) -> None:
 def test_what_reads_zenodo_reads_it(tmp_path: Path) -> None:
     archive = open_archive(tmp_path / "archive")
     record = full_record(archive, tmp_path)
-    assert legacy.record_of(archive.json(record.doi)) == record
+    assert legacy.record_of(LegacyRecord.model_validate(archive.json(record.doi))) == record
     entry = archive._store.published(record.id)
     assert entry is not None
     assert archive.card is not None

@@ -89,3 +89,8 @@ def parse_doi(text: str) -> tuple[str, int] | None:
     """Returns the archive's id and the number that an identifier of a folder archive names, or None."""
     match = _DOI.fullmatch(text.strip())
     return (match[1].lower(), int(match[2])) if match else None
+
+
+def is_registered(doi: str) -> bool:
+    """Returns whether resolvers can know a DOI: those under the prefix for tests they do not."""
+    return not doi.startswith(f"{PREFIX}/")
