@@ -52,9 +52,10 @@ def _alive(project: Project) -> list[str]:
     for process in psutil.process_iter():
         try:
             words = [*process.cmdline(), process.cwd(), *process.environ().values()]
+            ended = process.status() == psutil.STATUS_ZOMBIE
         except psutil.Error:
             continue
-        if process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE and any(mark in w for w in words):
+        if process.pid != os.getpid() and not ended and any(mark in word for word in words):
             found.append(" ".join(words[:4]))
     return found
 

@@ -30,6 +30,8 @@ from braggbook.imaging.resample import in_order
 from braggbook.imaging.volumes import grid_of, make_volume
 
 _POINTS = 1 << 17  # of one task, about
+_WHOLE = 1e-12  # of a voxel: what two affine maps leave of a step
+_SLACK = 1e-6  # of a voxel: what a step of that much is after a million voxels
 _LARGEST = 100.0  # maximum gamma; the cells to look at grow with its cube
 _MOST_CELLS = 4_000_000  # around a point: 300 MB
 
@@ -129,8 +131,8 @@ def _search(
     reference, estimate = grids
     steps = np.array(estimate.spacing_mm[::-1]) / distance_mm
     flat = np.array(estimate.shape[::-1]) == 1
-    around = shells(np.where(flat, np.inf, steps), reach=maximum)
     matrix = np.ascontiguousarray((estimate.inverse @ reference.affine)[:3])
+    around = shells(np.where(flat, np.inf, steps), reach=maximum, fractions=_fractions(matrix))
     searched = (values, _bounds(values))
     out = np.empty(doses.shape)
     size = max(1, _POINTS // max(1, doses[0].size))
@@ -142,6 +144,18 @@ def _search(
         ],
     )
     return out
+
+
+def _fractions(matrix: Floats) -> Floats:
+    """Returns (3, 2) how far points are from the nearer end of their cells at least and at most, in voxels.
+
+    The same for all points where one step of the reference's grid is a whole number of the estimate's.
+    """
+    steps = matrix[:, :3]
+    whole = (np.abs(steps - np.round(steps)) < _WHOLE).all(axis=1)
+    end = np.abs(matrix[:, 3] - np.round(matrix[:, 3]))
+    low, high = np.maximum(end - _SLACK, 0.0), np.minimum(end + _SLACK, 0.5)
+    return np.stack([np.where(whole, low, 0.0), np.where(whole, high, 0.5)], axis=1)
 
 
 def _finite(volume: xr.DataArray, where: str) -> Floats:
