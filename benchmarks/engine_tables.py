@@ -75,9 +75,14 @@ def seconds_text(value: float) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Returns a Markdown table; all columns but the first hold numbers."""
+    """Returns a Markdown table; all columns but the first hold numbers, which break before their range alone."""
     lines = ["| " + " | ".join(head) + " |", "|" + "|".join(["---", *["--:"] * (len(head) - 1)]) + "|"]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+    return "\n".join([*lines, *("| " + " | ".join([row[0], *map(_unbroken, row[1:])]) + " |" for row in rows)])
+
+
+def _unbroken(cell: str) -> str:
+    number, _, span = cell.replace("–", "–\N{WORD JOINER}").partition(" (")  # a line may end behind a dash
+    return " (".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in (number, span) if part)
 
 
 def ratios(rounds: Rounds, engine: str, *, what: str = "seconds") -> list[float]:

@@ -230,7 +230,9 @@ def dvh(bench: Bench) -> Section:
         f"The {len(names)} structures of a breast plan that have contours and a curve of the planning system's own. "
         "Both libraries in warm processes, contours read and dose decoded beforehand. Compared: volume and mean dose "
         f"within {DVH_PERCENT} % of the planning system's for structures above {DVH_LARGE_CC:g} cc other than {BODY}, "
-        "volume of the smaller ones nearer to it than the peer's. Deviations below are from the planning system."
+        "volume of the smaller ones nearer to it than the peer's. Deviations below are from the planning system. "
+        f"{BODY} has the 100 cc beyond the dose grid in it, and the planning system's curve lacks what gets less than "
+        "half a bin of dose: see [histograms](dvh_and_gamma.md)."
     )
     slower = statistics.median(statistics.median(ratios(one, "dicompyler-core")) for one in each.values())
     told = f"Above are all structures together; of the structures below, the one in the middle has {slower:.1f} times."
@@ -375,7 +377,7 @@ def against_plastimatch_gamma(bench: Bench, ours: Side, folder: Path, found: NDA
     files = [folder / "reference.mhd", folder / "estimate.mhd"]
     words = [command, "gamma", "--dose-tolerance", "0.03", "--dta-tolerance", "3", "--gamma-max", f"{MAXIMUM:g}"]
     words += ["--analysis-threshold", f"{CUTOFF_PERCENT / 100:g}", "--ref-only-threshold"]
-    coarse, fine = "plastimatch gamma, at voxels only", "plastimatch gamma --interp-search"
+    coarse, fine = "plastimatch gamma, at voxels only", "`plastimatch gamma --interp-search`"
     raw = [str(path.with_suffix(".raw")) for path in files]
     target = str(scratch / "gamma.raw")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from ..conftest import Project
+from .test_verify import CARD
 
 pytestmark = pytest.mark.full
 
@@ -85,6 +87,24 @@ def test_no_trace_of_the_machine(tmp_path: Path, kernel_template: Path, needs, e
     for mark in ("<env>", "<host>", "<run>"):
         assert mark in executed
     assert "braggbook" in executed  # the name that the kernel's user goes by
+
+
+def test_no_trace_of_where_data_lie(project: Project, tmp_path: Path) -> None:
+    """Data that are not copied are read where the mirror folder has them, and an error names the file."""
+    mirror, text = tmp_path / _word(), "colonies\n12\n34\n56\n"
+    mirror.mkdir()
+    (mirror / "counts.csv").write_text(text)
+    folder = project.folder / "datasets" / "counts"
+    folder.mkdir(parents=True)
+    card = CARD.format(sha256=hashlib.sha256(text.encode()).hexdigest(), bytes=len(text))
+    (folder / "dataset.toml").write_text(card.replace("bytes = 18", "bytes = 18\ncopy = false"))
+    code = 'import braggbook as bb\nprint(*bb.load("counts@1", to="paths").values())\nbb.result("x", 1.0, unit="1")'
+    project.experiment("talk", code=[code], results={"x": {"unit": "1"}}, front={"datasets": ["counts@1"]})
+    answer = project.run("talk", env={"BRAGGBOOK_DATA_MIRROR": str(mirror)})
+    assert answer.code == 0, answer.err
+    run = Path(answer.json["run_dir"])
+    assert "<data>/counts.csv" in (run / "executed.ipynb").read_text()
+    assert not [p.name for p in run.rglob("*") if p.is_file() and mirror.name.encode() in p.read_bytes()]
 
 
 def test_words_of_the_notebook_are_not_taken_for_names() -> None:

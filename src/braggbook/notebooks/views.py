@@ -241,9 +241,11 @@ class _Canvas:
         self.axes.set_xlim(0, self.width)
         self.axes.set_ylim(*((0, self.height) if self.plane.grows_up else (self.height, 0)))
         place = self.grid.to_patient(self.index)[self.plane.across]
-        self.axes.set_title(f"{self.plane.title}, {'xyz'[self.plane.across]} = {place:.1f} mm", fontsize=8)
+        at = f"{place:.1f}".replace("-", "\N{MINUS SIGN}")  # as on the colour bars
+        self.axes.set_title(f"{self.plane.title}, {'xyz'[self.plane.across]} = {at} mm", fontsize=8)
         self.axes.set_xticks([])
         self.axes.set_yticks([])
+        self.axes.spines[:].set_visible(False)  # else a notebook's style frames two sides of four
         right = self.grid.directions[self.right] * (-1 if self.flips[0] else 1)
         grows = self.grid.directions[self.up] * (-1 if self.flips[1] else 1)
         up = grows if self.plane.grows_up else -grows
@@ -280,8 +282,12 @@ def _size(canvases: list[_Canvas], *, overlaid: bool, named: int) -> tuple[float
     """Returns inches of a figure in which all planes are to one scale."""
     width = 0.95 * (_WIDTH_INCHES - (_OVERLAY_INCHES if overlaid else 0.0))
     share = max(canvas.height for canvas in canvases) / sum(canvas.width for canvas in canvases)
-    rows = -(-named // _NAMES_IN_ROW)
+    rows = _legend_rows(named)
     return _WIDTH_INCHES, width * min(share, 1.0) + _AROUND_INCHES + rows * _LEGEND_INCHES
+
+
+def _legend_rows(named: int) -> int:
+    return -(-named // _NAMES_IN_ROW)
 
 
 def _cycled(count: int) -> list[str]:
@@ -313,6 +319,5 @@ def _legend(figure: Figure, names: list[str]) -> None:
         mpl.lines.Line2D([], [], color=colour, label=name)
         for colour, name in zip(_cycled(len(names)), names, strict=True)
     ]
-    figure.legend(
-        handles=lines, loc="outside upper center", ncols=min(len(names), _NAMES_IN_ROW), fontsize=8, frameon=False
-    )
+    columns = -(-len(names) // _legend_rows(len(names)))  # rows as even as can be
+    figure.legend(handles=lines, loc="outside upper center", ncols=columns, fontsize=8, frameon=False)

@@ -203,6 +203,8 @@ class _Executor:
             "run": folder, "cache": settings.cache, "env": plan.environment.prefix, "project": settings.project,
             "tmp": private / "tmp", "scratch": private, "braggbook": software,
         }  # fmt: skip
+        if settings.data_mirror is not None:  # data are read where they lie, and errors name them
+            places["data"] = settings.data_mirror
         also = [{"braggbook": _PACKAGE}, *([] if shared is None else [shared.places])]
         also += [{"mirror": settings.data_mirror}] if settings.data_mirror else []
         vocabulary = "\n".join(cell.source for cell in plan.notebook.node.cells)

@@ -218,7 +218,12 @@ def _output(output: Any) -> str:
 
 def _cleaned(text: str) -> str:
     schemes = {"data", "http", "https", "mailto"}
-    return str(nh3.clean(text, tags=_ALLOWED_TAGS, url_schemes=schemes, attribute_filter=_embedded_only))
+    classes = {"td": {"number"}, "th": {"number"}}  # of the tables that bb.result shows
+    return str(
+        nh3.clean(
+            text, tags=_ALLOWED_TAGS, url_schemes=schemes, attribute_filter=_embedded_only, allowed_classes=classes
+        )
+    )
 
 
 def _text(text: str, kind: str = "") -> str:

@@ -111,6 +111,22 @@ def test_planes_go_through_the_point_that_is_asked_for_and_say_so() -> None:
     ]
 
 
+def test_a_negative_place_has_the_minus_sign_of_the_colour_bars() -> None:
+    image = volume(grid=Grid.from_axes(SHAPE, spacing_mm=SPACING_MM, origin_mm=(-50.0, -50.0, -50.0)))
+    titles = [axes.get_title() for axes in planes(bb.three_planes(image, at_mm=at(image, (2, 7, 11))))]
+    assert [title.partition(" = ")[2] for title in titles] == [
+        f"\N{MINUS SIGN}{mm} mm" for mm in ("40.0", "36.0", "39.0")
+    ]
+
+
+def test_five_names_are_three_and_two() -> None:
+    image = volume()
+    figure = bb.three_planes(image, masks={name: marked((2, 7, 11)) for name in "abcde"})
+    figure.canvas.draw()
+    places = [round(text.get_window_extent().y0) for text in figure.legends[0].get_texts()]
+    assert sorted(places.count(place) for place in set(places)) == [2, 3]
+
+
 def test_an_oblique_grid_has_two_letters() -> None:
     s, c = np.sin(np.radians(20)), np.cos(np.radians(20))
     grid = Grid.from_axes(SHAPE, spacing_mm=SPACING_MM, directions=((c, s, 0), (-s, c, 0), (0, 0, 1)))

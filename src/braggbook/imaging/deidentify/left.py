@@ -28,7 +28,8 @@ def not_done(results: Sequence[FileResult], options: Options) -> list[str]:
 def _text(results: Sequence[FileResult], options: Options) -> str:
     head = "Text burnt into pixels was not searched for."
     if options.regions:
-        return f"{head} {len(options.regions)} region(s) were blanked in every frame; nothing looked at the rest."
+        blanked = _counted(len(options.regions), "region was", "regions were")
+        return f"{head} {blanked} blanked in every frame; nothing looked at the rest."
     if options.pixels_reviewed:
         return f"{head} A person has declared all images free of it."
     held = sum(bool(result.text) for result in results)
@@ -46,7 +47,13 @@ def _faces(results: Sequence[FileResult], options: Options) -> str:
     if not faces:
         return f"{head} No image that went out is a CT, MR or PET that shows a head or leaves open whether it does."
     shown = sum(face.startswith("NOT DONE") for face in faces)
-    return f"{head} {shown} file(s) say that they show a head; {len(faces) - shown} do not say what they show."
+    said = _counted(shown, "file says that it shows", "files say that they show")
+    silent = _counted(len(faces) - shown, "does not say what it shows", "do not say what they show")
+    return f"{head} {said} a head; {silent}."
+
+
+def _counted(count: int, one: str, several: str) -> str:
+    return f"{count} {one if count == 1 else several}"
 
 
 def _dates(options: Options) -> str:

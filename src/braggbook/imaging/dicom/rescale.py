@@ -200,11 +200,16 @@ def units_of(frame: Frame, *, rescale: Rescale) -> str:
         return _code_unit(_mapping(frame))
     modality = frame.header.get("Modality")
     if modality == "PT":
-        return _PET_UNITS.get(str(frame.get("Units", "NONE")).upper(), "1")
+        return pet_unit(frame.get("Units", "NONE")) or "1"
     kind = str(frame.get("RescaleType", "")).upper()
     if modality == "CT" and kind in ("", "US"):  # US, unspecified, is what some scanners write for Hounsfield units
         return "HU" if frame.get("RescaleIntercept") is not None else "1"
     return _RESCALE_UNITS.get(kind, "1")
+
+
+def pet_unit(code: object) -> str | None:
+    """Returns the unit that a value of (0054,1001) Units stands for (PS3.3 C.8.9.1.1.3); None for no term of it."""
+    return _PET_UNITS.get(str(code).upper())
 
 
 def _number(frame: Frame, keyword: str, default: float) -> float:

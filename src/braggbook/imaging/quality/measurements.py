@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from braggbook.formats.quality import MeasurementRecord
+from braggbook.imaging.dicom.rescale import pet_unit
 from braggbook.imaging.quality.evidence import SeriesEvidence
 from braggbook.imaging.quality.statistics import energy_ratio, entropy_focus, sample_of, threshold_of
 
@@ -44,17 +45,26 @@ def measurements(found: list[SeriesEvidence]) -> list[MeasurementRecord]:
     return [record for series in found for record in _of(series)]
 
 
+def _unit_of(series: SeriesEvidence) -> str:
+    """Returns the unit of a series' values; of PET where all slices name the same."""
+    if series.modality != "PT":
+        return _UNITS[series.modality]
+    units = {pet_unit(each.tags.get("Units")) for each, _ in series.measured}
+    return (units.pop() if len(units) == 1 else None) or "unit of the values"
+
+
 def _of(series: SeriesEvidence) -> list[MeasurementRecord]:
     frames = [each for _, each in series.measured]
     if not frames or series.modality not in ("CT", "MR", "PT"):
         return []
     sample = sample_of(frames)
     threshold = threshold_of(sample)
+    unit = _unit_of(series)
     values = {
-        "noise": (noise_of(series), _UNITS.get(series.modality, "unit of the values"), "Immerkaer 1996"),
+        "noise": (noise_of(series), unit, "Immerkaer 1996"),
         "SNR": (snr_of(series), "1", "median of the foreground over noise"),
-        "low": (min(each.low for each in frames), _UNITS.get(series.modality, "unit of the values"), "smallest value"),
-        "high": (max(each.high for each in frames), _UNITS.get(series.modality, "unit of the values"), "largest value"),
+        "low": (min(each.low for each in frames), unit, "smallest value"),
+        "high": (max(each.high for each in frames), unit, "largest value"),
     }
     if series.modality != "CT":  # both are defined for magnitudes, which HU are not
         values["EFC"] = (entropy_focus(frames), "1", "Atkinson 1997, as MRIQC")

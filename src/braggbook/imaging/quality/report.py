@@ -30,7 +30,12 @@ def as_html(quality: Quality) -> str:
         lstrip_blocks=True,
     )
     return environment.get_template("quality.html").render(
-        quality=quality, failed=quality.failed, together=together, checks=_by_dimension(quality), series=quality.series
+        quality=quality,
+        failed=quality.failed,
+        together=together,
+        checks=_by_dimension(quality),
+        series=quality.series,
+        modality={each.uid: each.modality for each in quality.series},
     )
 
 

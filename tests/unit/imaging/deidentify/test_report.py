@@ -98,7 +98,7 @@ def test_nothing_of_the_input_is_on_the_page(done: Deidentified) -> None:
     [
         ({}, "were held back (1)"),
         ({"pixels_reviewed": True}, "A person has declared all images free of it"),
-        ({"regions": [Region(0, 0, 9, 9)], "names": ["clean-pixel-data"]}, "1 region(s) were blanked"),
+        ({"regions": [Region(0, 0, 9, 9)], "names": ["clean-pixel-data"]}, "1 region was blanked"),
         ({"faces_removed": True}, "A person has declared that a defacer"),
         ({"names": ["retain-full-dates"]}, "Dates and times were kept"),
         ({"remove_dates": True}, "Dates and times were removed"),

@@ -148,13 +148,13 @@ def test_a_real_plan_has_the_same_histograms(tmp_path: Path, mirror: Path) -> No
     for before, after in zip(*sets, strict=True):
         assert before.number == after.number
         assert len(before.contours) == len(after.contours)
-        if not 0 < len(before.contours) < 40:  # the body takes long and says no more
+        if before.is_empty:
             continue
         one, other = (dose_volume_histogram(d, s).histogram for d, s in zip(doses, (before, after), strict=True))
         assert np.allclose(one.differential_cc, other.differential_cc, rtol=SAME, atol=0)
         assert other.mean_gy == pytest.approx(one.mean_gy, rel=SAME)
         compared += 1
-    assert compared >= 3
+    assert compared == 9
     planned = [read_planned_dvhs(found["RTDOSE"]) for found in (old_of, new_of)]
     assert len(planned[0]) == len(planned[1]) > 5
     prescribed = [read_prescriptions(found["RTPLAN"]) for found in (old_of, new_of)]

@@ -15,6 +15,7 @@ from braggbook.errors import DicomError
 from braggbook.imaging.dicom.images import ImageHeader, read_header
 from braggbook.imaging.dicom.pixels import check_pixels, read_raw, read_stored, stored_range
 from braggbook.imaging.dicom.sources import FileSource
+from braggbook.imaging.reading import read_dicom
 from braggbook.testing.dicom import example_grid, make_series, write_dicom, write_series
 from braggbook.testing.dicom.enhanced import make_enhanced
 
@@ -37,6 +38,12 @@ class TestReferenceNumbers:
         pixels = all_frames(header("CT_small"))[0]
         assert pixels.shape == (128, 128)
         assert (pixels.min(), pixels.max(), pixels.sum(dtype=np.int64)) == (128, 2191, 14826310)
+
+    def test_i01_ct_small_in_hounsfield_units(self):
+        image = read_dicom(get_testdata_file("CT_small.dcm")).image
+        assert image.attrs["units"] == "HU"
+        assert (int(image.min()), int(image.max())) == (-896, 1167)
+        assert float(image.values.mean(dtype=float)) == pytest.approx(-119.0739, abs=5e-5)
 
     @pytest.mark.parametrize("name", MR_SMALL)
     def test_i02_mr_small_in_all_syntaxes(self, name):

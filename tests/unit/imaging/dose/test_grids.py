@@ -17,6 +17,7 @@ from braggbook.imaging.dose.encode import encode_dose
 from braggbook.imaging.dose.grids import decode_dose, dose_to_grid, read_dose, read_prescriptions, sum_doses, write_dose
 from braggbook.imaging.geometry import Grid
 from braggbook.imaging.volumes import grid_of, make_volume
+from braggbook.testing.dicom import standard_errors
 
 GRID = Grid.from_axes((4, 5, 6), spacing_mm=(3, 2.5, 2), origin_mm=(-10.5, 20.25, -30))
 PLAN = ["1.2.3.4"]
@@ -108,6 +109,9 @@ def test_dciodvfy_finds_no_error(tmp_path) -> None:
     )
     assert "RTDose" in said.stderr
     assert "Error" not in said.stderr
+    for bits in (16, 32):
+        write_dose(dose(tissue_heterogeneity=["IMAGE"]), tmp_path / f"{bits}.dcm", bits=bits)
+        assert standard_errors(tmp_path / f"{bits}.dcm") == []
 
 
 def test_offsets_relative_absolute_and_descending_are_one_dose() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+import pydicom
 import pytest
 
 from braggbook.errors import ImagingError
@@ -81,6 +83,28 @@ def test_a_structure_that_is_empty_on_purpose_has_no_histogram(plan) -> None:
         dose_volume_histogram(dose, structures["Areola"])
 
 
+@pytest.mark.parametrize("name", LARGE)
+def test_half_a_bin_later_the_curves_are_nearer_still(plan, name) -> None:
+    """In % of the volume, at any dose; as they are read, the heart's are 3.6 % apart."""
+    _, dose, structures, theirs, _ = plan
+    ours = dose_volume_histogram(dose, structures[name]).histogram
+    at = np.arange(0, theirs[name].maximum_gy, BIN_GY)
+    apart = ours.volume_cc_at(at + BIN_GY / 2) - theirs[name].volume_cc_at(at)
+    assert np.abs(apart).max() / theirs[name].volume_cc < 0.008
+
+
+def test_the_body_is_the_planning_systems_too(plan) -> None:
+    """The curve begins at half a bin. Parts of the body get less: the first value is not its volume."""
+    _, dose, structures, theirs, _ = plan
+    ours = dose_volume_histogram(dose, structures["BODY"])
+    stated = PRESCRIBED_GY / 100 * plan[4]["BODY"]
+    above, curve = float(ours.histogram.volume_cc_at(BIN_GY / 2)), theirs["BODY"]
+    assert ours.histogram.volume_cc / curve.volume_cc == pytest.approx(1.056, abs=0.001), "so it seems"
+    assert above == pytest.approx(curve.volume_cc, rel=0.006)
+    assert ours.histogram.mean_gy == pytest.approx(stated, rel=0.003)
+    assert ours.histogram.volume_cc == pytest.approx(curve.volume_cc * (curve.mean_gy + BIN_GY / 2) / stated, rel=0.002)
+
+
 def test_the_body_reaches_beyond_the_dose_and_says_so(plan) -> None:
     _, dose, structures, _, _ = plan
     found = dose_volume_histogram(dose, structures["BODY"])
@@ -105,6 +129,7 @@ def test_prescriptions(plan) -> None:
 
 def test_the_dose_itself(plan) -> None:
     dose = plan[1]
+    assert float(pydicom.dcmread(plan[0] / "rtdose.dcm", stop_before_pixels=True).DoseGridScaling) == 1.4e-5
     assert dose.shape == (98, 129, 194)
     assert float(dose.max()) == pytest.approx(14.680764, abs=1e-9)
     affine = dose.attrs["affine"]

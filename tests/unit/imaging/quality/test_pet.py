@@ -43,6 +43,7 @@ def test_a_series_without_damage(tmp_path: Path) -> None:
     found = changed(tmp_path, lambda image, drug: None)
     assert not found.failed
     assert found.uses == ["suv", "volume"]
+    assert {each.unit for each in found.measurements if each.name in ("noise", "low", "high")} == {"Bq/ml"}
     assert {check.id for check in found.checks if check.status == "passed"} >= {
         "plausibility.suv", "plausibility.suv_header", "completeness.suv.PatientWeight",
     }  # fmt: skip

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from braggbook.errors import ImagingError, StorageError
 from braggbook.imaging.geometry import Grid
+from braggbook.imaging.reading import read_dicom
 from braggbook.imaging.store.digest import digest
 from braggbook.imaging.store.nifti import nifti_version, write_nifti
 from braggbook.imaging.store.nifti_read import AFFINE_MM, read_nifti
@@ -575,3 +576,18 @@ def test_sts_002_round_trip(mirror: Path, tmp_path: Path, name: str) -> None:
     corners = grid_of(volume).corner_indices()
     apart = grid_of(theirs).to_patient(corners) - grid_of(volume).to_patient(corners)
     assert np.abs(apart).max() < 1e-3  # their positions are in single precision
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("kind", ["CT", "MR_T1", "PET"])
+def test_a_real_series_comes_back_as_it_was(mirror: Path, tmp_path: Path, kind: str, version: int) -> None:
+    """What the reader made of a series; version 1 keeps an affine only as single precision, the side-car all of it."""
+    image = read_dicom(mirror / "sts002_ct_mr_pet" / "STS_002" / kind / "dicom" / "image").image
+    write_nifti(image, tmp_path / "v.nii.gz", version=version)
+    (back,) = read_nifti(tmp_path / "v.nii.gz").data_vars.values()
+    assert grid_of(back).is_same(grid_of(image), tolerance_mm=1e-5)
+    assert digest(back) == digest(image)
+    assert back.attrs["units"] == image.attrs["units"]
+    (bare,) = read_nifti(tmp_path / "v.nii.gz", sidecar=False).data_vars.values()
+    assert np.array_equal(bare, image)
+    assert grid_of(bare).is_same(grid_of(image), tolerance_mm=1e-5 if version == 2 else SINGLE_MM)
