@@ -100,8 +100,8 @@ def serve_command(face: Face, port: int, host: str, keep: Path | None) -> None:
         kept = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="braggbook-archive-")))
         token, server = _served(face, kept, host=host, port=port)
         stack.callback(server.stop)
-        _announce(face, server, token=token, keep=keep)
         try:
+            _announce(face, server, token=token, keep=keep)
             server.wait()
         except KeyboardInterrupt:
             face.say("stopped")

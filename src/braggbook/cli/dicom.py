@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.cells import cell_len, set_cell_size
-from rich.markup import escape
 from rich.text import Text
 
 from braggbook.cli.face import Face, table, verb
@@ -169,7 +168,7 @@ def _laid_out(cells: Sequence[str], wide: Sequence[int]) -> str:
 def _cell(value: Any) -> str:
     """Returns what a file says as a table may show it: nothing in it is a command, to the terminal or to rich."""
     text = "\\".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    return "" if value is None else escape(_plain(text))
+    return "" if value is None else _plain(text)
 
 
 def _short_names(uids: Sequence[str]) -> dict[str, str]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.markup import escape
 from rich.text import Text
 
 from braggbook.cli.face import Face, table, verb
@@ -92,7 +91,7 @@ def _shown(found: Exposure) -> list[Any]:
     for (patient, kind), events in found.events.groupby(["patient_id", "kind"], sort=False):
         lines.append(Text("\n" + _text(f"patient {patient or '(no ID)'}, {kind}"), style="bold"))
         names = [name for name in _TITLES if any(map(_cell, events[name]))]
-        rows = [tuple(escape(_cell(row[name])) for name in names) for row in events.to_dict("records")]
+        rows = [tuple(_cell(row[name]) for name in names) for row in events.to_dict("records")]
         lines.append(table(*(" ".join(_TITLES[name]).strip() for name in names), rows=rows))
         sums = [_sum(events[name], *_TITLES[name]) for name in names if name in _SUMMED]
         lines.append(Text("; ".join([f"{len(events)} {'event' if len(events) == 1 else 'events'}", *sums])))

@@ -13,6 +13,7 @@ import click
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from braggbook.settings import Settings
 
@@ -90,10 +91,10 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def table(*titles: str, rows: list[tuple[Any, ...]]) -> Table:
-    """Returns a plain table; long cells fold rather than disappear."""
+    """Returns a plain table; long cells fold rather than disappear, and brackets in them are brackets."""
     grid = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     for title in titles:
-        grid.add_column(title, overflow="fold")
+        grid.add_column(Text(title), overflow="fold")
     for row in rows:
-        grid.add_row(*("" if cell is None else cell if isinstance(cell, str) else str(cell) for cell in row))
+        grid.add_row(*(cell if isinstance(cell, Text) else Text("" if cell is None else str(cell)) for cell in row))
     return grid

@@ -60,7 +60,7 @@ _version = click.option("--new-version-of", metavar="DOI", help="Make it the nex
 
 
 @dataclass(frozen=True)
-class _Order:
+class Order:
     """What a person asked for, so that it can be said again."""
 
     face: Face
@@ -100,7 +100,7 @@ def plan_command(face: Face, what: str, archive: str, new_version_of: str | None
     """
     from braggbook.records.deposit import read_deposit  # noqa: PLC0415 - help need not wait for it
 
-    order = _Order(face, what, archive, new_version_of)
+    order = Order(face, what, archive, new_version_of)
     _open(order)  # what is no archive is said before anything is planned
     planned, place = _planned(order)
     plan, members = planned.plan, _members(planned)
@@ -137,7 +137,7 @@ def push_command(face: Face, what: str, archive: str, new_version_of: str | None
     """
     from braggbook.records.deposit import push  # noqa: PLC0415 - help need not wait for it
 
-    order = _Order(face, what, archive, new_version_of)
+    order = Order(face, what, archive, new_version_of)
     job = _job(order)
     with order.understood():
         deposit = push(job, progress=face.bar)
@@ -160,19 +160,19 @@ def mint_command(face: Face, what: str, archive: str, new_version_of: str | None
     """
     from braggbook.records.deposit import mint, read_deposit  # noqa: PLC0415 - help need not wait for it
 
-    order = _Order(face, what, archive, new_version_of)
+    order = Order(face, what, archive, new_version_of)
     job = _job(order)
     deposit = read_deposit(job.place)
     pushed = deposit is not None and deposit.plan == job.plan.digest and deposit.step in _PUSHED
     if pushed and not yes:
-        _confirm(order, job)
+        confirm(order, job)
     with order.understood():
         deposit = mint(job, progress=face.bar)
     written = _keep_receipt(job, deposit)
     _emit(face, deposit, _use(order, deposit, kind=job.plan.kind), receipt=written)
 
 
-def _planned(order: _Order) -> tuple[Planned, Path]:
+def _planned(order: Order) -> tuple[Planned, Path]:
     from braggbook.records.plans import plan_what  # noqa: PLC0415 - help need not wait for it
 
     settings = order.face.settings
@@ -180,13 +180,13 @@ def _planned(order: _Order) -> tuple[Planned, Path]:
         return plan_what(order.what, settings=settings, archive=order.archive, version_of=order.version_of)
 
 
-def _open(order: _Order, *, own: bool = False) -> Archive:
+def _open(order: Order, *, own: bool = False) -> Archive:
     from braggbook.records.archives import Shelf  # noqa: PLC0415 - help need not wait for it
 
     return Shelf(order.face.settings.archive, os.environ).open(order.archive, own=own)
 
 
-def _job(order: _Order) -> Job:
+def _job(order: Order) -> Job:
     """Returns what is to be sent; the archive is looked for first, since planning may take a while."""
     from braggbook.records.deposit import Job  # noqa: PLC0415 - help need not wait for it
 
@@ -225,7 +225,7 @@ def _keep_receipt(job: Job, deposit: Deposit) -> list[Path]:
     return written
 
 
-def _confirm(order: _Order, job: Job) -> None:
+def confirm(order: Order, job: Job) -> None:
     """Asks for the title to be typed: what cannot be undone must not be done in passing.
 
     Raises:
@@ -275,7 +275,7 @@ def _emit(face: Face, deposit: Deposit, command: str, *, receipt: Sequence[Path]
     )
 
 
-def _use(order: _Order, deposit: Deposit, *, kind: Kind) -> str:
+def _use(order: Order, deposit: Deposit, *, kind: Kind) -> str:
     """Returns how a record is used; one of another server is known by its address, for its DOI may be a test's."""
     from braggbook.records.archives import NAMES  # noqa: PLC0415 - help need not wait for it
 

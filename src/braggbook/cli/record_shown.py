@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
 from rich.text import Text
 
 from braggbook.cli.face import Face, table
@@ -36,9 +35,7 @@ def plain(value: Any) -> str:
 
 def grid(*titles: str, rows: Sequence[Sequence[Any]]) -> Any:
     """Returns a table whose cells are text of others, and no markup of ours."""
-    return table(
-        *(escape(plain(title)) for title in titles), rows=[tuple(escape(plain(cell)) for cell in row) for row in rows]
-    )
+    return table(*(plain(title) for title in titles), rows=[tuple(plain(cell) for cell in row) for row in rows])
 
 
 def plan_lines(plan: PublishPlan, *, archive: str, members: dict[str, list[dict[str, Any]]]) -> Iterator[Any]:

@@ -109,7 +109,7 @@ def _reserved(face: Face, plan: RunPlan, settings: Settings, archive: str) -> st
     from braggbook.records.deposit import reserve  # noqa: PLC0415 - the same
     from braggbook.records.run_plan import metadata_of_run, place_of  # noqa: PLC0415 - the same
 
-    opened = Shelf(settings.archive, os.environ).open(archive)
+    opened = Shelf(settings.archive, os.environ).open(archive, own=True)
     metadata = metadata_of_run(plan.notebook.front, run_id=plan.id, parameters=plan.values)
     deposit = reserve(plan.id, metadata, archive=opened, place=place_of(settings.runs / plan.id, archive))
     face.say(f"reserved {deposit.doi}; it is registered when the run is published")

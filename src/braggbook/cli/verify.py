@@ -11,8 +11,7 @@ import click
 from rich.text import Text
 
 from braggbook.cli.face import Face, verb
-from braggbook.cli.publish import _confirm
-from braggbook.cli.publish import _Order as PublishOrder
+from braggbook.cli.publish import Order, confirm
 from braggbook.cli.record_shown import deposit_lines, grid, plain, spelled
 from braggbook.cli.run import with_limits
 from braggbook.errors import InputError
@@ -140,7 +139,7 @@ def _publish(face: Face, found: Verification, received: Received, signed: _Signe
     job = Job(planned.plan, planned.paths, archive, place)
     pushed = push(job, progress=face.bar)
     if not signed.yes and pushed.step not in ("published", "checked"):
-        _confirm(_Order(face, what, signed.archive, None, signed.words()), job)
+        confirm(_Order(face, what, signed.archive, None, signed.words()), job)
     deposit = mint(job, progress=face.bar)
     keep_receipt(job.plan, deposit, paths=job.paths, place=job.place)
     if not face.json:
@@ -149,7 +148,7 @@ def _publish(face: Face, found: Verification, received: Received, signed: _Signe
 
 
 @dataclass(frozen=True)
-class _Order(PublishOrder):
+class _Order(Order):
     """What a person asked for, so that it can be said again."""
 
     words: tuple[str, ...] = ()

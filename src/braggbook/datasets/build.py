@@ -24,6 +24,7 @@ from braggbook.errors import DatasetError, DuplicateName, InputError
 from braggbook.files import sha256_bytes, storage, sync_tree, write_bytes
 from braggbook.formats.common import Author, check_license, check_slug, shown
 from braggbook.formats.dataset import CARD_NAME, Column, DatasetCard, DatasetFile, write_card
+from braggbook.formats.placeholders import AUTHOR, DATASET_ABSTRACT
 
 UNLICENSED = "LicenseRef-not-stated"
 _DELIMITERS = ",;\t"
@@ -229,8 +230,8 @@ def new_dataset(slug: str, *, project: Path) -> Dataset:
     file = DatasetFile(path="counts.csv", sha256=sha256_bytes(_EXAMPLE), bytes=len(_EXAMPLE), columns=columns)
     card = DatasetCard(
         title=slug.replace("_", " ").capitalize() or slug, version=1, license="CC0-1.0", files=(file,),
-        authors=(Author(name="Your Name"),), keywords=("clonogenic assay",),
-        abstract="Say in a few sentences what was measured.",
+        authors=(Author(name=AUTHOR),), keywords=("clonogenic assay",),
+        abstract=DATASET_ABSTRACT,
         provenance="Made-up numbers of `braggbook new dataset`: replace them, then say here how yours came.",
     )  # fmt: skip
     proposal = Proposal(_checked_slug(slug), card, _EXAMPLE, (), ())

@@ -10,15 +10,16 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from braggbook.errors import DuplicateName
 from braggbook.files import storage, write_text
 from braggbook.formats.common import check_slug
+from braggbook.formats.placeholders import AUTHOR, NOTEBOOK_ABSTRACT
 from braggbook.notebooks.catalogue import notebook_paths
 
 _FRONT = """---
 title: {title}
 authors:
-  - name: Your Name
+  - name: {author}
 license: CC-BY-4.0
 keywords: [linear-quadratic model]
-abstract: Say in two sentences what the experiment asks and how it answers.
+abstract: {abstract}
 braggbook:
   kernel: {kernel}
   datasets: []
@@ -73,7 +74,9 @@ def new_notebook_file(slug: str, *, project: Path, kernel: str) -> Path:
     title = slug.replace("_", " ").capitalize()
     node = new_notebook(
         cells=[
-            new_markdown_cell(_FRONT.format(title=title, kernel=kernel), id="front-matter"),
+            new_markdown_cell(
+                _FRONT.format(title=title, kernel=kernel, author=AUTHOR, abstract=NOTEBOOK_ABSTRACT), id="front-matter"
+            ),
             new_code_cell(_PARAMETERS, id="parameters", metadata={"tags": ["parameters"]}),
             new_code_cell(_CODE, id="survival"),
             new_markdown_cell("The same model over a range of doses.", id="about-curve"),

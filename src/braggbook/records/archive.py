@@ -89,10 +89,12 @@ class Archive(Protocol):
     Attributes:
         name: What a person calls it: ``folder``, ``zenodo``, ``zenodo_sandbox``, or an address.
         simultaneous: How many files may be sent at a time.
+        reserves: Whether a draft has its DOI before it is published.
     """
 
     name: str
     simultaneous: int
+    reserves: bool
 
     def own(self, plan: str) -> tuple[Draft, ...]:
         """Returns one's own drafts and records that were made for a plan, by its digest, the oldest first.

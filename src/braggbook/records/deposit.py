@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import filecmp
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -87,6 +88,8 @@ def reserve(
         ArchiveError: The archive refuses, or reserves no DOI before publication.
         NetworkError: It does not answer; the same call goes on.
     """
+    if not archive.reserves:
+        raise ArchiveError("the archive reserves no DOI before publication", where=archive.name)
     plan = sha256_bytes(canonical_json({"reserved": source, "archive": archive.name}))
     with _alone(place):
         found = read_deposit(place)
@@ -127,7 +130,7 @@ def push(job: Job, *, progress: Progress | None = None) -> Deposit:
             if draft.state == "published":
                 return job.write(_said(deposit, job.archive.record(draft.id)))
             _has_doi(job.plan, draft)
-            if draft.plan != job.plan.digest or draft.doi is None:
+            if draft.plan != job.plan.digest or (draft.doi is None and job.archive.reserves):
                 draft = job.archive.describe(draft.id, job.plan.metadata, plan=job.plan.digest)
             _send(job, draft, progress or Silent())
             sent, draft = draft, _only(job, draft)
@@ -146,14 +149,20 @@ def mint(job: Job, *, progress: Progress | None = None) -> Deposit:
 
     Raises:
         InputError: This plan has not been pushed.
+        ArchiveError: The archive refuses, or gave another DOI than the one it reserved.
         HashMismatch: The archive has not what was sent; it is published all the same, and the deposit says so.
-        ArchiveError, NetworkError: As for :func:`push`.
+        NetworkError: As for :func:`push`.
     """
     with _alone(job.place):
         deposit = _pushed(job)
         if deposit.step in ("uploaded", "publishing"):
             deposit = job.write(deposit.model_copy(update={"step": "publishing"}))
             deposit = job.write(_said(deposit, _publish(job, str(deposit.id))))
+        if job.plan.doi is not None and deposit.doi != job.plan.doi:
+            wanted, got = f"{job.plan.doi}, which is in what was sent", str(deposit.doi)
+            raise ArchiveError(
+                "published under another DOI than it reserved", where=job.archive.name, wanted=wanted, got=got
+            )
         if deposit.step == "published":
             _read_back(job, deposit, progress or Silent())
             for stray in job.archive.own(job.plan.digest):
@@ -177,7 +186,7 @@ def read_deposit(place: Path) -> Deposit | None:
     except ValidationError as error:
         issues = issues_from(error, where=str(path))
         raise RecordError("not a deposit", where=str(path), issues=issues) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RecordError("not readable as a deposit", where=str(path), got=str(error)) from error
 
 
@@ -207,13 +216,17 @@ def _begun(job: Job) -> tuple[Deposit, bool]:
     if unknown:  # what an interruption left of the other plan becomes this one's
         own = _own(job.archive, found.plan, clock=job.clock, again=True)
         found = found.model_copy(update={"id": own[0].id if own else None})
+    if STEPS.index(found.step) >= STEPS.index("published") and job.plan.version_of is not None:
+        with storage(job.place):
+            os.replace(job.place / DEPOSIT, job.place / f"deposit-{found.id}.json")  # the earlier version's
+        return job.write(Deposit(archive=job.archive.name, plan=job.plan.digest, step="begun")), False
     if STEPS.index(found.step) >= STEPS.index("publishing"):
         raise InputError(
             "something else has been published of it",
             where=found.doi or found.id or str(job.place),
             wanted=f"the plan {found.plan[:12]}",
             got=f"the plan {job.plan.digest[:12]}",
-            next_command="braggbook publish plan --new-version ...",
+            next_command=f"braggbook publish plan {job.plan.source} --new-version-of DOI --to {job.archive.name}",
         )
     # its draft is taken over: described anew, its files exchanged
     return job.write(found.model_copy(update={"plan": job.plan.digest, "step": "begun"})), False

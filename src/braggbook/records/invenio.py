@@ -96,7 +96,10 @@ class InvenioArchive:
     Attributes:
         name: Its address.
         simultaneous: Files that are sent at a time.
+        reserves: True: a draft has its DOI.
     """
+
+    reserves = True
 
     def __init__(self, transport: Transport, *, today: str | None = None) -> None:
         self.name = transport.base

@@ -88,12 +88,12 @@ def _grant(funding: Funding) -> dict[str, str] | None:
 
 
 def draft_of(answer: Deposition) -> Draft:
-    """Returns a deposition in our words."""
+    """Returns a deposition in our words; without the DOI that it only says to reserve, which not every server keeps."""
     told, links = answer.metadata, answer.links
     return Draft(
         id=answer.id,
         state="published" if answer.submitted else "draft",
-        doi=answer.doi or told.doi or told.prereserve_doi.doi or None,
+        doi=answer.doi or told.doi or None,
         plan=plan_of(told.notes),
         files=by_name(file.remote for file in answer.files),
         url=links.record_html or links.html or "",

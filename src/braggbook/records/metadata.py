@@ -23,9 +23,12 @@ from braggbook.formats.common import (
     shown,
 )
 from braggbook.formats.languages import check_language
+from braggbook.formats.placeholders import AUTHOR, DATASET_ABSTRACT, NOTEBOOK_ABSTRACT
 from braggbook.formats.record import RecordMetadata
+from braggbook.records.people import family_first
 
 WHERE = "metadata"
+_PLACEHOLDERS = (NOTEBOOK_ABSTRACT, DATASET_ABSTRACT)
 _SHORTEST_TITLE = 3  # characters, that InvenioRDM wants
 _LINES = ("description", "notes")  # the only texts of several lines
 _BARE = re.compile(r"(?:doi:\s*|https?://(?:dx\.)?doi\.org/)(10\..+)", re.IGNORECASE)
@@ -139,8 +142,12 @@ def _title(facts: Mapping[str, Any]) -> Iterator[Issue]:
 
 
 def _description(facts: Mapping[str, Any]) -> Iterator[Issue]:
-    if not str(facts.get("description") or "").strip():
+    description = str(facts.get("description") or "")
+    if not description.strip():
         yield Issue("the description is empty", f"{WHERE} description", "what it is, in a few sentences")
+    for text in _PLACEHOLDERS:
+        if text in description:
+            yield Issue("still what `braggbook new` wrote", f"{WHERE} description", "what it is", shown(text))
     for key in ("keywords", "subjects"):
         for number, word in enumerate(facts.get(key) or []):
             if not str(word).strip():
@@ -153,8 +160,11 @@ def _creators(creators: Sequence[Mapping[str, Any]]) -> Iterator[Issue]:
         yield Issue("nobody is named as its creator", f"{WHERE} creators", wanted)
     for number, creator in enumerate(creators):
         place = f"creators[{number}]"
-        if not re.search(r"\w", str(creator.get("name") or "")):
+        name = str(creator.get("name") or "")
+        if not re.search(r"\w", name):
             yield Issue("a creator without a name", f"{WHERE} {place}.name")
+        if name in (AUTHOR, family_first(AUTHOR)):
+            yield Issue("still what `braggbook new` wrote", f"{WHERE} {place}.name", "a name", shown(name))
         if creator.get("orcid"):
             yield from _one(f"{place}.orcid", creator["orcid"], check_orcid)
         if creator.get("ror"):

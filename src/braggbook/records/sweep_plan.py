@@ -20,7 +20,7 @@ import tomlkit
 import xarray as xr
 
 from braggbook.errors import InputError, Issue, RecordError
-from braggbook.files import storage
+from braggbook.files import canonical_json, storage
 from braggbook.formats.notebook import FrontMatter
 from braggbook.formats.record import PublishPlan, Relation
 from braggbook.formats.run import RunRecord
@@ -42,6 +42,8 @@ from braggbook.records.run_plan import (
     software_relation,
     unique_relations,
 )
+from braggbook.runs.crate import CRATE
+from braggbook.runs.crate_of_many import merge_crates
 from braggbook.runs.folder import FAILED, changed_files, read_record
 from braggbook.runs.folder import RECORD as RUN_RECORD
 from braggbook.runs.labels import RUN_ID, STATUS
@@ -205,7 +207,17 @@ def _content(
     content[RESULTS] = table.encode()
     content[REPORT] = _report(record, front, table).encode()
     content[README] = _readme(record).encode()
+    content[CRATE] = _crate(record, front, points, shared)
     return content
+
+
+def _crate(record: SweepRecord, front: FrontMatter, points: Iterable[Path], shared: set[str]) -> bytes:
+    """Returns the crate of the whole sweep."""
+    crates = {run.name: json.loads((run / CRATE).read_text(encoding="utf-8")) for run in points}
+    facts = _facts(record, front)
+    sweep = {"name": facts["title"], "description": facts["description"], "identifier": record.id}
+    also = [RECORD, DESIGN, RESULTS, REPORT, README, f"{STORE}/"]
+    return canonical_json(merge_crates(crates, shared=shared, about=sweep, points=POINTS, also=also))
 
 
 def _store(folder: Path) -> dict[str, Path | bytes]:
@@ -267,6 +279,7 @@ def _readme(record: SweepRecord) -> str:
 
 A sweep of Braggbook: the notebook {record.notebook} at {record.points} points of its parameters.
 
+{CRATE} what is what, as a Workflow Run RO-Crate
 {RECORD}         what was asked for, and how it ended
 {DESIGN}        the same points, to ask for them again: braggbook sweep NOTEBOOK --design {DESIGN}
 {RESULTS}        the scalar results, a row for each point

@@ -88,12 +88,15 @@ class ZenodoArchive:
     Attributes:
         name: ``zenodo``, ``zenodo_sandbox`` or the server's address.
         simultaneous: Files that are sent at a time.
+        reserves: Whether the DOI is known that a draft will get.
     """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, *, reserves: bool | None = None) -> None:
+        """Takes a server; ``reserves`` says of one that is not Zenodo whether it keeps the DOIs that it announces."""
         names = {ZENODO: "zenodo", SANDBOX: "zenodo_sandbox"}
         self.name = names.get(transport.base, transport.base)
         self.simultaneous = transport.simultaneous
+        self.reserves = transport.base in names if reserves is None else reserves
         self._client = Client(transport)
         self._transport = transport
         self._buckets: dict[str, str] = {}
@@ -227,6 +230,14 @@ class ZenodoArchive:
                 raise ArchiveError("the archive's place for files is elsewhere", where=where, wanted=self.name, got=got)
             self._buckets[told.id] = bucket
         draft = legacy.draft_of(told)
-        if self.name == "zenodo_sandbox" and draft.doi is not None:  # what it reserves is spelled as Zenodo's own
-            return replace(draft, doi=re.sub(f"^{_PREFIX}/", f"{_SANDBOX_PREFIX}/", draft.doi))
-        return draft
+        return draft if draft.doi is not None else replace(draft, doi=self._reserved(told.metadata.prereserve_doi.doi))
+
+    def _reserved(self, doi: str | None) -> str | None:
+        """Returns the DOI that a draft will get.
+
+        Zenodo's code says Zenodo's own prefix on every server that runs it. The sandbox's is known; on another server
+        such an announcement means nothing.
+        """
+        if not doi or not self.reserves:
+            return None
+        return re.sub(f"^{_PREFIX}/", f"{_SANDBOX_PREFIX}/", doi) if self.name == "zenodo_sandbox" else doi

@@ -206,7 +206,6 @@ class _Executor:
         if settings.data_mirror is not None:  # data are read where they lie, and errors name them
             places["data"] = settings.data_mirror
         also = [{"braggbook": _PACKAGE}, *([] if shared is None else [shared.places])]
-        also += [{"mirror": settings.data_mirror}] if settings.data_mirror else []
         vocabulary = "\n".join(cell.source for cell in plan.notebook.node.cells)
         self._scrubber = make_scrubber(places, *also, vocabulary=vocabulary)
 

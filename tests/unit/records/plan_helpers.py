@@ -9,6 +9,10 @@ from typing import Any
 
 from braggbook.files import sha256_file, write_json
 from braggbook.formats.run import FileRecord
+from braggbook.notebooks.source import read_notebook
+from braggbook.runs.crate import write_crate
+from braggbook.runs.folder import read_record
+from braggbook.runs.record import SOURCE_FOLDER
 from braggbook.runs.scrub import Scrubber
 
 from ..runs.run_helpers import make_run
@@ -36,10 +40,13 @@ def settle(folder: Path, **changes: Any) -> Path:
 
 
 def published_run(runs: Path, *, files: Mapping[str, bytes] | None = None, **more: Any) -> Path:
-    """Makes a complete run with a lock and a report, and whatever ``files`` there are besides."""
+    """Makes a complete run with a lock, a report and a crate, and whatever ``files`` there are besides."""
     folder = make_run(runs, datasets={}, **more)
     usual = {"kernel/requirements.lock": b"numpy==2.4.6\n", "report.html": b"<!doctype html><p>x = 2</p>\n"}
     for name, data in {**usual, **(files or {})}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
+    settle(folder)
+    record = read_record(folder)
+    write_crate(folder, read_notebook(folder / SOURCE_FOLDER / f"{record.notebook}.ipynb"), record, [])
     return settle(folder)

@@ -70,7 +70,7 @@ def test_design_results_and_every_point_are_in_it(tmp_path: Path) -> None:
     runs = xr.open_zarr(folder / "results.zarr", consolidated=False)["run_id"].values
     assert sorted(path.name for path in there.iterdir()) == [
         "README.txt", "binder", "datasets", "design.toml", "kernel", "notebook", "points", "report.html",
-        "results.csv", "results.zarr", "software", "sweep.json",
+        "results.csv", "results.zarr", "ro-crate-metadata.json", "software", "sweep.json",
     ]  # fmt: skip
     assert sorted(path.name for path in (there / "points").iterdir()) == sorted(map(str, runs))
     assert (there / "results.csv").read_text(encoding="utf-8").splitlines()[:2] == [

@@ -30,11 +30,13 @@ class FolderArchive:
     Attributes:
         name: ``folder``.
         simultaneous: How many files may be sent at a time.
+        reserves: True: a draft has its DOI.
         root: The directory.
     """
 
     name = "folder"
     simultaneous = 2
+    reserves = True
 
     def __init__(self, root: Path, *, clock: Callable[[], datetime] = utc_now) -> None:
         """Names the directory.
