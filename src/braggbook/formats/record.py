@@ -97,8 +97,8 @@ class PublishPlan(_Model):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of everything that an archive will show."""
-        return sha256_bytes(canonical_json(self.model_dump(mode="json", exclude={"missing"})))
+        """SHA-256 of everything that an archive will show; without fields at their defaults, so that more may come."""
+        return sha256_bytes(canonical_json(self.model_dump(mode="json", exclude={"missing"}, exclude_defaults=True)))
 
 
 class Deposit(_Model):

@@ -16,7 +16,7 @@ from braggbook.formats.record import STEPS, Deposit, PublishPlan
 from braggbook.formats.verification import VerificationFile
 from braggbook.records.deposit import DEPOSIT, read_deposit
 
-DIGEST = "ae6edb8d97eca07c0bcdad0aa76fea39ac587b5020907a8f3342b3f03bc4df65"  # of plan/good/everything.json
+DIGEST = "f86a7f9cff722c0c4d091202e2a2527f8a4ee17e3954574f6541cc27d6ab5cca"  # of plan/good/everything.json
 EXAMPLES = Path(__file__).parents[2] / "formats"
 
 

@@ -72,7 +72,11 @@ class Place:
         if self.server is None:
             return FolderArchive(self.folder / "archive")
         transport = Transport(self.server.url, TOKEN, clock=self.time.clock())
-        return ZenodoArchive(transport) if self.kind == "zenodo" else InvenioArchive(transport, today="2026-11-22")
+        return (
+            ZenodoArchive(transport, reserves=True)
+            if self.kind == "zenodo"
+            else InvenioArchive(transport, today="2026-11-22")
+        )
 
     def job(self, *names: str, **more: Any) -> Job:
         plan, paths = plan_of(self.folder / "files", *(names or ("one.zip", "two.bin")), **more)

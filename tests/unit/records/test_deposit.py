@@ -97,6 +97,21 @@ def test_another_plan_does_not_replace_what_is_published(job: Job, tmp_path: Pat
         push(replace(job, plan=plan, paths=paths))
 
 
+def test_the_same_thing_can_have_a_next_version(job: Job, tmp_path: Path) -> None:
+    push(job)
+    first = mint(job)
+    plan, paths = plan_of(tmp_path / "files", "three.bin")
+    later = replace(job, plan=plan.model_copy(update={"version_of": first.doi}), paths=paths)
+    push(later)
+    second = mint(later)
+    assert second.doi != first.doi
+    assert second.concept_doi == first.concept_doi
+    assert job.archive.record(str(first.doi), latest=True).doi == second.doi
+    kept = later.place / f"deposit-{first.id}.json"
+    assert read_deposit(later.place) == second
+    assert str(first.doi) in kept.read_text(encoding="utf-8")
+
+
 def test_what_was_not_pushed_is_not_minted(job: Job) -> None:
     with pytest.raises(InputError, match="not pushed yet"):
         mint(job)

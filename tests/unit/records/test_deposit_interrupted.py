@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from braggbook.errors import BraggbookError, InputError, NetworkError
+from braggbook.errors import ArchiveError, BraggbookError, InputError, NetworkError
 from braggbook.formats.record import STEPS
 from braggbook.records.deposit import DEPOSIT, Job, mint, push, read_deposit, reserve
 from braggbook.records.serve import Call, Do, DropReply, Fault, gateway_timeout
+from braggbook.records.transport import Transport
+from braggbook.records.zenodo import ZenodoArchive
 
-from .deposit_helpers import METADATA, Place, assert_one_record, killed, plan_of
+from .deposit_helpers import METADATA, TOKEN, Place, assert_one_record, killed, plan_of
 
 pytestmark = pytest.mark.full  # each starts a server
 LAG_S = 1.5
@@ -244,6 +246,18 @@ def test_a_reservation_is_found_again(place: Place, after: bool) -> None:
     assert push(job).doi == deposit.doi
     assert mint(job).doi == deposit.doi
     assert_one_record(place, job)
+
+
+def test_what_a_server_only_announces_is_not_reserved(place: Place) -> None:
+    """Zenodo's code announces Zenodo's own prefix wherever it runs; the DOI that comes then is another one."""
+    transport = Transport(place.server.url, TOKEN)
+    if place.kind == "zenodo":
+        with pytest.raises(ArchiveError, match="reserves no DOI before publication"):
+            reserve("abc", METADATA, archive=ZenodoArchive(transport), place=place.folder / "place")
+        assert place.states() == []
+        job = replace(place.job(), archive=ZenodoArchive(transport))
+        assert push(job).doi is None
+        assert mint(job).doi is not None
 
 
 def test_a_next_version_killed_after_its_draft_was_made(place: Place) -> None:
