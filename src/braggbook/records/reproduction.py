@@ -126,7 +126,8 @@ def plan_reproduction(
     write_json(place / REPRODUCTION, content)
     write_text(place / README, _readme(told, facts))
     paths = {name: place / name for name in (REPRODUCTION, README)}
-    require_sendable(paths, facts, where=f"verdict on {record.doi}", scrubber=scrubber)
+    own_words = "\n".join([record.title, *(creator["name"] for creator in creators)])
+    require_sendable(paths, facts, where=f"verdict on {record.doi}", scrubber=scrubber, own_words=own_words)
     metadata = checked_metadata(facts)
     plan = PublishPlan(
         kind="reproduction",

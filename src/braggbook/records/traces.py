@@ -39,9 +39,10 @@ def find_traces(files: Mapping[str, Path | bytes], *, scrubber: Scrubber, own_wo
     Args:
         files: By name: where each is, or what is in it.
         scrubber: Which places, names and secrets of this machine to look for.
-        own_words: What its authors wrote for all to read: an e-mail address in it is meant to be seen.
+        own_words: What its authors wrote for all to read: an e-mail address in it is meant to be seen, and so is a
+            name that is also this user's, as an author's often is.
     """
-    look = _Look(Sought(scrubber, own_words))
+    look = _Look(Sought(scrubber.sparing(own_words), own_words))
     for name, content in sorted(files.items()):
         look.begin(name)
         look.piece(name.encode("utf-8", "surrogateescape"), text=True, where="its name")

@@ -10,7 +10,7 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,15 @@ class Scrubber:
             return [self.tree(item) for item in value]
         return value
 
+    def sparing(self, vocabulary: str) -> Scrubber:
+        """Returns a scrubber that takes a user's or machine's name for a word where it is one of ``vocabulary``."""
+        known = _words_of(vocabulary)
+        return replace(self, words=tuple((name, mark) for name, mark in self.words if name.lower() not in known))
+
+
+def _words_of(text: str) -> set[str]:
+    return set(re.findall(r"[\w-]+", text.lower()))
+
 
 def _binary(key: Any, item: Any) -> bool:
     # base64 is no text: a short name could occur in it by chance, and to change it would break the data
@@ -140,7 +149,7 @@ def _user() -> str:
 
 def _names(vocabulary: str, user: str, host: str) -> list[tuple[str, str]]:
     found = [(host, "<host>"), (host.partition(".")[0], "<host>"), (user, "<user>")]
-    known = set(re.findall(r"[\w-]+", vocabulary.lower()))
+    known = _words_of(vocabulary)
     return [
         (name, mark)
         for name, mark in dict.fromkeys(found)

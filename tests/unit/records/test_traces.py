@@ -70,6 +70,14 @@ def test_every_kind_is_found_in_a_text_by_its_line(what: str) -> None:
     assert [line for line in found({"executed.ipynb": escaped.encode()}) if what.strip() in line]
 
 
+def test_an_author_may_have_the_users_name() -> None:
+    """Many log in by their family's name; that they wrote the notebook is no trace of their machine."""
+    text = f"by {USER.capitalize()}, A. and {USER}".encode()
+    assert found({"report.html": text})
+    assert not found({"report.html": text}, own_words=f"authors:\n  - name: {USER.capitalize()}, Ada\n")
+    assert found({"report.html": f"{HOME}/x".encode()}, own_words=f"name: {USER}, Ada")
+
+
 @pytest.mark.parametrize("what", [what for what in CANARIES if not what.startswith(AMBIGUOUS)])
 @pytest.mark.parametrize("among", ["numbers", "wide characters"])
 def test_what_can_be_told_from_chance_is_found_among_numbers(what: str, among: str) -> None:
