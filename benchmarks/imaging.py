@@ -34,6 +34,7 @@ import platformdirs
 import psutil
 from imaging_sides import Bench, Disagreement, Failed, say
 from imaging_tables import Section
+from page import write_tables
 
 ROWS: Mapping[str, Callable[[Bench], Section]] = {
     "index": imaging_rows.index,
@@ -75,15 +76,6 @@ def measure(bench: Bench, rows: Sequence[str]) -> tuple[list[Section], list[str]
     return sections, refused
 
 
-def write(path: Path, text: str) -> None:
-    """Puts the tables into a page between its two marks; a file without them becomes the tables."""
-    page = path.read_text(encoding="utf-8") if path.exists() else ""
-    if all(mark in page for mark in MARKS):
-        before, rest = page.split(MARKS[0])
-        text = f"{before}{MARKS[0]}\n\n{text}\n{MARKS[1]}{rest.split(MARKS[1])[1]}"
-    path.write_text(text, encoding="utf-8")
-
-
 def read_options(words: Sequence[str] | None) -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -117,7 +109,7 @@ def main(words: Sequence[str] | None = None) -> int:
         text = "\n\n".join([facts(bench, load=load), *refused, *map(str, sections)]) + "\n"
     print(text)
     if options.markdown:
-        write(options.markdown, text)
+        write_tables(options.markdown, text, marks=MARKS)
     return 1 if refused else 0
 
 

@@ -33,6 +33,7 @@ from typing import Any
 
 import requests
 from engine_tables import middle_and_range, table
+from page import write_tables
 
 TOKEN = "of-a-server-on-this-machine"
 MARKS = ("<!-- records: begin -->", "<!-- records: end -->")
@@ -195,15 +196,6 @@ def facts(rounds: int, load: float) -> str:
     return "\n".join(f"- {name}: {value}" for name, value in told.items())
 
 
-def write(path: Path, text: str) -> None:
-    """Puts the tables into a page between its two marks; a file without them becomes the tables."""
-    page = path.read_text(encoding="utf-8") if path.exists() else ""
-    if all(mark in page for mark in MARKS):
-        before, rest = page.split(MARKS[0])
-        text = f"{before}{MARKS[0]}\n\n{text}\n{MARKS[1]}{rest.split(MARKS[1])[1]}"
-    path.write_text(text, encoding="utf-8")
-
-
 def main(words: Sequence[str] | None = None) -> int:
     """Runs the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -220,7 +212,7 @@ def main(words: Sequence[str] | None = None) -> int:
     text = "\n\n".join([facts(options.rounds, load), *sections]) + "\n"
     print(text)
     if options.markdown:
-        write(options.markdown, text)
+        write_tables(options.markdown, text, marks=MARKS)
     return 0
 
 

@@ -257,8 +257,9 @@ def _ask(url: str) -> Any:
         _download(url, _Sink(body, limit=_LARGEST_RECORD_BYTES))
     try:
         answer = json.loads(body.getvalue())
-    except ValueError as error:
-        raise NetworkError("the server did not answer with a record", where=url, got=f"ValueError: {error}") from error
+    except (ValueError, RecursionError) as error:
+        got = f"{type(error).__name__}: {error}"
+        raise NetworkError("the server did not answer with a record", where=url, got=got) from error
     if not isinstance(answer, dict):
         raise NetworkError("the server did not answer with a record", where=url, got=type(answer).__name__)
     return answer

@@ -93,7 +93,7 @@ def _written(path: Path | None) -> Iterator[tuple[str, Any]]:
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         try:
             yield f"results file, line {number}", json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             yield f"results file, line {number}", {}
 
 

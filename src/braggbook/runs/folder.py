@@ -146,7 +146,7 @@ def read_record(folder: Path) -> RunRecord:
             wanted=f"a folder with {RECORD}",
             next_command="braggbook list run",
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RecordError("the run's record cannot be read", where=f"{folder.name}/{RECORD}", got=str(error)) from None
     if isinstance(data, dict) and data.get("format") != RUN_FORMAT:
         raise RecordError("a run of another format", where=RECORD, wanted=RUN_FORMAT, got=str(data.get("format")))

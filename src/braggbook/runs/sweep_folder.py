@@ -30,7 +30,7 @@ def read_sweep(folder: Path) -> SweepRecord:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RecordError("not a sweep", where=folder.name, wanted=f"a folder with {RECORD}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RecordError("the sweep's record cannot be read", where=str(path), got=str(error)) from None
     if not isinstance(data, dict) or data.get("format") != SWEEP_FORMAT:
         got = str(data.get("format")) if isinstance(data, dict) else "not a table of keys"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from braggbook.errors import ArchiveError, HashMismatch, InputError, NetworkError
+from braggbook.errors import ArchiveError, HashMismatch, InputError, NetworkError, RecordError
 from braggbook.formats.record import STEPS
 from braggbook.records.deposit import DEPOSIT, Job, mint, push, read_deposit
 from braggbook.records.serve import (
@@ -110,6 +110,12 @@ def test_the_same_thing_can_have_a_next_version(job: Job, tmp_path: Path) -> Non
     kept = later.place / f"deposit-{first.id}.json"
     assert read_deposit(later.place) == second
     assert str(first.doi) in kept.read_text(encoding="utf-8")
+
+
+def test_a_deposit_of_lists_without_end_is_refused(tmp_path: Path) -> None:
+    (tmp_path / DEPOSIT).write_text("[" * 100_000, encoding="utf-8")
+    with pytest.raises(RecordError, match="not readable as a deposit"):
+        read_deposit(tmp_path)
 
 
 def test_what_was_not_pushed_is_not_minted(job: Job) -> None:

@@ -142,6 +142,8 @@ def test_threads_together_take_no_more_than_is_left() -> None:
 
 
 def test_a_clock_that_does_not_move_does_not_hold_anybody() -> None:
-    pace = Pace(Clock(now=lambda: START, sleep=lambda _: None))
+    slept: list[float] = []
+    pace = Pace(Clock(now=lambda: START, sleep=slept.append))
     pace.heed(429, {"Retry-After": "60"})
     pace.wait()
+    assert slept

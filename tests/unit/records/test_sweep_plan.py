@@ -151,7 +151,11 @@ def test_traces_in_one_point_refuse_all(tmp_path: Path) -> None:
     assert {issue.where for issue in caught.value.issues} == {f"points/{run.name}/log.jsonl:1"}
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "braggbook.sweep/1"}', "{" * 9])
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"format": "braggbook.sweep/1"}', "{" * 9, "[" * 100_000],
+    ids=["empty", "list", "no keys", "one key", "cut", "nested"],
+)
 def test_what_is_no_sweep_is_refused(tmp_path: Path, text: str) -> None:
     folder = make_sweep(tmp_path / "runs")
     (folder / "sweep.json").write_text(text, encoding="utf-8")

@@ -214,6 +214,7 @@ def test_a_run_reads_back(tmp_path: Path) -> None:
         (None, "not a run; wanted a folder with run.json\nnext: braggbook list run"),
         ("{", "the run's record cannot be read; got Expecting property name enclosed in double quotes"),
         ("\udcff", "the run's record cannot be read"),
+        ("[" * 100_000, "the run's record cannot be read; got maximum recursion depth exceeded"),
         (
             '{"format": "braggbook.run/2"}',
             "run.json: a run of another format; wanted braggbook.run/1, got braggbook.run/2",
