@@ -23,7 +23,9 @@ class NoValue(InputError):
     """A metric has no value for these masks: one of them is empty, or both."""
 
 
-def check_masks(reference: Any, estimate: Any, spacing_mm: Sequence[float] | None = None) -> tuple[Mask, Mask, Floats]:
+def check_masks(
+    reference: Any, estimate: Any, spacing_mm: Sequence[float] | Floats | None = None
+) -> tuple[Mask, Mask, Floats]:
     """Returns both masks and the spacing, checked.
 
     Args:

@@ -121,7 +121,7 @@ class SurfaceDistances:
 
 
 def surface_distances(
-    reference: Any, estimate: Any, *, spacing_mm: Sequence[float], border: Border = "voxel"
+    reference: Any, estimate: Any, *, spacing_mm: Sequence[float] | Floats, border: Border = "voxel"
 ) -> SurfaceDistances:
     """Measures how far the surfaces of two masks are apart.
 
