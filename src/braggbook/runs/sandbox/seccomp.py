@@ -1,12 +1,12 @@
 """Which system calls a stranger's code may make: a filter in the kernel's own language (classic BPF).
 
 Everything is allowed but what reaches beyond the process: networks, mounts, other processes' memory, new namespaces,
-kernel modules, keys, io_uring (whose operations no filter sees). ``socket`` is allowed for Unix sockets and netlink, which
-libzmq asks for addresses and aborts without. ``clone3`` hides its flags in memory that a filter cannot read, so it does
-not exist (ENOSYS): the C library then uses ``clone``, whose flags are looked at.
+kernel modules, keys, io_uring (whose operations no filter sees). ``socket`` is allowed for Unix sockets and netlink,
+which libzmq asks for addresses and aborts without. ``clone3`` hides its flags in memory that a filter cannot read, so it
+does not exist (ENOSYS): the C library then uses ``clone``, whose flags are looked at.
 
-Format: linux/filter.h and linux/seccomp.h; numbers of calls from the kernel's own tables, asm/unistd_64.h for x86-64 and
-asm-generic/unistd.h for 64-bit ARM.
+Format: linux/filter.h and linux/seccomp.h; numbers of calls from the kernel's own tables, asm/unistd_64.h for x86-64
+and asm-generic/unistd.h for 64-bit ARM.
 """
 
 from __future__ import annotations
