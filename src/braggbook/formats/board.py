@@ -7,12 +7,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from braggbook.formats.challenge import Better, Method, Split, SubmissionKind
-from braggbook.formats.common import Doi, Slug
-from braggbook.formats.run import Sha256
+from braggbook.formats.common import Doi, InnerPath, License, Slug
+from braggbook.formats.run import FileRecord, Sha256
 from braggbook.formats.submission import Id, Key, Scorer, Team
 
 BOARD_FORMAT = "braggbook.board/1"
 BOARD_NAME = "board.json"
+CLOSED_NAME = "closed.json"
 
 
 class _Model(BaseModel):
@@ -116,3 +117,21 @@ class Board(_Model):
     methods_agree: dict[Method, float | None]  # Kendall tau-b of the ranking by that method with the board's
     left: list[Left] = []
     notes: list[str] = []
+
+
+class Closed(_Model):
+    """``closed.json``: what makes a folder a closed challenge, and every other file of it by what is in it.
+
+    ``board.json`` and ``index.html`` (of the last phase), ``boards/<phase>.json`` and ``.html``, ``bias.html``,
+    ``design/`` (the challenge's folder), ``submissions/<id>/``, ``evaluations/<id>/`` (with ``estimate/``, the checked
+    predictions), and where the truth is published ``runs/<id>/`` (the scoring runs) and ``hidden/<split>@<version>/``.
+    """
+
+    format: Literal["braggbook.closed/1"] = "braggbook.closed/1"
+    challenge: Slug
+    title: str
+    license: License
+    closed: str
+    truth: Literal["published", "withheld"]
+    phases: list[Slug]
+    files: dict[InnerPath, FileRecord]

@@ -1,4 +1,6 @@
-"""What becomes of a submission: sealed.json, submission.json, evaluation.json, receipt.json. See docs/formats/challenge.md.
+"""What becomes of a submission: ``submission.json``, ``evaluation.json``, ``receipt.json``; and ``sealed.json``.
+
+See docs/formats/challenge.md.
 
 Evaluations and receipts are signed by the organiser's key (Ed25519, RFC 8032) over the canonical JSON of everything but
 the signature, so that a board can be made again from them by somebody who never saw the truth.
@@ -118,7 +120,7 @@ class Scorer(_Model):
 
 
 class Evaluation(_Signed):
-    """``evaluation.json``: everything about one scoring of one submission; the organiser's until the challenge closes."""
+    """``evaluation.json``: all about one scoring of one submission; the organiser's until the challenge closes."""
 
     format: Literal["braggbook.evaluation/1"] = "braggbook.evaluation/1"
     id: Id

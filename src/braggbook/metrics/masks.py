@@ -2,51 +2,60 @@
 
 Conventions: masks are boolean arrays, (y, x) or (z, y, x), true inside; the spacing has one positive number of mm for
 each axis, in the same order. Outside of the array is background: a structure that touches the edge has a surface there.
+A mask that is a volume of :mod:`braggbook.imaging` (or a plane of one) knows its spacing, and nobody types it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from braggbook.errors import InputError, Issue
+from braggbook.errors import ImagingError, InputError, Issue
+
+if TYPE_CHECKING:
+    from braggbook.imaging.geometry import Grid
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 _DIMENSIONS = (2, 3)
+_SAME_SPACING = 1e-3  # of a voxel: headers round a spacing to a few digits
 
 
 class NoValue(InputError):
-    """A metric has no value for these masks: one of them is empty, or both."""
+    """A metric has no value for what it was given, such as a distance to an empty mask."""
 
 
 def check_masks(
-    reference: Any, estimate: Any, spacing_mm: Sequence[float] | Floats | None = None
+    reference: Any, estimate: Any, spacing_mm: Sequence[float] | Floats | None = None, *, needs_spacing: bool = False
 ) -> tuple[Mask, Mask, Floats]:
     """Returns both masks and the spacing, checked.
 
     Args:
-        reference: Boolean, or of numbers that are all 0 or 1.
-        estimate: The same, of the same shape.
-        spacing_mm: One number for each axis; 1 mm where the metric needs none.
+        reference: Boolean, or of numbers that are all 0 or 1; an array, or a volume of :mod:`braggbook.imaging` or a
+            plane of one, whose spacing is then taken.
+        estimate: The same, of the same shape; if both are volumes, on the same grid.
+        spacing_mm: One number for each axis; not needed where one of the masks is a volume, and never other than its.
+        needs_spacing: Whether to refuse plain arrays without a spacing, in place of taking 1 mm.
 
     Raises:
         InputError: With everything that is wrong.
     """
     issues: list[Issue] = []
-    first = _mask(reference, "reference", issues)
-    second = _mask(estimate, "estimate", issues)
+    first, second = _mask(reference, "reference", issues), _mask(estimate, "estimate", issues)
     if first.shape != second.shape:
         issues.append(Issue("of another shape", "estimate", str(first.shape), str(second.shape)))
-    spacing = np.ones(first.ndim) if spacing_mm is None else np.asarray(spacing_mm, float)
-    if spacing.shape != (first.ndim,) or not (np.isfinite(spacing).all() and (spacing > 0).all()):
-        issues.append(Issue("not a spacing", "spacing_mm", f"{first.ndim} positive numbers", str(spacing_mm)))
+    grids = [_grid(given, what, issues) for given, what in ((reference, "reference"), (estimate, "estimate"))]
+    if grids[0] and grids[1] and not issues and not grids[0].is_same(grids[1]):
+        issues.append(Issue("voxels at other places", "estimate", "the reference's grid", "another one"))
+    spacing = _spacing(spacing_mm, [grid for grid in grids if grid], reference, estimate, first.ndim, issues)
+    if spacing is None and needs_spacing and not issues:
+        issues.append(Issue("no spacing", "spacing_mm", f"{first.ndim} numbers in mm, or masks that are volumes"))
     if issues:
         raise InputError("not two masks on one grid", issues=issues)
-    return first, second, spacing
+    return first, second, np.ones(first.ndim) if spacing is None else spacing
 
 
 def _mask(given: Any, what: str, issues: list[Issue]) -> Mask:
@@ -59,6 +68,42 @@ def _mask(given: Any, what: str, issues: list[Issue]) -> Mask:
         issues.append(Issue("not a mask", what, "true and false, or 0 and 1", str(array.dtype)))
         return np.zeros(array.shape, np.bool_)
     return array.astype(np.bool_)
+
+
+def _grid(given: Any, what: str, issues: list[Issue]) -> Grid | None:
+    """Returns the grid of a volume, or of the volume of one slice that a plane was; None for an array."""
+    if not hasattr(given, "dims"):
+        return None
+    from braggbook.imaging.volumes import grid_of  # noqa: PLC0415 - xarray, which arrays alone do not need
+
+    missing = [axis for axis in "zyx" if axis not in given.dims and axis in given.coords]
+    try:
+        grid = grid_of(given.expand_dims(missing).transpose(..., "z", "y", "x") if missing else given)
+    except ImagingError as error:
+        issues.append(Issue(error.what, what, error.wanted, error.got))
+        return None
+    if grid.is_skewed:
+        issues.append(Issue("axes that are not at right angles", what, "a resampled mask", "a skewed grid"))
+        return None
+    return grid
+
+
+def _spacing(  # noqa: PLR0913, PLR0917 - one finding about all of them
+    given: Any, grids: list[Grid], reference: Any, estimate: Any, axes: int, issues: list[Issue]
+) -> Floats | None:
+    typed = None
+    if given is not None:
+        typed = np.asarray(given, float)
+        if typed.shape != (axes,) or not (np.isfinite(typed).all() and (typed > 0).all()):
+            issues.append(Issue("not a spacing", "spacing_mm", f"{axes} positive numbers", str(given)))
+            return None
+    if not grids or issues:
+        return typed
+    dims = next(mask.dims for mask in (reference, estimate) if hasattr(mask, "dims"))
+    own = np.array([grids[0].spacing_mm["zyx".index(axis)] for axis in dims])
+    if typed is not None and not np.allclose(typed, own, rtol=_SAME_SPACING, atol=0):
+        issues.append(Issue("not the masks' own", "spacing_mm", str(own.tolist()), str(typed.tolist())))
+    return own
 
 
 def cropped(reference: Mask, estimate: Mask) -> tuple[Mask, Mask]:

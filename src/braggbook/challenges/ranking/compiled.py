@@ -16,14 +16,17 @@ def weighted_medians(values: Any, order: Any, weights: Any, out: Any) -> None:
     Args:
         values: (rows, n).
         order: (rows, n), which sorts each row.
-        weights: (weightings, n), whole; each has the same sum.
-        out: (weightings, rows).
+        weights: (weightings, n), whole, from 0.
+        out: (weightings, rows); NaN where all weights are 0.
     """
-    total = 0
-    for case in range(weights.shape[1]):
-        total += weights[0, case]
-    low, high = (total + 1) // 2, total // 2 + 1  # the middle places, from 1
     for draw in range(weights.shape[0]):
+        total = 0
+        for case in range(weights.shape[1]):
+            total += weights[draw, case]
+        if total == 0:
+            out[draw] = np.nan
+            continue
+        low, high = (total + 1) // 2, total // 2 + 1  # the middle places, from 1
         for row in range(values.shape[0]):
             count, place, first = 0, -1, 0.0
             while count < low:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from braggbook.challenges.ranking.compiled import signed_rank_p, weighted_medians
 from braggbook.challenges.ranking.ranks import TIE_TOLERANCE, TIES, Ties, ranks_of
-from braggbook.challenges.ranking.scores import Floats, Scores
+from braggbook.challenges.ranking.scores import Absolute, Floats, Scores
 from braggbook.challenges.ranking.sums import weighted_means
 from braggbook.errors import InputError, Issue
 
@@ -28,6 +28,7 @@ Method = Literal["mean_then_rank", "median_then_rank", "rank_then_mean", "rank_t
 METHODS: tuple[Method, ...] = (
     "mean_then_rank", "median_then_rank", "rank_then_mean", "rank_then_median", "test_then_rank",
 )  # fmt: skip
+RANKED_BY_VALUE: tuple[Method, ...] = ("mean_then_rank", "median_then_rank")
 RANKED_BY_CASE: tuple[Method, ...] = ("rank_then_mean", "rank_then_median")
 ALPHA = 0.05
 _CHUNK = 64  # weightings that a thread takes at a time
@@ -78,7 +79,8 @@ class Ranking:
     Attributes:
         algorithms: Names, in the order of the scores.
         values: (algorithms): mean or median in the metric's unit, mean or median rank, or the part of the other
-            algorithms that it is significantly better than.
+            algorithms that it is significantly better than. NaN where there is none: an absolute number that is missing
+            and is last for it, or a weighting in which no case counts.
         ranks: (algorithms): 1 for the best.
     """
 
@@ -87,15 +89,19 @@ class Ranking:
     ranks: Floats
 
 
-def rank(scores: Scores, rules: Rules) -> Ranking:
-    """Ranks algorithms.
+def rank(scores: Scores | Absolute, rules: Rules) -> Ranking:
+    """Ranks algorithms; of absolute numbers only the ties, their tolerance and what is missing follow the rules.
 
     Raises:
         InputError: A score is missing, and the rules do not say what that means.
     """
+    if isinstance(scores, Absolute):
+        values = _complete(scores.table, rules).values[:, 0]
+        losses = scores.table.loss(values)
+        return Ranking(scores.algorithms, values, ranks_of(losses, ties=rules.ties, tolerance=rules.tolerance))
     weights = np.ones((1, len(scores.cases)), np.int64)
-    values, ranks = rank_weighted(scores, rules, weights)
-    return Ranking(scores.algorithms, values[0], ranks[0])
+    found, ranks = rank_weighted(scores, rules, weights)
+    return Ranking(scores.algorithms, found[0], ranks[0])
 
 
 def rank_weighted(scores: Scores, rules: Rules, weights: Weights) -> tuple[Floats, Floats]:
@@ -104,7 +110,7 @@ def rank_weighted(scores: Scores, rules: Rules, weights: Weights) -> tuple[Float
     Args:
         scores: What is ranked.
         rules: How.
-        weights: (weightings, cases), whole; each adds up to the same number.
+        weights: (weightings, cases), whole, from 0. Where all are 0, all algorithms are equal.
 
     Returns:
         Values and ranks as in :class:`Ranking`, (weightings, algorithms) each.
@@ -113,8 +119,10 @@ def rank_weighted(scores: Scores, rules: Rules, weights: Weights) -> tuple[Float
         InputError: As for :func:`rank`.
     """
     values = _STATISTICS[rules.method](_complete(scores, rules), rules, weights)
-    falls = rules.method == "test_then_rank" or (rules.method not in RANKED_BY_CASE and scores.better == "larger")
-    losses = -values if falls else values
+    if rules.method in RANKED_BY_VALUE:
+        losses = scores.loss(values)
+    else:
+        losses = -values if rules.method == "test_then_rank" else values
     return values, ranks_of(losses, ties=rules.ties, tolerance=rules.tolerance)
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from braggbook.challenges.ranking.scores import Floats
 
-Ties = Literal["min", "max", "average"]
-TIES: tuple[Ties, ...] = ("min", "max", "average")
+Ties = Literal["min", "max", "mean"]
+TIES: tuple[Ties, ...] = ("min", "max", "mean")
 TIE_TOLERANCE = 1e-9
 """Values as near as this to the best of their group share its rank: the noise of floating point is no difference."""
 

@@ -24,16 +24,16 @@ def weighted_means(values: Floats, weights: npt.NDArray[np.int64]) -> Floats:
 
     Args:
         values: (rows, n), finite.
-        weights: (weightings, n), whole and not negative, each with the same sum above 0.
+        weights: (weightings, n), whole and not negative.
 
     Returns:
-        (weightings, rows).
+        (weightings, rows); NaN where all weights are 0.
     """
-    total = int(weights[0].sum())
-    bits = _EXACT_BITS - 1 - max(total, 1).bit_length()  # of a piece
+    totals = weights.sum(axis=1)
+    bits = _EXACT_BITS - 1 - max(int(totals.max()), 1).bit_length()  # of a piece
     pieces, scales = _cut(values, bits)
     sums = [weights.astype(float) @ piece.T for piece in pieces]
-    return _carried(sums, scales, bits) / total
+    return _carried(sums, scales, bits) / np.where(totals > 0, totals, np.nan)[:, None]
 
 
 def _cut(values: Floats, bits: int) -> tuple[list[Floats], list[float]]:
