@@ -23,6 +23,7 @@ class Settings:
     runs: Path  # where run folders go
     cache: Path  # downloaded files and installed kernels; safe to delete
     archive: Path  # the embedded archive, which keeps what was published into it
+    vault: Path  # hidden data, keys and submissions of challenges that one organises; never inside the project
     data_mirror: Path | None = None  # a folder that is searched, by hash, before anything is downloaded
     start_timeout_s: float = 120.0  # a kernel that does not answer by then did not start
     cell_timeout_s: float = 3600.0  # a cell that takes longer is stopped and the run fails
@@ -91,6 +92,7 @@ def load_settings(
         "runs": project / "runs",
         "cache": platformdirs.user_cache_path("braggbook"),
         "archive": platformdirs.user_data_path("braggbook") / "archive",
+        "vault": platformdirs.user_data_path("braggbook") / "vault",
     }
     settings = Settings(**{**defaults, **values})
     return settings, {field.name: origins.get(field.name, "default") for field in fields(Settings)}

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from braggbook.errors import DatasetError, InputError, UnknownName, unknown_name
 from braggbook.files import canonical_json, sha256_bytes
+from braggbook.formats.common import CHALLENGE_NAME
 from braggbook.formats.dataset import CARD_NAME, DatasetCard, DatasetFile, read_card
 
 FOLDER = "datasets"
+TWIN = "twin"  # a challenge's own datasets, beside its design: what stands for the hidden ones
 _REFERENCE = re.compile(r"([a-z][a-z0-9_]*)(?:@([1-9][0-9]*))?")
 
 
@@ -89,6 +91,18 @@ def find_dataset(reference: str, *, project: Path) -> Dataset:
         DatasetError: Its card cannot be used.
     """
     return find_in(reference, folder=project / FOLDER)
+
+
+def find_beside(reference: str, *, beside: Path, project: Path) -> Dataset:
+    """Finds a dataset as something in the folder ``beside`` names it: a challenge's own come before the project's.
+
+    Raises:
+        InputError, UnknownName, DatasetError: As :func:`find_dataset`.
+    """
+    twin = beside / TWIN
+    if (beside / CHALLENGE_NAME).is_file() and reference.partition("@")[0] in _slugs(twin):
+        return find_in(reference, folder=twin)
+    return find_dataset(reference, project=project)
 
 
 def find_in(reference: str, *, folder: Path) -> Dataset:

@@ -18,7 +18,7 @@ import pandas as pd
 import xarray as xr
 
 from braggbook.datasets.arrays import is_arrays, open_arrays
-from braggbook.datasets.catalogue import Dataset, find_dataset, find_in
+from braggbook.datasets.catalogue import Dataset, find_beside, find_in
 from braggbook.datasets.fetch import fetch, fetch_file
 from braggbook.datasets.sources import check_file
 from braggbook.datasets.tables import open_table, to_xarray
@@ -74,7 +74,7 @@ def locate(reference: str, *, file: str | None = None) -> tuple[Dataset, Dataset
         dataset = find_in(reference, folder=Path(folder))
         return dataset, dataset.file(file), _prepared(dataset, dataset.file(file))
     settings, _ = load_settings()
-    dataset = find_dataset(reference, project=settings.project)
+    dataset = find_beside(reference, beside=Path.cwd(), project=settings.project)
     entry = dataset.file(file)
     return dataset, entry, fetch_file(dataset, entry, cache=settings.cache, mirror=settings.data_mirror)
 
@@ -86,7 +86,7 @@ def _paths(reference: str, file: str | None) -> dict[str, Path]:
         dataset = find_in(reference, folder=Path(folder))
         return {entry.path: _prepared(dataset, entry) for entry in dataset.card.files}
     settings, _ = load_settings()
-    dataset = find_dataset(reference, project=settings.project)
+    dataset = find_beside(reference, beside=Path.cwd(), project=settings.project)
     return fetch(dataset, cache=settings.cache, mirror=settings.data_mirror)
 
 

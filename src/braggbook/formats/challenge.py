@@ -16,7 +16,6 @@ from braggbook.formats.common import Author, FormatModel, Grant, KnownUnit, Lice
 from braggbook.formats.notebook import DatasetReference
 
 CHALLENGE_FORMAT = "braggbook.challenge/1"
-CHALLENGE_NAME = "challenge.toml"
 Text = Annotated[str, Field(min_length=1)]
 SubmissionKind = Literal["predictions", "notebook"]
 Split = Literal["public", "final"]

@@ -17,6 +17,7 @@ from braggbook.errors import BraggbookError, Issue, UnitError, closest
 from braggbook.units import parse_unit
 
 NOT_STATED = "not stated"
+CHALLENGE_NAME = "challenge.toml"  # marks the folder of a challenge
 SLUG = re.compile(r"[a-z][a-z0-9_]*")
 _ORCID = re.compile(r"(?:https?://orcid\.org/)?([0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X])")
 _ROR = re.compile(r"(?:https?://)?(?:www\.)?(?:ror\.org/)?(0[0-9a-hj-km-np-tv-z]{6}[0-9]{2})/?", re.IGNORECASE)

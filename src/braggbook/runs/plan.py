@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from braggbook.datasets.catalogue import Dataset, find_dataset
+from braggbook.datasets.catalogue import Dataset, find_beside
 from braggbook.datasets.fetch import fetch
 from braggbook.errors import BraggbookError, InputError, Issue, KernelUnavailable
 from braggbook.formats.run import Identity
@@ -109,7 +109,7 @@ def _find_datasets(notebook: Notebook, project: Path) -> list[Dataset]:
     problems: list[BraggbookError] = []
     for reference in notebook.front.braggbook.datasets:
         try:
-            found.append(find_dataset(reference, project=project))
+            found.append(find_beside(reference, beside=notebook.path.parent, project=project))
         except BraggbookError as error:
             problems.append(error)
     if len(problems) == 1:

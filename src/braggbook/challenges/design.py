@@ -1,0 +1,111 @@
+"""A challenge of a project: its folder, its design, and what belongs to it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from braggbook.datasets.catalogue import TWIN, Dataset, open_dataset
+from braggbook.errors import InputError, unknown_name
+from braggbook.files import canonical_json, sha256_bytes
+from braggbook.formats.challenge import Design, Phase
+from braggbook.formats.common import CHALLENGE_NAME, check_slug, issues_from, read_toml
+from braggbook.formats.submission import SEALED_NAME, Sealed
+from braggbook.notebooks.source import Notebook, read_notebook
+
+FOLDER = "challenges"
+SCORER, BASELINE, EXAMPLE = "score.ipynb", "baseline.ipynb", "example_submission"
+INPUTS, TRUTH, ESTIMATE = "inputs", "truth", "estimate"  # the datasets of a challenge, always version 1
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """A challenge: its design, and the folder that it lies in."""
+
+    slug: str
+    folder: Path
+    design: Design
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the design, however its file is laid out."""
+        return sha256_bytes(canonical_json(self.design.model_dump(mode="json")))
+
+    @cached_property
+    def scorer(self) -> Notebook:
+        """The scoring notebook."""
+        return read_notebook(self.folder / SCORER)
+
+    def twin(self, name: str) -> Dataset:
+        """Returns one of the public twin's datasets: inputs, truth or estimate."""
+        return open_dataset(self.folder / TWIN / name)
+
+    @property
+    def sealed(self) -> Sealed | None:
+        """What is public of the hidden cases; None while the challenge was not opened."""
+        path = self.folder / SEALED_NAME
+        if not path.is_file():
+            return None
+        try:
+            return Sealed.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        except ValidationError as error:
+            raise InputError("the seal is not valid", issues=issues_from(error, where=SEALED_NAME)) from None
+        except (OSError, ValueError, RecursionError) as error:
+            raise InputError("the seal cannot be read", where=str(path), got=str(error)) from None
+
+    def phase(self, id: str | None = None) -> Phase:
+        """Returns a phase; the only one where none is named.
+
+        Raises:
+            UnknownName: There is no such phase, or there are several.
+        """
+        phases = {phase.id: phase for phase in self.design.phases}
+        if id is None and len(phases) == 1:
+            return self.design.phases[0]
+        if id is None or id not in phases:
+            command = f"braggbook show challenge {self.slug}"
+            raise unknown_name(f"phase of {self.slug}", id or "", phases, next_command=command)
+        return phases[id]
+
+
+def challenge_folders(project: Path) -> dict[str, Path]:
+    """Returns the folder of every challenge by its slug."""
+    return {card.parent.name: card.parent for card in sorted((project / FOLDER).glob(f"*/{CHALLENGE_NAME}"))}
+
+
+def find_challenge(name: str, *, project: Path) -> Challenge:
+    """Reads a challenge by its slug in the project, or by its folder.
+
+    Raises:
+        UnknownName: There is none.
+        InputError: Its design cannot be used; all findings are listed.
+    """
+    if "/" in name or (Path(name) / CHALLENGE_NAME).is_file():
+        return open_challenge(Path(name).absolute())
+    folders = challenge_folders(project)
+    if name not in folders:
+        raise unknown_name("challenge", name, folders, next_command="braggbook list challenge")
+    return open_challenge(folders[name])
+
+
+def open_challenge(folder: Path) -> Challenge:
+    """Reads the challenge in one folder.
+
+    Raises:
+        InputError: Its design cannot be used; all findings are listed.
+    """
+    command = f"braggbook challenge check {folder.name}"
+    keys, lines = read_toml(folder / CHALLENGE_NAME, what="challenge's design", error=InputError, next_command=command)
+    try:
+        check_slug(folder.name)
+        design = Design.model_validate(keys)
+    except ValidationError as error:
+        issues = issues_from(error, where=CHALLENGE_NAME, known=Design, lines=lines)
+        raise InputError("the design is not valid", where=folder.name, issues=issues) from None
+    except ValueError as error:
+        raise InputError("the challenge's folder is not named by a slug", where=str(folder), got=str(error)) from None
+    return Challenge(folder.name, folder, design)

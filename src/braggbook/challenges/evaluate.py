@@ -1,0 +1,435 @@
+"""From a submission to a score, or to the reason why there is none; a signed receipt comes of it either way.
+
+Three processes that know nothing of one another: the participant's notebook behind the sandbox's walls, where only the
+inputs are; this one, which reads what came out; and the scoring notebook's kernel, where the truth is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import os
+import secrets
+import shutil
+import statistics
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from braggbook.challenges.airlock import check_predictions
+from braggbook.challenges.cases import cases_of
+from braggbook.challenges.design import ESTIMATE, INPUTS, TRUTH, Challenge
+from braggbook.challenges.scoring import Scored, as_platform, score
+from braggbook.challenges.signing import sign
+from braggbook.challenges.submissions import RECEIVED, left
+from braggbook.challenges.vault import Vault
+from braggbook.datasets.catalogue import Dataset, find_dataset, open_dataset
+from braggbook.datasets.fetch import fetch
+from braggbook.errors import BraggbookError, Interrupted
+from braggbook.files import storage, sync_tree, write_json
+from braggbook.formats.challenge import Phase, Split, SubmissionKind
+from braggbook.formats.dataset import CARD_NAME
+from braggbook.formats.submission import (
+    EVALUATION_NAME,
+    FAULT_OF_PARTICIPANT,
+    RECEIPT_NAME,
+    Evaluation,
+    Problem,
+    Receipt,
+    Submission,
+    Used,
+    Verdict,
+)
+from braggbook.kernels.catalogue import find_kernel
+from braggbook.notebooks.source import Notebook, read_notebook
+from braggbook.progress import Progress
+from braggbook.runs.folder import scratch
+from braggbook.runs.sandbox.run import Outcome as SandboxOutcome
+from braggbook.runs.sandbox.run import run_untrusted
+from braggbook.runs.sandbox.walls import Limits
+from braggbook.settings import Settings
+
+_ID_BYTES = 8
+_LINES_AROUND = 2  # of the participant's own notebook, shown with a failure
+_LONGEST_LINE = 160
+Clock = Callable[[], datetime.datetime]
+
+
+@dataclass(frozen=True)
+class Cases:
+    """What a submission is evaluated on.
+
+    Attributes:
+        inputs, truth: Datasets of the same cases.
+        canaries: Texts of the inputs that must not come out.
+        split: Which cases these are.
+        version: Of their truth.
+    """
+
+    inputs: Dataset
+    truth: Dataset
+    canaries: tuple[str, ...] = ()
+    split: Split | Literal["twin"] = "twin"
+    version: int = 1
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where an evaluation works, and with what.
+
+    Attributes:
+        work: An empty folder; ``work/estimate`` is where the checked predictions are afterwards.
+        runs: Where the scoring run goes.
+        settings: Limits and places.
+        logs: Where a notebook's full logs go: on public cases only.
+        progress: Told of what takes time.
+    """
+
+    work: Path
+    runs: Path
+    settings: Settings
+    logs: Path | None = None
+    progress: Progress | None = None
+
+
+@dataclass
+class Outcome:
+    """What came of evaluating a submission.
+
+    Attributes:
+        verdict: How it ended.
+        problem: Why there is no score.
+        estimate: The checked predictions, as a dataset.
+        scored: What the scoring notebook said.
+        error: What went wrong in the organiser's part; for the organiser alone.
+    """
+
+    verdict: Verdict
+    problem: Problem | None = None
+    used: Used = field(default_factory=Used)
+    walls: list[str] = field(default_factory=list)
+    estimate: Dataset | None = None
+    scored: Scored | None = None
+    error: BraggbookError | None = None
+
+
+def twin_cases(challenge: Challenge) -> Cases:
+    """Returns the public cases, on which anybody can try a submission."""
+    return Cases(challenge.twin(INPUTS), challenge.twin(TRUTH))
+
+
+def hidden_cases(challenge: Challenge, vault: Vault, phase: Phase, *, version: int | None = None) -> Cases:
+    """Returns the hidden cases of a phase, in the newest version of their truth unless another is asked for."""
+    sealed = challenge.sealed
+    latest = sealed.latest(phase.split) if sealed else None
+    hidden = vault.hidden(phase.split, version or (latest.version if latest else 1))
+    canaries = (hidden.canary,) if phase.inputs == "hidden" else ()
+    return Cases(hidden.inputs, hidden.truth, canaries, phase.split, hidden.version)
+
+
+def evaluate(challenge: Challenge, received: Path, *, kind: SubmissionKind, cases: Cases, bench: Bench) -> Outcome:
+    """Evaluates what was received, on some cases.
+
+    Args:
+        challenge: By whose design and scoring notebook.
+        received: The folder of what came, as the airlock has let it in.
+        kind: Predictions, or a notebook that makes them.
+        cases: Hidden ones, or the twin's.
+        bench: Where and with what.
+
+    Returns:
+        How it ended. What a participant does wrong is no exception here, nor is what goes wrong in a scoring notebook.
+    """
+    outcome, predictions = Outcome("scored"), received
+    with _own_faults(outcome, cases):
+        if kind == "notebook":
+            predictions = bench.work / "collected"
+            predictions.mkdir()
+            ended, problem = _execute(challenge, received, cases, predictions, bench)
+            outcome.verdict, outcome.problem = _VERDICTS.get(ended.verdict, ended.verdict), problem
+            outcome.used, outcome.walls = Used(**dataclasses.asdict(ended.used)), list(ended.layers)
+        if outcome.verdict == "scored":
+            _check(challenge, predictions, cases, bench.work, outcome)
+        if outcome.estimate is not None:
+            outcome.scored = _score(challenge, outcome.estimate, cases, bench)
+    return outcome
+
+
+def evaluate_again(challenge: Challenge, estimate: Path, *, cases: Cases, bench: Bench) -> Outcome:
+    """Scores predictions that were checked before; see :func:`evaluate`."""
+    outcome = Outcome("scored")
+    with _own_faults(outcome, cases):
+        shutil.copytree(estimate, bench.work / ESTIMATE)
+        outcome.estimate = open_dataset(bench.work / ESTIMATE)
+        outcome.scored = _score(challenge, outcome.estimate, cases, bench)
+    return outcome
+
+
+@contextmanager
+def _own_faults(outcome: Outcome, cases: Cases) -> Iterator[None]:
+    """Lets what goes wrong in the organiser's part be an outcome, of which a participant hears nothing more."""
+    try:
+        yield
+    except Interrupted:
+        raise
+    except BraggbookError as error:
+        said = str(error) if cases.split == "twin" else as_platform(error)
+        outcome.verdict, outcome.problem, outcome.scored = "platform", Problem(what=said), None
+        outcome.error = error
+
+
+def _score(challenge: Challenge, estimate: Dataset, cases: Cases, bench: Bench) -> Scored:
+    datasets = {INPUTS: cases.inputs, TRUTH: cases.truth, ESTIMATE: estimate}
+    return score(challenge, datasets, runs=bench.runs, settings=bench.settings, progress=bench.progress)
+
+
+def _execute(
+    challenge: Challenge, received: Path, cases: Cases, collected: Path, bench: Bench
+) -> tuple[SandboxOutcome, Problem | None]:
+    """Executes a participant's notebook behind the walls."""
+    notebook = read_notebook(next(received.glob("*.ipynb")))
+    settings, limits = bench.settings, challenge.design.limits
+    with scratch() as place:
+        ended = run_untrusted(
+            notebook.path,
+            datasets=_datasets(challenge, notebook, cases.inputs, place, settings),
+            kernel=find_kernel(notebook.front.braggbook.kernel, project=settings.project),
+            settings=settings,
+            limits=Limits(
+                wall_s=limits.wall_s,
+                cpu_s=limits.cpu_s,
+                memory_mb=limits.memory_mb,
+                processes=limits.processes,
+                work_mb=limits.work_mb,
+            ),
+            collect=collected,
+            logs=bench.logs,
+            progress=bench.progress,
+        )
+    return ended, _problem(notebook, ended)
+
+
+def _datasets(
+    challenge: Challenge, notebook: Notebook, inputs: Dataset, place: Path, settings: Settings
+) -> dict[str, Path]:
+    """Returns the folders of what a participant's notebook may see: the inputs, and public datasets that it names."""
+    found = {INPUTS: inputs.folder}
+    for reference in notebook.front.braggbook.datasets:
+        if reference in challenge.design.data.training:
+            dataset = find_dataset(reference, project=settings.project)
+            found[dataset.slug] = target = place / dataset.slug
+            target.mkdir()
+            shutil.copyfile(dataset.folder / CARD_NAME, target / CARD_NAME)
+            for name, path in fetch(dataset, cache=settings.cache, mirror=settings.data_mirror).items():
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target / name)
+    return found
+
+
+_VERDICTS: dict[str, Verdict] = {"complete": "scored"}
+_SAID = {
+    "failed": "the notebook raised an exception",
+    "timed out": "the notebook took longer than it may",
+    "killed": "the notebook used more than it may, or ended its own kernel",
+    "refused": "what the notebook wrote was not let out",
+    "platform": "the sandbox did not start; nothing is charged",
+}
+
+
+def _problem(notebook: Notebook, ended: SandboxOutcome) -> Problem | None:
+    if ended.verdict == "complete":
+        return None
+    return Problem(
+        what=_SAID[ended.verdict],
+        cell=ended.cell,
+        line=ended.line,
+        exception=ended.exception,
+        source=_own_lines(notebook, ended.cell, ended.line),
+        issues=[str(issue) for issue in ended.issues],
+    )
+
+
+def _own_lines(notebook: Notebook, cell: int | None, line: int | None) -> list[str]:
+    """Returns lines of the notebook that was handed in: they hold nothing that its author does not know."""
+    if cell is None or line is None or not 1 <= cell <= len(notebook.code_cells):
+        return []
+    lines = notebook.code_cells[cell - 1].source.splitlines()
+    first = max(line - 1 - _LINES_AROUND, 0)
+    return [text[:_LONGEST_LINE] for text in lines[first : line + _LINES_AROUND]]
+
+
+def _check(challenge: Challenge, predictions: Path, cases: Cases, work: Path, outcome: Outcome) -> None:
+    """Lets predictions through the airlock."""
+    rules = challenge.design.submission
+    checked = check_predictions(
+        predictions,
+        work / ESTIMATE,
+        rules=rules,
+        inputs=cases.inputs,
+        cases=cases_of(cases.truth, rules=rules),
+        canaries=cases.canaries,
+    )
+    if checked.issues:
+        outcome.verdict = "refused"
+        outcome.problem = Problem(what="the predictions are not what the design asks for", issues=list(checked.issues))
+        return
+    outcome.estimate = open_dataset(work / ESTIMATE)
+
+
+def evaluate_submission(
+    challenge: Challenge,
+    vault: Vault,
+    submission: Submission,
+    *,
+    settings: Settings,
+    clock: Clock,
+    progress: Progress | None = None,
+) -> tuple[Evaluation, Receipt]:
+    """Evaluates a submission on the hidden cases of its phase, and keeps what came of it, signed.
+
+    Predictions that a notebook made of the same inputs before are scored again, and not made again.
+
+    Raises:
+        StorageError: The disk refuses; nothing is left then.
+    """
+    phase = challenge.phase(submission.phase)
+    cases = hidden_cases(challenge, vault, phase)
+    id = secrets.token_hex(_ID_BYTES)
+    target = vault.evaluation_folder(submission.id, id)
+    part = target.with_name(f".{id}.part")
+    received = vault.submission_folder(submission.id) / RECEIVED
+    try:
+        with storage(target):
+            part.mkdir(parents=True)
+        bench = Bench(part, vault.runs, settings, progress=progress)
+        if (known := _known_estimate(vault, submission, cases)) is not None:
+            outcome = evaluate_again(challenge, known[1], cases=cases, bench=bench)
+            outcome.used, outcome.walls = known[0].used, known[0].walls
+        else:
+            outcome = evaluate(challenge, received, kind=submission.kind, cases=cases, bench=bench)
+        if outcome.verdict in FAULT_OF_PARTICIPANT and submission.kind == "notebook":
+            _replay(challenge, received, part, settings)
+        evaluation = _evaluation(challenge, vault, submission, cases, outcome, id=id, now=clock())
+        write_json(part / EVALUATION_NAME, evaluation.model_dump(mode="json"))
+        shutil.rmtree(part / "collected", ignore_errors=True)
+        with storage(target):
+            sync_tree(part)
+            os.rename(part, target)
+        receipt = _receipt(challenge, vault, submission, evaluation, phase)
+        write_json(target / RECEIPT_NAME, receipt.model_dump(mode="json"))
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return evaluation, receipt
+
+
+def _known_estimate(vault: Vault, submission: Submission, cases: Cases) -> tuple[Evaluation, Path] | None:
+    """Returns the predictions that a notebook made of these very inputs, and the evaluation that it was in."""
+    if submission.kind != "notebook":
+        return None
+    for made in reversed(vault.evaluations(submission.id)):
+        folder = vault.evaluation_folder(submission.id, made.id)
+        same = made.split == cases.split and _inputs_of(vault, made) == cases.inputs.digest
+        if made.predictions and same and (folder / ESTIMATE / CARD_NAME).is_file():
+            return made, folder / ESTIMATE
+    return None
+
+
+def _inputs_of(vault: Vault, made: Evaluation) -> str:
+    return "" if made.split == "twin" else vault.hidden(made.split, made.truth_version).inputs.digest
+
+
+def _replay(challenge: Challenge, received: Path, part: Path, settings: Settings) -> None:
+    """Does the same on public cases, where all that it says may be seen."""
+    with scratch() as work:
+        (part / "replay").mkdir()
+        bench = Bench(work, work / "runs", settings, logs=part / "replay")
+        evaluate(challenge, received, kind="notebook", cases=twin_cases(challenge), bench=bench)
+
+
+def _evaluation(
+    challenge: Challenge,
+    vault: Vault,
+    submission: Submission,
+    cases: Cases,
+    outcome: Outcome,
+    *,
+    id: str,
+    now: datetime.datetime,
+) -> Evaluation:
+    scored = outcome.scored
+    made = Evaluation(
+        id=id,
+        submission=submission.id,
+        challenge=challenge.slug,
+        design=challenge.digest,
+        phase=submission.phase,
+        split=cases.split,
+        truth_version=cases.version,
+        team=submission.team,
+        title=submission.title,
+        kind=submission.kind,
+        received=submission.received,
+        evaluated=now.isoformat(timespec="microseconds"),
+        verdict=outcome.verdict,
+        charged=_charged(submission.kind, outcome.verdict),
+        problem=outcome.problem,
+        used=outcome.used,
+        walls=outcome.walls,
+        predictions=outcome.estimate.digest if outcome.estimate else None,
+        scorer=scored.scorer if scored else None,
+        cases=scored.cases if scored else {},
+        overall=scored.overall if scored else {},
+    )
+    return made.signed(sign(vault.key, made.message))
+
+
+def _charged(kind: SubmissionKind, verdict: Verdict) -> bool:
+    """A score counts, and so does the fault of a participant's code; a file that is refused gave nothing away."""
+    return verdict == "scored" or (kind == "notebook" and verdict in FAULT_OF_PARTICIPANT)
+
+
+def _receipt(challenge: Challenge, vault: Vault, submission: Submission, made: Evaluation, phase: Phase) -> Receipt:
+    shows = phase.shows
+    scored = made.verdict == "scored"
+    receipt = Receipt(
+        submission=submission.id,
+        evaluation=made.id,
+        challenge=challenge.slug,
+        phase=phase.id,
+        team=submission.team,
+        received=made.received,
+        evaluated=made.evaluated,
+        verdict=made.verdict,
+        charged=made.charged,
+        problem=made.problem,
+        used=made.used,
+        files=submission.files,
+        predictions=made.predictions,
+        scorer=made.scorer,
+        scores=aggregates(made) if scored and shows.score != "organiser" else None,
+        cases=made.cases if scored and shows.cases != "organiser" else None,
+        left=left(vault, phase=phase, team=submission.team, now=datetime.datetime.fromisoformat(made.evaluated)),
+        next=_next(challenge, made),
+    )
+    return receipt.signed(sign(vault.key, receipt.message))
+
+
+def aggregates(made: Evaluation) -> dict[str, float]:
+    """Returns the mean of each metric over the cases that have a score, and the scores of all cases together."""
+    means = {}
+    for metric, scores in made.cases.items():
+        values = [value for value in scores.values() if value is not None]
+        if values:
+            means[metric] = statistics.fmean(values)
+    return {**means, **made.overall}
+
+
+def _next(challenge: Challenge, made: Evaluation) -> str:
+    if made.verdict == "scored":
+        return f"braggbook challenge board {challenge.slug}"
+    if made.verdict == "platform":
+        return "nothing: it will be evaluated again"
+    what = "NOTEBOOK" if made.kind == "notebook" else "PREDICTIONS"
+    return f"braggbook challenge try {challenge.slug} {what}   (the same checks on public cases, with all logs)"

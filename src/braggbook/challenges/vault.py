@@ -1,0 +1,179 @@
+"""What an organiser keeps to himself: the key, hidden cases and their truth, submissions, evaluations.
+
+::
+
+    <vault>/<challenge>/key.pem                          the private key
+    <vault>/<challenge>/hidden/<split>@<version>/        inputs/  truth/  salt  canary
+    <vault>/<challenge>/submissions/<id>/                submission.json  received/
+    <vault>/<challenge>/evaluations/<submission>/<id>/   evaluation.json  receipt.json  estimate/  replay/
+    <vault>/<challenge>/runs/                            the scoring runs
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from braggbook.challenges.design import INPUTS, TRUTH
+from braggbook.datasets.catalogue import Dataset, open_dataset
+from braggbook.errors import InputError, RecordError, unknown_name
+from braggbook.files import storage
+from braggbook.formats.challenge import Split
+from braggbook.formats.common import issues_from
+from braggbook.formats.submission import EVALUATION_NAME, RECEIPT_NAME, SUBMISSION_NAME, Evaluation, Receipt, Submission
+from braggbook.settings import Settings
+
+_ONLY_ME = 0o700
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """The hidden cases of one version of a split."""
+
+    split: Split
+    version: int
+    folder: Path
+
+    @property
+    def inputs(self) -> Dataset:
+        """What a participant's notebook sees."""
+        return open_dataset(self.folder / INPUTS)
+
+    @property
+    def truth(self) -> Dataset:
+        """What it is scored against."""
+        return open_dataset(self.folder / TRUTH)
+
+    @property
+    def salt(self) -> bytes:
+        """The key of the commitment to the truth, 32 bytes."""
+        return bytes.fromhex((self.folder / "salt").read_text(encoding="ascii"))
+
+    @property
+    def canary(self) -> str:
+        """A text that stands in the inputs, and that no submission may repeat."""
+        return (self.folder / "canary").read_text(encoding="ascii")
+
+
+@dataclass(frozen=True)
+class Vault:
+    """The vault of one challenge."""
+
+    folder: Path
+
+    @property
+    def key(self) -> Path:
+        """The private key's file."""
+        return self.folder / "key.pem"
+
+    @property
+    def runs(self) -> Path:
+        """Where the scoring runs lie."""
+        return self.folder / "runs"
+
+    def hidden_folder(self, split: Split, version: int) -> Path:
+        """Returns where a version of a split lies, or would."""
+        return self.folder / "hidden" / f"{split}@{version}"
+
+    def hidden(self, split: Split, version: int) -> Hidden:
+        """Returns the hidden cases of a split.
+
+        Raises:
+            InputError: They are not here.
+        """
+        folder = self.hidden_folder(split, version)
+        if not folder.is_dir():
+            wanted = "the vault that the challenge was opened with"
+            raise InputError(f"no hidden cases of the split {split}", where=str(folder), wanted=wanted)
+        return Hidden(split, version, folder)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Waits until no other process changes this vault, and keeps others waiting meanwhile."""
+        with storage(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True, mode=_ONLY_ME)
+            lock = (self.folder / ".lock").open("w")
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def submission_folder(self, id: str) -> Path:
+        """Returns where a submission lies."""
+        return self.folder / "submissions" / id
+
+    def submissions(self) -> list[Submission]:
+        """Returns all submissions, in the order in which they came."""
+        found = [read_model(folder / SUBMISSION_NAME, Submission) for folder in _folders(self.folder / "submissions")]
+        return sorted(found, key=lambda one: (one.received, one.id))
+
+    def submission(self, name: str) -> Submission:
+        """Returns a submission by its id, or by the beginning of it.
+
+        Raises:
+            UnknownName: There is none, or several begin so.
+        """
+        known = {one.id: one for one in self.submissions()}
+        matches = [one for id, one in known.items() if name and id.startswith(name)]
+        if len(matches) != 1:
+            raise unknown_name("submission", name, known)
+        return matches[0]
+
+    def evaluation_folder(self, submission: str, id: str) -> Path:
+        """Returns where an evaluation lies."""
+        return self.folder / "evaluations" / submission / id
+
+    def evaluations(self, submission: str | None = None) -> list[Evaluation]:
+        """Returns all evaluations, or those of one submission, in the order in which they were made."""
+        parents = _folders(self.folder / "evaluations")
+        chosen = [parent for parent in parents if submission in (None, parent.name)]
+        folders = [folder for parent in chosen for folder in _folders(parent)]
+        found = [read_model(folder / EVALUATION_NAME, Evaluation) for folder in folders]
+        return sorted(found, key=lambda one: (one.evaluated, one.id))
+
+    def receipt(self, evaluation: Evaluation) -> Receipt:
+        """Returns the receipt of an evaluation."""
+        return read_model(self.evaluation_folder(evaluation.submission, evaluation.id) / RECEIPT_NAME, Receipt)
+
+
+def open_vault(slug: str, *, settings: Settings) -> Vault:
+    """Returns the vault of a challenge; nothing is written yet.
+
+    Raises:
+        InputError: It would lie in the project, where everybody sees it.
+    """
+    place = settings.vault.resolve()
+    if place.is_relative_to(settings.project.resolve()):
+        raise InputError(
+            "the vault lies in the project, which is public", where=str(place), wanted="a folder outside of it",
+            next_command="braggbook list settings   (its variable is BRAGGBOOK_VAULT)",
+        )  # fmt: skip
+    return Vault(place / slug)
+
+
+def read_model(path: Path, model: type[_Model]) -> _Model:
+    """Reads a file that we wrote.
+
+    Raises:
+        RecordError: It is not there, or not as we write it.
+    """
+    try:
+        return model.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        issues = issues_from(error, where=path.name, known=model)
+        raise RecordError("a file that is not valid", where=str(path), issues=issues) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise RecordError("a file that cannot be read", where=str(path), got=str(error)) from None
+
+
+def _folders(parent: Path) -> list[Path]:
+    if not parent.is_dir():
+        return []
+    return sorted(path for path in parent.iterdir() if path.is_dir() and not path.name.startswith("."))
