@@ -16,7 +16,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from braggbook import errors, imaging, radiobiology, units
+    from braggbook import errors, imaging, metrics, radiobiology, units
     from braggbook.datasets.load import load
     from braggbook.imaging.reading import read_dicom
     from braggbook.notebooks.doi import run_doi
@@ -30,6 +30,7 @@ __all__ = [
     "errors",
     "imaging",
     "load",
+    "metrics",
     "radiobiology",
     "read_dicom",
     "result",
@@ -49,7 +50,7 @@ _HOMES = {
     "sweep": "braggbook.runs.lazy",
     "three_planes": "braggbook.notebooks.views",
 }
-_MODULES = {"errors", "imaging", "radiobiology", "units"}
+_MODULES = {"errors", "imaging", "metrics", "radiobiology", "units"}
 
 
 def __getattr__(name: str) -> Any:

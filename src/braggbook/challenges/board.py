@@ -10,13 +10,14 @@ design says: nobody gains by a score that is not there.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
-from braggbook.challenges.evaluations import newest_of_each, of_phase, when
 from braggbook.challenges.ranking import (
     Absolute,
     MetricStanding,
@@ -31,16 +32,17 @@ from braggbook.challenges.ranking import (
     scores_from,
     standings,
 )
-from braggbook.errors import InputError, Issue, RecordError
+from braggbook.challenges.seen import Change, changes, visible
+from braggbook.errors import Issue, RecordError
 from braggbook.formats import board as shown
 from braggbook.formats.board import Board, Left, MetricShown, Row, Spread
-from braggbook.formats.challenge import Design, Method, Metric, Phase, RankingRules, Viewer
+from braggbook.formats.challenge import Design, Method, Metric, Phase, RankingRules
 from braggbook.formats.submission import Evaluation
 
+__all__ = ["Change", "changes", "make_board", "visible"]
 Truth = Literal["published", "withheld", "sealed"]
 Tables = Mapping[str, Scores | Absolute]  # by metric; its algorithms are ids of submissions
 _WHISKER = 1.5  # times the distance of the quartiles (Tukey, Exploratory Data Analysis, 1977)
-_SEES: dict[Viewer, int] = {"everyone": 0, "team": 1, "organiser": 2}
 _FAILED = {
     "refused": "the predictions were refused",
     "failed": "the notebook failed",
@@ -52,7 +54,6 @@ _NOTHING_DRAWN = (
     "Nothing could be drawn anew (there are fewer than two cases, or only numbers of all cases together): "
     "how sure the ranks are is not known."
 )
-_HIDDEN_RANKS = "The ranks are shown when the phase is closed."
 
 
 def make_board(
@@ -84,9 +85,9 @@ def make_board(
     Raises:
         RecordError: Evaluations that do not belong together, with every issue.
     """
-    mine = of_phase(evaluations, challenge=challenge, phase=phase)
-    newest, left = newest_of_each(mine)
-    scored = sorted((one for one in newest if one.verdict == "scored"), key=lambda one: (when(one), one.submission))
+    mine = _of_phase(evaluations, challenge=challenge, phase=phase)
+    newest, left = _newest(mine)
+    scored = [one for one in newest if one.verdict == "scored"]
     left += [
         Left(team=one.team, submission=one.submission, why=f"{one.verdict}: {_FAILED[one.verdict]}")
         for one in newest
@@ -126,6 +127,53 @@ def make_board(
     )
 
 
+def _of_phase(evaluations: Sequence[Evaluation], *, challenge: str, phase: Phase) -> list[Evaluation]:
+    """Returns the evaluations that a phase's board is made of."""
+    mine = [one for one in evaluations if one.phase == phase.id and one.split == phase.split]
+    issues = [
+        Issue("of another challenge", one.id, challenge, one.challenge)
+        for one in evaluations
+        if one.challenge != challenge
+    ]
+    teams: dict[str, str] = {}
+    for one in mine:
+        issues += [
+            Issue(f"{name} is no time", one.id, "an ISO 8601 time", text)
+            for name, text in (("received", one.received), ("evaluated", one.evaluated))
+            if _time(text) is None
+        ]
+        if teams.setdefault(one.submission, one.team) != one.team:
+            issues.append(Issue("a submission of two teams", one.submission, teams[one.submission], one.team))
+    if issues:
+        raise RecordError("evaluations that do not belong together", where="evaluations", issues=issues)
+    return mine
+
+
+def _time(text: str) -> datetime.datetime | None:
+    """Returns a time that can be compared with others; without an offset it is in UTC."""
+    try:
+        found = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
+
+
+def _newest(mine: Sequence[Evaluation]) -> tuple[list[Evaluation], list[Left]]:
+    """Returns the evaluation of each submission that counts, by the time of receipt; and those that have none.
+
+    A fault of the platform says nothing of a submission, and counts only where there is nothing else.
+    """
+    version = max((one.truth_version for one in mine), default=0)
+    found: dict[str, Evaluation] = {}
+    for one in sorted(mine, key=lambda one: (one.verdict != "platform", _time(one.evaluated), one.id)):
+        if one.truth_version == version:
+            found[one.submission] = one
+    why = f"it was not evaluated against version {version} of the truth"
+    old = {one.submission: one.team for one in mine if one.submission not in found}
+    left = [Left(team=team, submission=submission, why=why) for submission, team in old.items()]
+    return sorted(found.values(), key=lambda one: (_time(one.received), one.submission)), left
+
+
 def _checked(design: Design, scored: Sequence[Evaluation]) -> list[str]:
     """Returns the names of all cases, after a look at whether every evaluation has what a board needs of it."""
     by_case = [metric.id for metric in design.metrics if metric.scope == "case"]
@@ -142,9 +190,8 @@ def _checked(design: Design, scored: Sequence[Evaluation]) -> list[str]:
             issues.append(Issue("other cases than the others have", one.id, f"{len(cases)} cases", f"{off} less"))
     if issues:
         where = "evaluations"
-        raise RecordError(
-            "no board can be made of these", where=where, issues=issues, next_command="braggbook challenge score --all"
-        )
+        command = "braggbook challenge score --all"
+        raise RecordError("no board can be made of these", where=where, issues=issues, next_command=command)
     return cases
 
 
@@ -154,10 +201,16 @@ def _table(metric: Metric, scored: Sequence[Evaluation], cases: Sequence[str]) -
         overall = {one.submission: one.overall.get(metric.id) for one in scored}
         return absolute_from(overall, better=metric.better, target=metric.target)
     by_case = {one.submission: one.cases[metric.id] for one in scored}
-    absent = {case for case in cases if all(case in row and row[case] is None for row in by_case.values())}
+    absent = _nowhere(metric, scored, cases)
     kept = [case for case in cases if case not in absent] or cases
     rows = {name: {case: row.get(case) for case in kept} for name, row in by_case.items()}
     return scores_from(rows, better=metric.better, target=metric.target)
+
+
+def _nowhere(metric: Metric, scored: Sequence[Evaluation], cases: Sequence[str]) -> set[str]:
+    """Returns the cases to which a metric applies in no submission."""
+    rows = [one.cases[metric.id] for one in scored]
+    return {case for case in cases if rows and all(case in row and row[case] is None for row in rows)}
 
 
 def _gaps(table: Scores | Absolute) -> dict[str, int]:
@@ -209,7 +262,7 @@ class _Central:
     """A mean or median for each, and the ranks that these give."""
 
     values: Mapping[str, float]
-    ranks: np.ndarray
+    ranks: npt.NDArray[np.float64]
 
 
 def _central(metric: Metric, ranking: RankingRules, table: Scores | Absolute) -> _Central:
@@ -240,7 +293,8 @@ class _Found:
         self._standing = self._stand() if ids else None
 
     def _stand(self) -> Standing:
-        rules, tasks = self._design.ranking, {}
+        rules = self._design.ranking
+        tasks: dict[str, dict[str, RankedMetric]] = {}
         for metric in self._design.metrics:
             if metric.ranked:
                 table = self._filled(metric)
@@ -286,7 +340,8 @@ class _Found:
         return sorted(rows, key=lambda row: (row.rank, row.team.casefold(), row.team))
 
     def _row(self, standing: Standing, at: int, one: Evaluation, scored: Sequence[Evaluation]) -> Row:
-        assert one.predictions is not None and one.scorer is not None
+        assert one.predictions is not None
+        assert one.scorer is not None
         others = {other.team for other in scored if other.predictions == one.predictions} - {one.team}
         return Row(
             team=one.team,
@@ -305,7 +360,7 @@ class _Found:
             **self._sure(standing, at),
         )
 
-    def _sure(self, standing: Standing, at: int) -> dict[str, object]:
+    def _sure(self, standing: Standing, at: int) -> dict[str, Any]:
         """What the draws say of a rank; without draws every rank is possible, and there are no counts."""
         sure = standing.certainty
         if sure is None:
@@ -372,13 +427,14 @@ def _notes_of(
     """Returns what a reader must know of the scores."""
     notes = []
     for metric in design.metrics:
-        rows = {one.submission: one.cases[metric.id] for one in scored} if metric.scope == "case" else {}
-        absent = {case for case in cases if rows and all(case in row and row[case] is None for row in rows.values())}
+        absent = _nowhere(metric, scored, cases) if metric.scope == "case" else set()
         if absent and len(absent) < len(cases):
             notes.append(f"{metric.id}: {len(absent)} of {len(cases)} cases do not count, since it applies to none.")
-        counted = [case for case in cases if case not in absent] or cases
-        gaps = sum(rows[one.submission].get(case) is None for one in picked for case in counted) if rows else 0
-        gaps += sum(metric.id not in one.overall for one in picked) if metric.scope == "all" else 0
+        if metric.scope == "case":
+            counted = [case for case in cases if case not in absent] or cases
+            gaps = sum(one.cases[metric.id].get(case) is None for one in picked for case in counted)
+        else:
+            gaps = sum(metric.id not in one.overall for one in picked)
         if gaps:
             verb = "score is missing and counts" if gaps == 1 else "scores are missing and count"
             notes.append(f"{metric.id}: {gaps} {verb} as {metric.worst:g} {_unit(metric.unit)}".rstrip() + ".")
@@ -393,7 +449,7 @@ def _unit(unit: str) -> str:
     return "" if unit == "1" else unit
 
 
-def _spread(values: np.ndarray) -> Spread | None:
+def _spread(values: npt.NDArray[np.float64]) -> Spread | None:
     """Returns the numbers of a box plot; None where no case has a score.
 
     Args:
@@ -417,111 +473,3 @@ def _shown(metric: Metric) -> MetricShown:
         id=metric.id, definition=metric.definition, of=metric.of, unit=metric.unit, better=metric.better,
         target=metric.target, ranked=metric.ranked, task=metric.task,
     )  # fmt: skip
-
-
-def visible(board: Board, phase: Phase, *, viewer: Viewer, team: str | None = None) -> Board:
-    """Returns what somebody may see of a board; all of it, once the phase is closed.
-
-    While it is open, ``phase.shows`` says who sees what. What is the team's is seen in the row of that team alone. Who
-    may not see the ranks gets no rows, who may not see the scores no groups of significance either, and what became of
-    a submission is told to its own team.
-
-    Args:
-        board: The organiser's.
-        phase: Whose board it is.
-        viewer: Who looks.
-        team: Which team, where it is one.
-
-    Raises:
-        InputError: The board is of another phase.
-    """
-    if board.phase != phase.id:
-        raise InputError("the board of another phase", wanted=phase.id, got=board.phase)
-    if board.closed or viewer == "organiser":
-        return board
-    seen = [
-        _row_seen(row, phase, viewer if row.team == team else "everyone")
-        for row in board.rows
-        if _may(phase.shows.rank, viewer if row.team == team else "everyone")
-    ]
-    scores = _may(phase.shows.score, "everyone")
-    left = [one for one in board.left if viewer == "team" and one.team == team]
-    ranks = _may(phase.shows.rank, "everyone")
-    return board.model_copy(
-        update={
-            "rows": seen,
-            "left": left,
-            "groups": board.groups if scores and ranks else {},
-            "better_than": board.better_than if scores and ranks else {},
-            "methods_agree": board.methods_agree if ranks else {},
-            "tau": board.tau if ranks else None,
-            "tau_undefined": board.tau_undefined if ranks else 0,
-            "notes": board.notes if scores and ranks else ([] if ranks else [_HIDDEN_RANKS]),
-        }
-    )
-
-
-def _may(who: Viewer, viewer: Viewer) -> bool:
-    return _SEES[viewer] >= _SEES[who]
-
-
-def _row_seen(row: Row, phase: Phase, viewer: Viewer) -> Row:
-    if not _may(phase.shows.score, viewer):
-        return row.model_copy(update={"scores": {}})
-    if _may(phase.shows.cases, viewer):
-        return row
-    bare = {name: score.model_copy(update={"spread": None}) for name, score in row.scores.items()}
-    return row.model_copy(update={"scores": bare})
-
-
-@dataclass(frozen=True)
-class Change:
-    """What became of a team between two boards.
-
-    Attributes:
-        team: Its name.
-        before: Its rank; None where it did not stand on the board.
-        after: Its rank; None where it does not stand on the board.
-        other_submission: Whether another submission of the team stands there now.
-    """
-
-    team: str
-    before: float | None
-    after: float | None
-    other_submission: bool
-
-    @property
-    def moved(self) -> bool:
-        """Whether the rank is another one."""
-        return self.before != self.after
-
-
-def changes(before: Board, after: Board) -> list[Change]:
-    """Returns the ranks of every team on two boards of the same phase: by rank after, then before, then by name.
-
-    Raises:
-        InputError: They are boards of different phases.
-    """
-    of = [(board.challenge, board.phase) for board in (before, after)]
-    if of[0] != of[1]:
-        raise InputError("boards of different phases", wanted=" ".join(of[0]), got=" ".join(of[1]))
-    old, new = ({row.team: row for row in board.rows} for board in (before, after))
-    found = [
-        Change(
-            team,
-            old[team].rank if team in old else None,
-            new[team].rank if team in new else None,
-            team in old and team in new and old[team].submission != new[team].submission,
-        )
-        for team in {**new, **old}
-    ]
-    last = float("inf")
-    return sorted(
-        found,
-        key=lambda one: (
-            last if one.after is None else one.after,
-            last if one.before is None else one.before,
-            one.team.casefold(),
-            one.team,
-        ),
-    )

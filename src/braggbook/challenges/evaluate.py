@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -408,7 +408,7 @@ def _receipt(challenge: Challenge, vault: Vault, submission: Submission, made: E
         files=submission.files,
         predictions=made.predictions,
         scorer=made.scorer,
-        scores=aggregates(made) if scored and shows.score != "organiser" else None,
+        scores=means_of(made.cases, made.overall) if scored and shows.score != "organiser" else None,
         cases=made.cases if scored and shows.cases != "organiser" else None,
         left=left(vault, phase=phase, team=submission.team, now=datetime.datetime.fromisoformat(made.evaluated)),
         next=_next(challenge, made),
@@ -416,14 +416,14 @@ def _receipt(challenge: Challenge, vault: Vault, submission: Submission, made: E
     return receipt.signed(sign(vault.key, receipt.message))
 
 
-def aggregates(made: Evaluation) -> dict[str, float]:
+def means_of(cases: Mapping[str, Mapping[str, float | None]], overall: Mapping[str, float]) -> dict[str, float]:
     """Returns the mean of each metric over the cases that have a score, and the scores of all cases together."""
     means = {}
-    for metric, scores in made.cases.items():
+    for metric, scores in cases.items():
         values = [value for value in scores.values() if value is not None]
         if values:
             means[metric] = statistics.fmean(values)
-    return {**means, **made.overall}
+    return {**means, **overall}
 
 
 def _next(challenge: Challenge, made: Evaluation) -> str:

@@ -15,7 +15,8 @@ from braggbook.challenges.design import INPUTS, Challenge
 from braggbook.challenges.vault import Vault
 from braggbook.errors import InputError
 from braggbook.files import sha256_bytes, storage, sync_tree, write_json
-from braggbook.formats.challenge import Phase
+from braggbook.formats.challenge import Phase, SubmissionKind
+from braggbook.formats.run import FileRecord
 from braggbook.formats.submission import SUBMISSION_NAME, Evaluation, Submission
 
 RECEIVED = "received"
@@ -83,13 +84,7 @@ def _keep(
     try:
         with storage(target):
             (part / RECEIVED).mkdir(parents=True)
-        kind, files = receive_submission(
-            source,
-            part / RECEIVED,
-            rules=challenge.design.submission,
-            kinds=phase.kinds,
-            datasets=allowed_datasets(challenge),
-        )
+        kind, files = take_in(challenge, source, part / RECEIVED, kinds=phase.kinds)
         made = Submission(
             id=id,
             challenge=challenge.slug,
@@ -108,6 +103,19 @@ def _keep(
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return made
+
+
+def take_in(
+    challenge: Challenge, source: Path, target: Path, *, kinds: Sequence[SubmissionKind]
+) -> tuple[SubmissionKind, dict[str, FileRecord]]:
+    """Lets what a person hands in through the airlock, into an empty folder.
+
+    Raises:
+        InputError: It is not what the design asks for; all findings are listed.
+    """
+    return receive_submission(
+        source, target, rules=challenge.design.submission, kinds=kinds, datasets=allowed_datasets(challenge)
+    )
 
 
 def allowed_datasets(challenge: Challenge) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from braggbook.cli.face import Face, table, verb
 from braggbook.datasets.catalogue import FOLDER as DATASETS
-from braggbook.datasets.catalogue import find_dataset, open_dataset
+from braggbook.datasets.catalogue import find_beside, open_dataset
 from braggbook.datasets.verify import verify_dataset
 from braggbook.errors import BraggbookError, Issue, UnknownName, closest
 from braggbook.formats.dataset import CARD_NAME
@@ -105,7 +105,7 @@ def _check_notebook(path: Path, settings: Settings) -> list[Issue]:
     issues, language = [], "python"
     for reference in front.datasets:
         try:
-            find_dataset(reference, project=settings.project)
+            find_beside(reference, beside=path.parent, project=settings.project)
         except BraggbookError as error:
             issues.append(Issue(error.what, f"braggbook.datasets {reference}", error.wanted, error.got))
     try:

@@ -33,7 +33,7 @@ class _Lazy(click.Group):
     verbs = {
         "demo": "demo", "run": "run", "sweep": "sweep", "verify": "verify", "diff": "compare", "collect": "compare",
         "list": "catalogue", "show": "catalogue", "new": "new", "check": "check", "dataset": "dataset",
-        "kernel": "kernel", "dicom": "dicom", "publish": "publish", "archive": "archive",
+        "kernel": "kernel", "dicom": "dicom", "publish": "publish", "archive": "archive", "challenge": "challenge",
     }  # fmt: skip
     summaries = {
         "demo": "Run, print and verify the flagship notebook.",
@@ -51,6 +51,7 @@ class _Lazy(click.Group):
         "dicom": "See, convert, assess and de-identify DICOM.",
         "publish": "Give a run, dataset or sweep a DOI: plan, push, mint.",
         "archive": "Look into an archive of records, or serve one.",
+        "challenge": "Hold a challenge with hidden cases, or enter one.",
     }  # fmt: skip
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature

@@ -187,9 +187,9 @@ class Phase(FormatModel):
 class EmptyRule(FormatModel):
     """What counts where a mask is empty."""
 
-    both: WhenEmpty
-    only_reference: WhenEmpty  # the reference is empty, the estimate is not
-    only_estimate: WhenEmpty
+    both: WhenEmpty | float
+    only_reference: WhenEmpty | float  # the reference is empty, the estimate is not
+    only_estimate: WhenEmpty | float
 
 
 class Metric(FormatModel):
@@ -206,7 +206,7 @@ class Metric(FormatModel):
     maximum: float
     worst: float  # what a case without a score counts as
     scope: Literal["case", "all"] = "case"
-    options: dict[str, float] = {}
+    options: dict[str, float | str] = {}
     empty: EmptyRule | None = None  # of a metric of masks
     ranked: bool = True  # otherwise it is shown and does not count
     weight: Annotated[float, Field(gt=0)] = 1.0

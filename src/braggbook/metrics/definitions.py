@@ -24,7 +24,7 @@ from braggbook.errors import DuplicateName, InputError, Issue, UnknownName, clos
 
 Kind = Literal["masks", "numbers", "intervals", "labels", "probabilities", "doses", "histograms", "curves"]
 Scope = Literal["case", "all"]
-Better = Literal["larger", "smaller", "nearer"]
+Better = Literal["larger", "smaller", "target"]
 Verdict = Literal["perfect", "worst", "value", "not_applicable"]
 Situation = Literal["both", "only_reference", "only_estimate"]
 Worst = float | Literal["diagonal", "image", "farthest"] | None
@@ -34,6 +34,10 @@ whoever needs a worst value (for a case that nobody answered) declares one."""
 VERDICTS: tuple[Verdict, ...] = ("perfect", "worst", "value", "not_applicable")
 OF_DATA, OF_DATA_SQUARED = "of the data", "of the data, squared"
 _MM3_PER_CC = 1000.0
+
+
+def _is_finite(given: Any) -> bool:
+    return isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)
 
 
 @dataclass(frozen=True)
@@ -111,12 +115,13 @@ class Definition:
         kind: What reference and estimate are.
         scope: ``case``: one score for each case; ``all``: one score of all cases together.
         unit: Of the score; :data:`OF_DATA` and :data:`OF_DATA_SQUARED` follow the data (:meth:`unit_for`).
-        better: Which of two scores is the better one; ``nearer``: to the perfect one.
+        better: Which of two scores is the better one; ``target``: the one that is nearer to the perfect one.
         bounds: The smallest and largest score that there is; None without one.
         perfect: Score of a perfect answer, or the name of the option that is it.
         worst: The worst score that there is, as :data:`Worst` says.
         source: Whom it is taken from.
         options: What a challenge has to choose, such as a tolerance in mm.
+        symmetric: Whether reference and estimate may change places.
         needs_spacing: Whether the size of a voxel matters; masks only.
         empty: The policy where a challenge names none; masks only.
         value_where_empty: In which situations the formula has a value of its own, so that a policy may say ``value``.
@@ -135,6 +140,7 @@ class Definition:
     worst: Worst
     source: str
     options: tuple[Option, ...]
+    symmetric: bool
     needs_spacing: bool
     empty: EmptyPolicy
     value_where_empty: tuple[Situation, ...]
@@ -180,7 +186,7 @@ class Definition:
 
     def loss(self, value: float, options: Mapping[str, Any]) -> float:
         """Returns a score turned so that smaller is better."""
-        if self.better == "nearer":
+        if self.better == "target":
             return abs(value - self.perfect_for(options))
         return -value if self.better == "larger" else value
 
@@ -205,7 +211,9 @@ class Definition:
     def as_json(self) -> dict[str, Any]:
         """Returns the definition as ``braggbook show metric --json`` prints it."""
         plain = {part.name: getattr(self, part.name) for part in fields(self) if part.name != "function"}
-        options = [{"name": o.name, "says": o.says, "takes": o.range_text(), "example": o.example} for o in self.options]
+        options = [
+            {"name": o.name, "says": o.says, "takes": o.range_text(), "example": o.example} for o in self.options
+        ]
         empty = {part.name: getattr(self.empty, part.name) for part in fields(self.empty)}
         own = {
             "bounds": list(self.bounds), "options": options, "value_where_empty": list(self.value_where_empty),
@@ -230,6 +238,7 @@ def define(  # noqa: PLR0913 - a definition has that many parts
     perfect: float | str = 0.0,
     worst: Worst = None,
     options: tuple[Option, ...] = (),
+    symmetric: bool = False,
     needs_spacing: bool = False,
     empty: EmptyPolicy = EmptyPolicy(),
     value_where_empty: tuple[Situation, ...] = (),
@@ -246,8 +255,8 @@ def define(  # noqa: PLR0913 - a definition has that many parts
             got = f"{known.function.__module__} and {function.__module__}"
             raise DuplicateName("two metrics of one id", where=id, got=got)
         _KNOWN[id] = Definition(
-            id, says, kind, scope, unit, better, bounds, perfect, worst, source, options, needs_spacing, empty,
-            value_where_empty, no_value, function,
+            id, says, kind, scope, unit, better, bounds, perfect, worst, source, options, symmetric, needs_spacing,
+            empty, value_where_empty, no_value, function,
         )  # fmt: skip
         return function
 
@@ -283,7 +292,3 @@ def _find() -> None:
     """Imports every module of this package, which is where definitions are made."""
     for module in pkgutil.iter_modules(braggbook.metrics.__path__):
         importlib.import_module(f"braggbook.metrics.{module.name}")
-
-
-def _is_finite(given: Any) -> bool:
-    return isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)

@@ -47,10 +47,17 @@ def check_masks(
     first, second = _mask(reference, "reference", issues), _mask(estimate, "estimate", issues)
     if first.shape != second.shape:
         issues.append(Issue("of another shape", "estimate", str(first.shape), str(second.shape)))
-    grids = [_grid(given, what, issues) for given, what in ((reference, "reference"), (estimate, "estimate"))]
-    if grids[0] and grids[1] and not issues and not grids[0].is_same(grids[1]):
+    places = [_place(given, what, issues) for given, what in ((reference, "reference"), (estimate, "estimate"))]
+    if places[0] and places[1] and not issues and not places[0][0].is_same(places[1][0]):
         issues.append(Issue("voxels at other places", "estimate", "the reference's grid", "another one"))
-    spacing = _spacing(spacing_mm, [grid for grid in grids if grid], reference, estimate, first.ndim, issues)
+    spacing = None if spacing_mm is None else np.asarray(spacing_mm, float)
+    if spacing is not None and (spacing.shape != (first.ndim,) or not (np.isfinite(spacing) & (spacing > 0)).all()):
+        issues.append(Issue("not a spacing", "spacing_mm", f"{first.ndim} positive numbers", str(spacing_mm)))
+    if not issues and (place := places[0] or places[1]):
+        own = place[1]
+        if spacing is not None and not np.allclose(spacing, own, rtol=_SAME_SPACING, atol=0):
+            issues.append(Issue("not the masks' own", "spacing_mm", str(own.tolist()), str(spacing.tolist())))
+        spacing = own
     if spacing is None and needs_spacing and not issues:
         issues.append(Issue("no spacing", "spacing_mm", f"{first.ndim} numbers in mm, or masks that are volumes"))
     if issues:
@@ -70,8 +77,8 @@ def _mask(given: Any, what: str, issues: list[Issue]) -> Mask:
     return array.astype(np.bool_)
 
 
-def _grid(given: Any, what: str, issues: list[Issue]) -> Grid | None:
-    """Returns the grid of a volume, or of the volume of one slice that a plane was; None for an array."""
+def _place(given: Any, what: str, issues: list[Issue]) -> tuple[Grid, Floats] | None:
+    """Returns the grid and the spacing of a volume, or of a plane as the volume of one slice; None for an array."""
     if not hasattr(given, "dims"):
         return None
     from braggbook.imaging.volumes import grid_of  # noqa: PLC0415 - xarray, which arrays alone do not need
@@ -84,26 +91,10 @@ def _grid(given: Any, what: str, issues: list[Issue]) -> Grid | None:
         return None
     if grid.is_skewed:
         issues.append(Issue("axes that are not at right angles", what, "a resampled mask", "a skewed grid"))
+    if unknown := [axis for axis in given.dims if axis not in "zyx"]:
+        issues.append(Issue("not a mask", what, "(z, y, x) or a plane of it", f"also {', '.join(unknown)}"))
         return None
-    return grid
-
-
-def _spacing(  # noqa: PLR0913, PLR0917 - one finding about all of them
-    given: Any, grids: list[Grid], reference: Any, estimate: Any, axes: int, issues: list[Issue]
-) -> Floats | None:
-    typed = None
-    if given is not None:
-        typed = np.asarray(given, float)
-        if typed.shape != (axes,) or not (np.isfinite(typed).all() and (typed > 0).all()):
-            issues.append(Issue("not a spacing", "spacing_mm", f"{axes} positive numbers", str(given)))
-            return None
-    if not grids or issues:
-        return typed
-    dims = next(mask.dims for mask in (reference, estimate) if hasattr(mask, "dims"))
-    own = np.array([grids[0].spacing_mm["zyx".index(axis)] for axis in dims])
-    if typed is not None and not np.allclose(typed, own, rtol=_SAME_SPACING, atol=0):
-        issues.append(Issue("not the masks' own", "spacing_mm", str(own.tolist()), str(typed.tolist())))
-    return own
+    return grid, np.array([grid.spacing_mm["zyx".index(axis)] for axis in given.dims])
 
 
 def cropped(reference: Mask, estimate: Mask) -> tuple[Mask, Mask]:

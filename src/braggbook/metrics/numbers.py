@@ -34,8 +34,21 @@ def check_lists(least: int = 1, **lists: Any) -> tuple[Floats, ...]:
     return tuple(arrays)
 
 
+def check_part(name: str, value: Any) -> float:
+    """Returns a part of a whole, such as a confidence, checked to lie between 0 and 1.
+
+    Raises:
+        InputError: It does not.
+    """
+    if not (isinstance(value, int | float) and 0 < value < 1):
+        raise InputError(f"not a {name}", where=name, wanted="between 0 and 1", got=str(value))
+    return float(value)
+
+
 def _list(given: Any, name: str, issues: list[Issue]) -> Floats:
     try:
+        if np.asarray(given).dtype.kind in "USc":  # NumPy would read "1.5" as a number
+            raise TypeError
         array = np.asarray(given, float)
     except (TypeError, ValueError):
         array = np.zeros(0)

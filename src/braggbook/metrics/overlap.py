@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from braggbook.errors import InputError
 from braggbook.metrics.masks import NoValue, check_masks
 
 _MM3_PER_CC = 1000.0
@@ -68,13 +69,20 @@ def iou(reference: Any, estimate: Any) -> float:
     return _ratio(counts.both, counts.both + counts.only_reference + counts.only_estimate)
 
 
-def volume_difference_cc(reference: Any, estimate: Any, *, spacing_mm: Sequence[float]) -> float:
+def volume_difference_cc(reference: Any, estimate: Any, *, spacing_mm: Sequence[float] | None = None) -> float:
     """Volume of the estimate less that of the reference, in cm3; positive where there is too much.
 
+    Args:
+        reference: (z, y, x).
+        estimate: (z, y, x).
+        spacing_mm: Of the voxels; not needed for volumes of :mod:`braggbook.imaging`.
+
     Raises:
-        InputError: They are not two masks on one grid.
+        InputError: They are not two masks on one grid, or have two axes.
     """
-    first, second, spacing = check_masks(reference, estimate, spacing_mm)
+    first, second, spacing = check_masks(reference, estimate, spacing_mm, needs_spacing=True)
+    if first.ndim != 3:
+        raise InputError("a plane has no volume", wanted="(z, y, x)", got=f"{first.ndim} axes")
     difference = int(np.count_nonzero(second)) - int(np.count_nonzero(first))
     return difference * float(np.prod(spacing)) / _MM3_PER_CC
 

@@ -121,21 +121,21 @@ class SurfaceDistances:
 
 
 def surface_distances(
-    reference: Any, estimate: Any, *, spacing_mm: Sequence[float] | Floats, border: Border = "voxel"
+    reference: Any, estimate: Any, *, spacing_mm: Sequence[float] | Floats | None = None, border: Border = "voxel"
 ) -> SurfaceDistances:
     """Measures how far the surfaces of two masks are apart.
 
     Args:
         reference: As in :mod:`braggbook.metrics.masks`.
         estimate: The same.
-        spacing_mm: Of the voxels.
+        spacing_mm: Of the voxels; not needed where a mask is a volume of :mod:`braggbook.imaging`.
         border: What a surface is.
 
     Raises:
         InputError: They are not two masks on one grid; no such border.
         NoValue: One of them is empty, or both.
     """
-    first, second, spacing = check_masks(reference, estimate, spacing_mm)
+    first, second, spacing = check_masks(reference, estimate, spacing_mm, needs_spacing=True)
     if border not in ("voxel", "surfel"):
         raise InputError("no such border", wanted="voxel or surfel", got=repr(border))
     empty = [name for name, mask in (("reference", first), ("estimate", second)) if not mask.any()]
@@ -163,14 +163,20 @@ class _Surface:
     weights: Floats
 
 
-def _voxels(mask: Mask, spacing: Floats) -> _Surface:  # noqa: ARG001 - one signature for both
+def border_voxels(mask: Mask) -> Mask:
+    """Returns the voxels of a mask that have a face to the outside, the image's edge included."""
     padded = np.pad(mask, 1)
     inner = (slice(1, -1),) * mask.ndim
     eroded = mask.copy()
     for axis in range(mask.ndim):
         for step in (slice(0, -2), slice(2, None)):
             eroded &= padded[(*inner[:axis], step, *inner[axis + 1 :])]
-    there = mask & ~eroded
+    border: Mask = mask & ~eroded
+    return border
+
+
+def _voxels(mask: Mask, spacing: Floats) -> _Surface:  # noqa: ARG001 - one signature for both
+    there = border_voxels(mask)
     places = np.argwhere(there)
     return _Surface(there, places, np.ones(len(places)))
 

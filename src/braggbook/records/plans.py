@@ -1,4 +1,4 @@
-"""What a person names, planned: a run, a dataset, or a sweep."""
+"""What a person names, planned: a run, a dataset, a sweep, or the board of a closed challenge."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from typing import Literal, TypedDict
 from braggbook.datasets.catalogue import FOLDER as DATASETS
 from braggbook.datasets.catalogue import find_dataset, list_datasets, open_dataset
 from braggbook.errors import InputError, UnknownName, closest
+from braggbook.formats.board import CLOSED_NAME
 from braggbook.formats.dataset import CARD_NAME
 from braggbook.formats.record import Relation
 from braggbook.notebooks.catalogue import notebook_paths
 from braggbook.progress import Progress
+from braggbook.records.board_plan import BOARDS, plan_board, read_closed
 from braggbook.records.dataset_plan import plan_dataset
 from braggbook.records.run_plan import Planned, place_of, plan_run, software_identifier
 from braggbook.records.sweep_plan import plan_sweep_record
@@ -24,8 +26,10 @@ from braggbook.runs.sweep_folder import RECORD as SWEEP_RECORD
 from braggbook.runs.sweep_folder import sweep_folders
 from braggbook.settings import Settings
 
-Publishable = Literal["run", "dataset", "sweep"]
-_MARKS: dict[str, Publishable] = {RUN_RECORD: "run", SWEEP_RECORD: "sweep", CARD_NAME: "dataset"}
+Publishable = Literal["run", "dataset", "sweep", "board"]
+_MARKS: dict[str, Publishable] = {
+    RUN_RECORD: "run", SWEEP_RECORD: "sweep", CARD_NAME: "dataset", CLOSED_NAME: "board",
+}  # fmt: skip
 _REFERENCE = re.compile(r"[a-z][a-z0-9_]*@[1-9][0-9]*")
 _CITATION = "CITATION.cff"
 
@@ -43,7 +47,7 @@ def plan_what(
 
     Args:
         what: A run or a sweep by its id, the beginning of it, or its folder; a dataset by ``slug``, ``slug@version`` or
-            its folder.
+            its folder; the board of a closed challenge by the challenge's slug, or its folder.
         settings: Where runs, datasets and the cache are.
         archive: Where it shall go, as a person names it.
         version_of: DOI of the record whose next version this is.
@@ -67,6 +71,9 @@ def plan_what(
     if kind == "run":
         place = place_of(folder, archive)
         return plan_run(folder, place, software=software, **common), place
+    if kind == "board":
+        place = place_of(settings.runs / f"board-{read_closed(folder).challenge}", archive)
+        return plan_board(folder, place, project=settings.project, software=software, **common), place
     place = place_of(settings.runs / folder.name, archive)
     return plan_sweep_record(folder, place, software=software, **common), place
 
@@ -120,6 +127,8 @@ def _named(what: str, settings: Settings) -> list[tuple[Publishable, Path]]:
     found += [("sweep", path) for path in sweep_folders(settings.runs) if path.name.startswith(what)]
     if (settings.project / DATASETS / what / CARD_NAME).is_file():
         found.append(("dataset", settings.project / DATASETS / what))
+    if (settings.runs / BOARDS / what / CLOSED_NAME).is_file():
+        found.append(("board", settings.runs / BOARDS / what))
     return found
 
 
@@ -128,9 +137,11 @@ def _unknown(what: str, settings: Settings) -> InputError:
     if what in notebook_paths(settings.project):
         wanted, command = "a run of it", f"braggbook run {what}, then publish the run that it names"
     else:
-        known = [*(path.name for path in (*run_folders(settings.runs), *sweep_folders(settings.runs))), *datasets]
+        boards = [path.parent.name for path in (settings.runs / BOARDS).glob(f"*/{CLOSED_NAME}")]
+        runs = [path.name for path in (*run_folders(settings.runs), *sweep_folders(settings.runs))]
+        known = [*runs, *datasets, *boards]
         wanted, command = closest(what, known), "braggbook list run, braggbook list dataset"
-    return UnknownName(f"no run, dataset or sweep named {what!r}", wanted=wanted, next_command=command)
+    return UnknownName(f"no run, dataset or sweep named {what!r}, nor a board", wanted=wanted, next_command=command)
 
 
 def _scrubber(settings: Settings) -> Scrubber:

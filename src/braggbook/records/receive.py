@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from braggbook.errors import ArchiveError, InputError, NotVerifiable, RecordError, UnknownName
 from braggbook.files import sha256_file
+from braggbook.formats.board import CLOSED_NAME
 from braggbook.formats.dataset import CARD_NAME
 from braggbook.progress import Progress, Silent
 from braggbook.records.archive import Archive, Record, RemoteFile
@@ -22,9 +23,9 @@ from braggbook.records.transport import Transport
 from braggbook.runs.folder import RECORD as RUN_RECORD
 from braggbook.runs.sweep_folder import RECORD as SWEEP_RECORD
 
-Kind = Literal["run", "dataset", "sweep"]
+Kind = Literal["run", "dataset", "sweep", "board"]
 REPRODUCTION = "verification.json"  # a record with this file tells of another one
-_MARKS: dict[str, Kind] = {RUN_RECORD: "run", SWEEP_RECORD: "sweep", CARD_NAME: "dataset"}
+_MARKS: dict[str, Kind] = {RUN_RECORD: "run", SWEEP_RECORD: "sweep", CARD_NAME: "dataset", CLOSED_NAME: "board"}
 _ZIP = ".zip"
 _DOI = re.compile(r"(?:doi:\s*|https?://(?:dx\.|www\.)?doi\.org/|https?://[^/]+/doi/)?(10\.\d{4,}/\S+)", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?:invenio\+)?https?://|file:", re.IGNORECASE)

@@ -16,11 +16,11 @@ from braggbook.datasets.catalogue import Dataset
 from braggbook.datasets.verify import verify_dataset
 from braggbook.errors import BraggbookError, Issue, KernelUnavailable, NotVerifiable, OutsideError
 from braggbook.formats.dataset import CARD_NAME, read_card
-from braggbook.formats.run import RunRecord
 from braggbook.kernels.catalogue import Kernel, read_kernel
 from braggbook.kernels.install import choose_environment, install_kernel
 from braggbook.notebooks.source import read_notebook
 from braggbook.progress import Progress
+from braggbook.records.board_plan import read_closed, read_design
 from braggbook.records.receive import Received
 from braggbook.records.sweep_plan import POINTS, gather_point
 from braggbook.records.unpack import check_zip
@@ -32,7 +32,7 @@ from braggbook.runs.verify import Verification, verify
 from braggbook.settings import Settings
 
 Say = Callable[[str], None]
-_WARNING = "its code comes from there and runs here with your rights; ctrl-C stops it"
+WARNING = "its code comes from there and runs here with your rights; ctrl-C stops it"
 _WORSE = ("identical", "within tolerance", "not verifiable", "drifted")  # a number that differs says more than none
 _SAFE_LOCK_LINE = re.compile(
     r"\s*(?:#[^\\]*)?"
@@ -54,17 +54,20 @@ def verify_received(
         say: Told, before anything of the record is executed, what it is and by whom.
 
     Raises:
+        NotVerifiable: It is a board, whose rows are more than runs; see :mod:`braggbook.challenges.verify`.
         RecordError: It is not what it looks like.
         OutsideError: The disk refuses, or a dataset that was not copied cannot be downloaded.
     """
+    if received.kind == "board":
+        raise NotVerifiable("a board is no run", where=received.name, wanted="braggbook.challenges.verify")
     if received.kind == "dataset":
         found = _dataset(received, settings, progress)
     elif received.kind == "sweep":
         found = _sweep(received, settings, progress, say)
     else:
         say(f"about to run {told(received)}")
-        say(_WARNING)
-        found = _run(received.folder, settings, progress, say)
+        say(WARNING)
+        found = repeat_run(received.folder, settings=settings, progress=progress, say=say)
         made_for, lies_in = read_record(received.folder).doi, received.record.doi if received.record else None
         if made_for and lies_in and made_for != lies_in:
             found.notes.append(f"the run was made for {made_for}, and lies in {lies_in}")
@@ -72,11 +75,27 @@ def verify_received(
     return found
 
 
-def _run(folder: Path, settings: Settings, progress: Progress | None, say: Say) -> Verification:
+def repeat_run(
+    folder: Path, *, settings: Settings, progress: Progress | None = None, say: Say = lambda _: None
+) -> Verification:
+    """Verifies a stranger's run: its lock is looked at, its environment made where none fits, then it is repeated.
+
+    Args:
+        folder: The run's.
+        settings: Limits and places.
+        progress: Told of what takes time.
+        say: Told when an environment is made.
+
+    Raises:
+        RecordError: It is no run.
+        OutsideError: The disk refuses, or a dataset that was not copied cannot be downloaded.
+    """
     record = read_record(folder)
     try:
         if record.verdict == "complete" and all(issue.what == CHANGED for issue in changed_files(folder, record)):
-            _environment(_kernel(folder, record), settings, say)
+            check_zip(folder / record.braggbook.wheel)
+            kernel = dataclasses.replace(read_kernel(folder / KERNEL_FOLDER), slug=record.kernel.slug)
+            fit_environment(kernel, settings=settings, say=say)
     except OutsideError:
         raise
     except BraggbookError as error:
@@ -92,12 +111,13 @@ def _sweep(received: Received, settings: Settings, progress: Progress | None, sa
         found.verdict, found.reason = "not verifiable", f"{len(points)} of {sweep.points} points are in the record"
         return found
     say(f"about to run the {len(points)} points of {told(received)}")
-    say(_WARNING)
+    say(WARNING)
     for number, run_id in enumerate(points, 1):
         say(f"point {number} of {len(points)}: {run_id}")
         with scratch() as place:
             gather_point(received.folder, run_id, place / run_id)
-            _add_point(found, _run(place / run_id, settings, progress, say))
+            point = repeat_run(place / run_id, settings=settings, progress=progress, say=say)
+            _add_point(found, point)
     found.notes.append("the points were repeated; the table of all results was not compared with them")
     return found
 
@@ -126,21 +146,11 @@ def told(received: Received) -> str:
         else:
             title = front.title
             creators = f", by {', '.join(author.name for author in front.authors)}" if front.authors else ""
+    elif received.kind == "board":
+        title = f"Board of: {read_closed(received.folder).title}"
+        organisers = read_design(received.folder).organisation.organisers
+        creators = f", by {', '.join(author.name for author in organisers)}"
     return f'"{title}"{creators}, from {received.name} (sha256 {received.sha256[:12]}…)'
-
-
-def _kernel(folder: Path, record: RunRecord) -> Kernel:
-    """Returns the kernel that came with a run, once nothing in it would install something else than it says.
-
-    Raises:
-        NotVerifiable: Its lock has options, addresses or anything but pins in it.
-        RecordError: The wheel is not safe to unpack.
-    """
-    kernel = dataclasses.replace(read_kernel(folder / KERNEL_FOLDER), slug=record.kernel.slug)
-    if odd := odd_lines(kernel.lock_path.read_bytes()):
-        raise NotVerifiable("a lock that says more than versions", where=kernel.slug, issues=odd)
-    check_zip(folder / record.braggbook.wheel)
-    return kernel
 
 
 def odd_lines(lock: bytes) -> list[Issue]:
@@ -153,12 +163,20 @@ def odd_lines(lock: bytes) -> list[Issue]:
     ]
 
 
-def _environment(kernel: Kernel, settings: Settings, say: Say) -> None:
-    """Makes the kernel's environment from its own lock where none fits.
+def fit_environment(kernel: Kernel, *, settings: Settings, say: Say = lambda _: None) -> None:
+    """Makes a stranger's kernel's environment from its own lock where none fits.
+
+    Args:
+        kernel: As it came.
+        settings: Where environments are kept.
+        say: Told when one is made.
 
     Raises:
-        KernelUnavailable: It cannot be made here and now.
+        NotVerifiable: Its lock has options, addresses or anything but pins in it.
+        KernelUnavailable: The environment cannot be made here and now.
     """
+    if odd := odd_lines(kernel.lock_path.read_bytes()):
+        raise NotVerifiable("a lock that says more than versions", where=kernel.slug, issues=odd)
     try:
         choose_environment(kernel, cache=settings.cache)
     except KernelUnavailable as unfit:

@@ -108,13 +108,25 @@ def test_one_name_three_numbers() -> None:
 
 @pytest.mark.parametrize(
     ("case", "value"),
-    [(S1, 0), (S2, 0.8), (S4, 0.990099), (S9, 0.4), (S10, 0.6153846), (S11, 0.9473684), (S12, 0.862069)],
+    [(S1, 0), (S2, 0.8), (S3, 0), (S4, 0.990099), (S9, 0.4), (S10, 0.6153846), (S11, 0.9473684), (S12, 0.862069)],
 )
 def test_dice(case, value) -> None:
     assert dice(case[0], case[1]) == pytest.approx(value, rel=DIGITS)
 
 
+def test_elements_of_single_pixels() -> None:
+    """S1: four elements each, half a diagonal long."""
+    reference, estimate, spacing = S1
+    found = surface_distances(reference, estimate, spacing_mm=spacing, border="surfel")
+    for distances in (found.of_reference_mm, found.of_estimate_mm):
+        assert distances.tolist() == [1, 1, 2, 2]
+    for weights in (found.reference_weights, found.estimate_weights):
+        assert weights == pytest.approx([1.118034] * 4, rel=DIGITS)
+
+
 def test_counts_and_what_follows_from_them() -> None:
+    more = count_voxels(S10[0], S10[1])
+    assert (more.both, more.only_estimate, more.only_reference, more.neither) == (16, 20, 0, 160)
     counts = count_voxels(S9[0], S9[1])
     assert (counts.both, counts.only_estimate, counts.only_reference, counts.neither) == (4, 0, 12, 180)
     assert iou(S12[0], S12[1]) == pytest.approx(0.7575758, rel=DIGITS)
@@ -161,9 +173,23 @@ def test_what_holds_for_all_masks(reference, estimate, border) -> None:
 
 
 @settings(max_examples=30)
+@given(arrays(np.bool_, (7, 9)).filter(np.any), arrays(np.bool_, (7, 9)).filter(np.any), st.floats(0.1, 10))
+def test_what_holds_for_all_planes(reference, estimate, scale) -> None:
+    for border in ("voxel", "surfel"):
+        found = surface_distances(reference, estimate, spacing_mm=(2.0, 0.7), border=border)
+        scaled = surface_distances(reference, estimate, spacing_mm=(2.0 * scale, 0.7 * scale), border=border)
+        for name in ("hausdorff_mm", "assd_mm", "masd_mm"):
+            assert getattr(scaled, name)() == pytest.approx(scale * getattr(found, name)())
+        parts = [found.quantile_mm(part) for part in (0.0, 0.5, 0.95, 1.0)]
+        assert parts == sorted(parts)
+        assert parts[-1] == found.hausdorff_mm()
+        assert dice(reference, reference) == iou(reference, reference) == 1
+
+
+@settings(max_examples=30)
 @given(masks, masks)
 def test_background_around_changes_no_surfel(reference, estimate) -> None:
     one = surface_distances(reference, estimate, spacing_mm=(1, 1, 1), border="surfel")
     other = surface_distances(np.pad(reference, 2), np.pad(estimate, 2), spacing_mm=(1, 1, 1), border="surfel")
-    assert (one.of_reference_mm == other.of_reference_mm).all()
-    assert (one.estimate_weights == other.estimate_weights).all()
+    for name in ("of_reference_mm", "of_estimate_mm", "reference_weights", "estimate_weights"):
+        assert (getattr(one, name) == getattr(other, name)).all()

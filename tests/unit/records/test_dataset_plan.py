@@ -48,7 +48,9 @@ def make(project: Path, *files: Any, data: bytes = COUNTS, **more: Any) -> Datas
 
 def plan(dataset: Dataset, target: Path) -> Planned:
     cache = target / "cache"
-    settings = Settings(project=target, runs=target / "runs", cache=cache, archive=target / "archive")
+    settings = Settings(
+        project=target, runs=target / "runs", cache=cache, archive=target / "archive", vault=target / "vault"
+    )
     return plan_dataset(dataset, target / "out", settings=settings, scrubber=SCRUBBER)
 
 

@@ -28,7 +28,13 @@ def settings(tmp_path: Path) -> Settings:
     )
     write_experiment(folder / "notebooks" / "imaging", "experiment", code=["x = 1"])
     (folder / "CITATION.cff").write_text("doi: 10.5281/zenodo.1234\n", encoding="utf-8")
-    return Settings(project=folder, runs=folder / "runs", cache=tmp_path / "cache", archive=tmp_path / "archive")
+    return Settings(
+        project=folder,
+        runs=folder / "runs",
+        cache=tmp_path / "cache",
+        archive=tmp_path / "archive",
+        vault=tmp_path / "vault",
+    )
 
 
 def test_a_run_by_id_beginning_and_folder(settings: Settings) -> None:

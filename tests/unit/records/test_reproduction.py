@@ -57,7 +57,9 @@ def found(**other: Any) -> Verification:
 
 
 def settings(folder: Path) -> Settings:
-    return Settings(folder / "project", folder / "project" / "runs", folder / "cache", folder / "archive")
+    return Settings(
+        folder / "project", folder / "project" / "runs", folder / "cache", folder / "archive", folder / "vault"
+    )
 
 
 def plan(folder: Path, one: Verification | None = None, of: Received | None = None, **more: Any) -> Any:

@@ -161,6 +161,7 @@ def case_ranks(scores: Scores, rules: Rules) -> Floats:
 
 
 def _medians(values: Floats, weights: Weights) -> Floats:
+    values, weights = np.ascontiguousarray(values), np.ascontiguousarray(weights)  # one layout is compiled, not four
     order = np.argsort(values, axis=1, kind="stable")
     out = np.empty((len(weights), len(values)))
     _in_threads(lambda part: weighted_medians(values, order, weights[part], out[part]), len(weights))
@@ -194,7 +195,7 @@ class PairedTests:
         """Sorts the differences of complete scores once; those as small as ``tolerance`` are none."""
         self.pairs = list(combinations(range(len(scores.algorithms)), 2))
         first, second = np.array(self.pairs, int).reshape(-1, 2).T
-        losses = scores.losses
+        losses = np.ascontiguousarray(scores.losses)
         self._differences = losses[second] - losses[first]
         self._order = np.argsort(np.abs(self._differences), axis=1, kind="stable")
         self._tolerance = tolerance

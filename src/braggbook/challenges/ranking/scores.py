@@ -1,4 +1,4 @@
-"""The scores that a ranking is made of: of one metric, each algorithm on each case, or one number each for all cases."""
+"""What a ranking is made of: scores of one metric, each algorithm on each case, or one number each for all cases."""
 
 from __future__ import annotations
 

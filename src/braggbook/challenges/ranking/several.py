@@ -1,15 +1,24 @@
-"""Rankings of several metrics or tasks together, and how the order depends on the method."""
+"""Several rankings made one, and how the order depends on the method."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
-from braggbook.challenges.ranking.methods import METHODS, Method, Ranking, Rules, rank
-from braggbook.challenges.ranking.ranks import TIE_TOLERANCE, Ties, ranks_of
-from braggbook.challenges.ranking.scores import Floats, Scores
+from braggbook.challenges.ranking.methods import (
+    METHODS,
+    RANKED_BY_CASE,
+    RANKED_BY_VALUE,
+    Method,
+    Ranking,
+    Rules,
+    rank,
+)
+from braggbook.challenges.ranking.ranks import Ties, ranks_of
+from braggbook.challenges.ranking.scores import Absolute, Floats, Scores
 from braggbook.errors import InputError, Issue
 
 Centre = Literal["mean", "median"]
@@ -19,6 +28,8 @@ def consensus(
     rankings: Sequence[Ranking], *, centre: Centre = "mean", ties: Ties = "min", weights: Floats | None = None
 ) -> Ranking:
     """Ranks algorithms by the mean or median of their ranks in several rankings: of tasks, or of metrics.
+
+    A single ranking stays as it is, whatever its rule for ties; only its values become its ranks.
 
     Args:
         rankings: Each of the same algorithms, in any order.
@@ -37,45 +48,51 @@ def consensus(
         raise InputError("not weights of the rankings", wanted=f"{len(ranks)} numbers from 0", got=str(weights))
     if centre == "median" and weights is not None:
         raise InputError("a median has no weights here", wanted='centre="mean"')
-    values = np.median(ranks, axis=0) if centre == "median" else share @ ranks / share.sum()
-    return Ranking(names, values, ranks_of(values, ties=ties))
+    if centre == "median":
+        values: Floats = np.median(ranks, axis=0)
+        return Ranking(names, values, ranks_of(values, ties=ties))
+    return Ranking(names, *consensus_ranks(ranks, weights=share, ties=ties))
 
 
-def absolute(values: Mapping[str, float], *, better: Literal["larger", "smaller"], ties: Ties = "min",
-             tolerance: float = TIE_TOLERANCE) -> Ranking:  # fmt: skip
-    """Ranks algorithms by one number each, which the scorer states for all cases together.
+def consensus_ranks(ranks: Floats, *, weights: Floats, ties: Ties) -> tuple[Floats, Floats]:
+    """Ranks algorithms by weighted means of ranks, for any number of draws at once.
 
     Args:
-        values: By algorithm.
-        better: Which of two is the better one.
-        ties: The rank that equals share.
-        tolerance: Differences as small as this are none.
+        ranks: (rankings, ..., algorithms).
+        weights: (rankings), with a sum above 0.
+        ties: The rank that equals share, where there is more than one ranking.
 
-    Raises:
-        InputError: A number is not finite, or there is none.
+    Returns:
+        Mean ranks and their ranks, (..., algorithms) each.
     """
-    issues = [
-        Issue("not a score", name, "a finite number", repr(v)) for name, v in values.items() if not np.isfinite(v)
-    ]
-    if issues or not values:
-        raise InputError("nothing to rank", issues=issues)
-    numbers = np.array(list(values.values()), float)
-    losses = -numbers if better == "larger" else numbers
-    return Ranking(tuple(values), numbers, ranks_of(losses, ties=ties, tolerance=tolerance))
+    if len(ranks) == 1:
+        return ranks[0], ranks[0]
+    values: Floats = np.tensordot(weights, ranks, 1) / weights.sum()
+    return values, ranks_of(values, ties=ties)
 
 
-def by_method(scores: Scores, rules: Rules) -> dict[Method, Ranking]:
-    """Ranks the same scores by every method, so that one sees how much the order depends on it.
+def by_method(scores: Scores | Absolute, rules: Rules, *, worst: float | None = None) -> dict[Method, Ranking]:
+    """Ranks the same scores by every method that answers the same question, to show how the order depends on it.
+
+    That is none for absolute numbers. For scores with a target it is either the methods that compare a mean or median
+    with the target, or those that compare each case with it, as the method of the rules does: that the mean is near is
+    one question, and that each case is near another. A method that needs a value for missing scores is left out where
+    there is none.
 
     Args:
         scores: What is ranked.
         rules: All but the method; for the methods that rank cases, a missing score has the last rank.
+        worst: What a missing score counts as for the other methods; by default what the rules say.
     """
-    made = {}
-    for method in METHODS:
-        worst = None if method.startswith("rank_") else rules.worst
-        made[method] = rank(scores, Rules(method, rules.ties, rules.tolerance, worst, rules.alpha))
-    return made
+    if isinstance(scores, Absolute):
+        return {}
+    value = rules.worst if worst is None else worst
+    return {
+        method: rank(scores, replace(rules, method=method, worst=None if method in RANKED_BY_CASE else value))
+        for method in METHODS
+        if scores.better != "target" or (method in RANKED_BY_VALUE) == (rules.method in RANKED_BY_VALUE)
+        if method in RANKED_BY_CASE or value is not None or not scores.missing.any()
+    }
 
 
 def _same(rankings: Sequence[Ranking]) -> None:

@@ -2,7 +2,8 @@
 
 Nothing of the machine is there but what is listed: an interpreter and inputs to read, one folder of a stated size to
 write to. All namespaces are new (no network, no other process, no host's name), there are no capabilities, the
-environment is empty but for what is given, and :mod:`braggbook.runs.sandbox.seccomp` filters the system calls.
+environment is empty but for what is given, :mod:`braggbook.runs.sandbox.seccomp` filters the system calls, and where
+the kernel has Landlock, it holds all this a second time.
 
 Limits bind a real user, and not root. So root starts the walls, and a small program inside
 (:mod:`braggbook.runs.sandbox.entry`) sets the limits and becomes a user whom nobody else is, before anything of the
@@ -11,26 +12,34 @@ stranger's is read. An ordinary user is already one.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from braggbook.errors import KernelUnavailable
-from braggbook.runs.sandbox.seccomp import seccomp_filter
+from braggbook.runs.sandbox.usage import MIB
 
-WORK = "/work"  # the one writable folder
+WORK = "/work"  # the writable folder
+WRITABLE = (WORK, "/tmp", "/dev/shm")  # noqa: S108 - of the sandbox
+UNLISTED = "/braggbook/unlisted"  # where only Landlock keeps from writing; see :attr:`Walls.unlisted`
+INSTALL = "apt install bubblewrap"
 _SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts")
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts")
 _FIRST_UID, _UIDS = 2_000_000_000, 100_000_000  # of users that no machine has
+_UIDS_MAPPED = Path("/proc/self/uid_map")  # fewer in a container
 _ENTRY = "/braggbook/entry.py"
-_MIB = 1 << 20
+_LEAST_ADDRESS_MB = 2048  # that Python needs to import NumPy, pandas and matplotlib at all
+_OLDEST = (0, 8)  # bubblewrap's --disable-userns, --size and --perms
 
 
 @dataclass(frozen=True)
@@ -39,21 +48,33 @@ class Limits:
 
     Attributes:
         wall_s: Seconds until it is ended from outside.
-        cpu_s: Seconds of processor time of any one process.
-        memory_mb: Address space of any one process.
+        cpu_s: Seconds of processor time of everything inside together.
+        cpus: Processors at a time, where a control group can be made.
+        memory_mb: Memory of everything inside together, files in the writable folders included, in MiB; no process
+            has more address space either (but 2048 MiB, without which Python's libraries do not load).
         processes: Processes and threads together.
-        work_mb: Size of the writable folder, and of /tmp and /dev/shm.
-        file_mb: Size of any one file.
+        work_mb: Size of each of the writable folders, in MiB.
+        file_mb: Size of any one file, in MiB.
         open_files: Of any one process.
+        output_mb: Of all files that are taken out, in MiB.
+        output_files: How many are taken out.
     """
 
     wall_s: float = 600.0
     cpu_s: int = 600
+    cpus: float = 2.0
     memory_mb: int = 4096
     processes: int = 256
     work_mb: int = 512
     file_mb: int = 512
     open_files: int = 1024
+    output_mb: int = 512
+    output_files: int = 2000
+
+    @property
+    def address_mb(self) -> int:
+        """Address space of any one process, in MiB."""
+        return max(self.memory_mb, _LEAST_ADDRESS_MB)
 
 
 @dataclass(frozen=True)
@@ -64,78 +85,102 @@ class Walls:
         readable: Where each file or folder of this machine is seen, read-only.
         variables: The whole environment.
         limits: What may be used.
+        unlisted: Whether there is a small place to write to that Landlock is not told of: the self-test tries it.
     """
 
     readable: Mapping[str, Path] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    unlisted: bool = False
 
-    @contextmanager
-    def started(self, command: Sequence[str], **streams: int | None) -> Iterator[subprocess.Popen[bytes]]:
-        """Starts a command inside; whatever it left is ended with the block.
+    def command(self, inner: Sequence[str], *, rules: int, ready: int, start: int) -> list[str]:
+        """Returns the command that builds the walls and runs another one inside, in the writable folder.
 
         Args:
-            command: Run in the writable folder.
-            streams: ``stdin``, ``stdout``, ``stderr`` of :class:`subprocess.Popen`.
+            inner: The command inside, with its whole path.
+            rules: Descriptor of the system call filter.
+            ready: Descriptor that bubblewrap writes to once its first process inside is there.
+            start: Descriptor that it then waits for.
 
         Raises:
-            KernelUnavailable: There is no bubblewrap here.
+            KernelUnavailable: There is no bubblewrap here, or one that is too old.
         """
-        program = shutil.which("bwrap")
-        if program is None:
-            raise KernelUnavailable(
-                "no sandbox on this machine", wanted="bubblewrap", next_command="apt install bubblewrap"
-            )
-        with tempfile.TemporaryFile() as rules:
-            rules.write(seccomp_filter())
-            rules.seek(0)
-            process = subprocess.Popen(
-                [program, *self._options(rules.fileno()), "--", *self._entry(command)],
-                pass_fds=(rules.fileno(),),
-                env={},
-                **streams,  # type: ignore[call-overload]
-            )
-        try:
-            yield process
-        finally:
-            process.kill()  # all inside dies with it
-            process.wait()
+        waiting = ["--info-fd", str(ready), "--block-fd", str(start)]
+        entry = [python(), "-I", "-S", _ENTRY, json.dumps(self.entry_settings()), *inner]
+        return [bubblewrap(), *self.options(), "--seccomp", str(rules), *waiting, "--", *entry]
 
-    def _options(self, rules: int) -> list[str]:
-        size = str(self.limits.work_mb * _MIB)
+    def options(self) -> list[str]:
+        """Returns bubblewrap's options that make the walls."""
         options = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
-        if os.getuid() != 0:
-            options += ["--unshare-user", "--uid", "1000", "--gid", "1000", "--disable-userns", "--cap-drop", "ALL"]
-        options += [
-            "--die-with-parent",
-            "--new-session",
-            "--clearenv",
-            "--hostname",
-            "sandbox",
-            "--seccomp",
-            str(rules),
-        ]
+        options += ["--cap-drop", "ALL"]
+        if os.getuid() == 0:
+            options += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]  # the entry uses and so loses them
+        else:
+            options += ["--unshare-user", "--uid", "1000", "--gid", "1000", "--disable-userns"]
+        options += ["--die-with-parent", "--new-session", "--clearenv", "--hostname", "sandbox"]
         options += ["--perms", "0755", "--tmpfs", "/", "--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
-        for place in ("/dev/shm", "/tmp", WORK):  # noqa: S108 - of the sandbox
+        size = str(self.limits.work_mb * MIB)
+        for place in WRITABLE:
             options += ["--perms", "1777", "--size", size, "--tmpfs", place]
+        options += ["--perms", "0755", "--dir", "/etc"]
         for place in _SYSTEM:
             options += ["--ro-bind-try", place, place]
         for place, path in {**self.readable, _ENTRY: _entry_file()}.items():
             for parent in reversed(Path(place).parents[:-1]):
                 options += ["--perms", "0755", "--dir", str(parent)]
             options += ["--ro-bind", str(path), place]
+        if self.unlisted:
+            options += ["--perms", "1777", "--size", str(MIB), "--tmpfs", UNLISTED]
         for name, value in self.variables.items():
             options += ["--setenv", name, value]
         return [*options, "--remount-ro", "/", "--chdir", WORK]
 
-    def _entry(self, command: Sequence[str]) -> list[str]:
-        uid = str(_FIRST_UID + secrets.randbelow(_UIDS)) if os.getuid() == 0 else "0"
+    def entry_settings(self) -> dict[str, Any]:
+        """Returns what the first program inside does before anything else."""
         limit = self.limits
-        numbers = (limit.cpu_s, limit.memory_mb * _MIB, limit.processes, limit.file_mb * _MIB, limit.open_files)
-        return [_python(), "-I", "-S", _ENTRY, uid, *map(str, numbers), *command]
+        return {
+            "uid": some_uid() if os.getuid() == 0 else 0,
+            "limits": {
+                "CPU": limit.cpu_s, "AS": limit.address_mb * MIB, "NPROC": limit.processes,
+                "FSIZE": limit.file_mb * MIB, "NOFILE": limit.open_files, "CORE": 0,
+            },
+            "landlock": {
+                "read": [*_SYSTEM, "/proc", "/dev", _ENTRY, *self.readable],
+                "write": list(WRITABLE),
+                "devices": [f"/dev/{name}" for name in _DEVICES],
+            },
+        }  # fmt: skip
 
 
-def _python() -> str:
+def some_uid(mapped: Path = _UIDS_MAPPED) -> int:
+    """Returns the number of a user whom nobody else is; in a container, of one that there can be."""
+    lines = [tuple(map(int, line.split())) for line in mapped.read_text(encoding="ascii").splitlines()]
+    first, _, count = max(lines, key=lambda line: line[2])
+    if first + count >= _FIRST_UID + _UIDS:
+        return _FIRST_UID + secrets.randbelow(_UIDS)
+    return first + count // 2 + secrets.randbelow(max(1, count - count // 2))
+
+
+@cache
+def bubblewrap() -> str:
+    """Returns the program.
+
+    Raises:
+        KernelUnavailable: There is none, or one that is too old.
+    """
+    program = shutil.which("bwrap")
+    if program is None:
+        raise KernelUnavailable("no sandbox on this machine", wanted="bubblewrap", next_command=INSTALL)
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+    version = tuple(map(int, re.findall(r"\d+", said)[:2]))
+    if version < _OLDEST:
+        wanted = f"bubblewrap {'.'.join(map(str, _OLDEST))} or newer"
+        raise KernelUnavailable("the sandbox is too old", wanted=wanted, got=said.strip(), next_command=INSTALL)
+    return program
+
+
+def python() -> str:
+    """Returns the plain interpreter, which the first program inside is run by."""
     return str(Path(sys.executable).resolve())
 
 

@@ -1,0 +1,261 @@
+"""Closing a challenge: all of it becomes one folder that opens from disk, goes to an archive, and can be repeated."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from braggbook.challenges.board import make_board
+from braggbook.challenges.design import ESTIMATE, INPUTS, SCORER, Challenge
+from braggbook.challenges.pages import render_bias, render_board
+from braggbook.challenges.submissions import RECEIVED, waiting
+from braggbook.challenges.vault import Vault
+from braggbook.datasets.catalogue import FOLDER as DATASETS
+from braggbook.datasets.catalogue import find_dataset
+from braggbook.errors import InputError, RecordError
+from braggbook.files import sha256_file, storage, sync_tree, write_json, write_text
+from braggbook.formats.board import BOARD_NAME, CLOSED_NAME, Board, Closed
+from braggbook.formats.challenge import Phase
+from braggbook.formats.dataset import CARD_NAME
+from braggbook.formats.run import FileRecord
+from braggbook.formats.submission import EVALUATION_NAME, RECEIPT_NAME, SUBMISSION_NAME, Evaluation, Submission
+from braggbook.kernels.catalogue import CARD, LOCK, REQUIREMENTS, SPEC, find_kernel
+from braggbook.notebooks.source import read_notebook
+from braggbook.settings import Settings
+
+DESIGN, KERNELS, PAGE, BIAS = "design", "kernels", "index.html", "bias.html"
+_LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*", "*.pyc")
+
+
+def board_of(challenge: Challenge, vault: Vault, phase: Phase, *, closed: bool = False) -> Board:
+    """Makes the board of a phase from the evaluations that there are.
+
+    Raises:
+        InputError: The challenge was not opened.
+        RecordError: An evaluation cannot be read, or is of other cases.
+    """
+    sealed = challenge.sealed
+    if sealed is None:
+        command = f"braggbook challenge open {challenge.slug} --split {phase.split} --inputs DIR --truth DIR"
+        raise InputError("the challenge was not opened", where=challenge.slug, next_command=command)
+    return make_board(
+        challenge.design,
+        challenge=challenge.slug,
+        design_sha256=challenge.digest,
+        key=sealed.key,
+        phase=phase,
+        evaluations=[one for one in vault.evaluations() if one.phase == phase.id],
+        closed=closed,
+        truth=challenge.design.truth if closed else "sealed",
+    )
+
+
+def close(
+    challenge: Challenge, vault: Vault, target: Path, *, settings: Settings, now: datetime.datetime, early: bool = False
+) -> Closed:
+    """Makes the closed folder of a challenge.
+
+    Args:
+        challenge: Which.
+        vault: The organiser's.
+        target: The folder; there must be none yet.
+        settings: Where kernels and public datasets are.
+        now: The time.
+        early: Close although a phase goes on.
+
+    Returns:
+        What is in it.
+
+    Raises:
+        InputError: A phase goes on, submissions wait for their score, or the folder is there.
+        StorageError: The disk refuses; nothing is left then.
+    """
+    _require_over(challenge, vault, target, now=now, early=early)
+    part = target.with_name(f".{target.name}.part")
+    try:
+        with storage(target):
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir(parents=True)
+            _write(challenge, vault, part, settings)
+        closed = Closed(
+            challenge=challenge.slug,
+            title=challenge.design.title,
+            license=challenge.design.license,
+            closed=now.isoformat(timespec="seconds"),
+            truth=challenge.design.truth,
+            phases=[phase.id for phase in _scored_phases(challenge, vault)],
+            files=_manifest(part),
+        )
+        write_json(part / CLOSED_NAME, closed.model_dump(mode="json"))
+        with storage(target):
+            sync_tree(part)
+            os.rename(part, target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return closed
+
+
+def _require_over(challenge: Challenge, vault: Vault, target: Path, *, now: datetime.datetime, early: bool) -> None:
+    open_phases = [phase for phase in challenge.design.phases if now < phase.closes]
+    if open_phases and not early:
+        phase = max(open_phases, key=lambda one: one.closes)
+        raise InputError(
+            "a phase goes on", where=phase.id, wanted=f"closed at {phase.closes.isoformat()}",
+            got=now.isoformat(timespec="seconds"), next_command=f"braggbook challenge close {challenge.slug} --early",
+        )  # fmt: skip
+    if left := waiting(vault):
+        raise InputError(
+            "submissions wait for their score", where=challenge.slug, got=", ".join(one.id for one in left[:10]),
+            next_command=f"braggbook challenge score {challenge.slug}",
+        )  # fmt: skip
+    if not vault.evaluations():
+        raise InputError("nothing to close: there is no evaluation", where=challenge.slug)
+    if target.exists():
+        raise InputError("there is a closed folder already", where=str(target), wanted="another one: --out FOLDER")
+
+
+def _scored_phases(challenge: Challenge, vault: Vault) -> list[Phase]:
+    there = {one.phase for one in vault.evaluations()}
+    return [phase for phase in challenge.design.phases if phase.id in there]
+
+
+def _write(challenge: Challenge, vault: Vault, part: Path, settings: Settings) -> None:
+    submissions, evaluations = vault.submissions(), vault.evaluations()
+    shutil.copytree(challenge.folder, part / DESIGN, ignore=_LEFT_OUT)
+    _copy_needs(challenge, vault, submissions, part / DESIGN, settings)
+    scored = {one.submission for one in evaluations if one.verdict == "scored"}
+    for submission in submissions:
+        _copy_submission(vault, submission, part, whole=submission.id in scored)
+    for made in evaluations:
+        _copy_evaluation(vault, made, part)
+    if challenge.design.truth == "published":
+        for run in sorted({made.scorer.run for made in evaluations if made.scorer}):
+            shutil.copytree(vault.runs / run, part / "runs" / run)
+        _copy_hidden(vault, evaluations, part)
+    _write_pages(challenge, vault, part)
+
+
+def _copy_needs(
+    challenge: Challenge, vault: Vault, submissions: Sequence[Submission], design: Path, settings: Settings
+) -> None:
+    """Copies the kernels and the public datasets that the notebooks name."""
+    paths = [*challenge.folder.glob("*.ipynb")]
+    for submission in submissions:
+        paths += (vault.submission_folder(submission.id) / RECEIVED).glob("*.ipynb")
+    fronts = [read_notebook(path).front.braggbook for path in paths]
+    for slug in sorted({front.kernel for front in fronts}):
+        kernel = find_kernel(slug, project=settings.project)
+        (design / KERNELS / slug).mkdir(parents=True)
+        for name in (CARD, SPEC, REQUIREMENTS, LOCK):
+            shutil.copyfile(kernel.folder / name, design / KERNELS / slug / name)
+    own = (f"{INPUTS}@1", "truth@1", f"{ESTIMATE}@1")
+    for reference in sorted({name for front in fronts for name in front.datasets if name not in own}):
+        dataset = find_dataset(reference, project=settings.project)
+        target = design / DATASETS / dataset.slug
+        target.mkdir(parents=True)
+        shutil.copyfile(dataset.folder / CARD_NAME, target / CARD_NAME)
+        for file in dataset.card.files:
+            if file.copy_allowed and (dataset.folder / file.path).is_file():
+                (target / file.path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(dataset.folder / file.path, target / file.path)
+
+
+def _copy_submission(vault: Vault, submission: Submission, part: Path, *, whole: bool) -> None:
+    """Copies what came; of a submission that never had a score only that it came."""
+    source, target = vault.submission_folder(submission.id), part / "submissions" / submission.id
+    target.mkdir(parents=True)
+    shutil.copyfile(source / SUBMISSION_NAME, target / SUBMISSION_NAME)
+    if whole:
+        shutil.copytree(source / RECEIVED, target / RECEIVED)
+
+
+def _copy_evaluation(vault: Vault, made: Evaluation, part: Path) -> None:
+    source, target = vault.evaluation_folder(made.submission, made.id), part / "evaluations" / made.id
+    target.mkdir(parents=True)
+    for name in (EVALUATION_NAME, RECEIPT_NAME):
+        shutil.copyfile(source / name, target / name)
+    if made.verdict == "scored":
+        shutil.copytree(source / ESTIMATE, target / ESTIMATE)
+
+
+def _copy_hidden(vault: Vault, evaluations: Iterable[Evaluation], part: Path) -> None:
+    used = sorted({(made.split, made.truth_version) for made in evaluations})
+    for split, version in used:
+        if split == "twin":
+            raise RecordError("an evaluation on the twin among those of hidden cases", where=str(vault.folder))
+        hidden = vault.hidden(split, version)
+        target = part / "hidden" / hidden.folder.name
+        for name in (INPUTS, "truth"):
+            shutil.copytree(hidden.folder / name, target / name)
+        write_text(target / "salt", hidden.salt.hex())
+
+
+def _write_pages(challenge: Challenge, vault: Vault, part: Path) -> None:
+    phases = _scored_phases(challenge, vault)
+    (part / "boards").mkdir()
+    board = None
+    for phase in phases:
+        board = board_of(challenge, vault, phase, closed=True)
+        page = render_board(board, links=_links(board, part, up="../"))
+        write_json(part / "boards" / f"{phase.id}.json", board.model_dump(mode="json"))
+        write_text(part / "boards" / f"{phase.id}.html", page)
+    if board is not None:
+        write_json(part / BOARD_NAME, board.model_dump(mode="json"))
+        write_text(part / PAGE, render_board(board, links=_links(board, part, up="")))
+    write_text(part / BIAS, render_bias(challenge.design, sealed=challenge.sealed, board=board))
+    write_text(part / "README.txt", _readme(challenge))
+
+
+def write_board(board: Board, folder: Path) -> Path:
+    """Writes a board as a page and as JSON into a folder of its own, and returns the page.
+
+    Raises:
+        StorageError: The disk refuses.
+    """
+    with storage(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / BOARD_NAME, board.model_dump(mode="json"))
+    write_text(folder / PAGE, render_board(board, links={}))
+    return folder / PAGE
+
+
+def _links(board: Board, part: Path, *, up: str) -> dict[str, dict[str, str]]:
+    """Returns where each row's run, record and notebook are, as the page names them."""
+    found: dict[str, dict[str, str]] = {}
+    for row in board.rows:
+        links = {"record": f"{up}evaluations/{row.evaluation}/{EVALUATION_NAME}"}
+        if (part / "runs" / row.scorer.run).is_dir():
+            links["run"] = f"{up}runs/{row.scorer.run}/report.html"
+        found[row.submission] = links
+    return found
+
+
+def _manifest(folder: Path) -> dict[str, FileRecord]:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): FileRecord(sha256=sha256_file(path), bytes=path.stat().st_size)
+        for path in paths
+    }
+
+
+def _readme(challenge: Challenge) -> str:
+    hidden = {
+        "published": "  hidden/       the hidden cases, their truth, and the salt of the hash in design/sealed.json\n"
+        "  runs/         the scoring runs; each can be verified by itself: braggbook verify runs/ID\n",
+        "withheld": "The truth stays with the organiser. The board can be made again from the signed evaluations.\n",
+    }[challenge.design.truth]
+    return f"""The closed challenge "{challenge.design.title}".
+
+  index.html    the board of the last phase; opens in any browser, needs no network
+  boards/       the board of each phase, as a page and as JSON
+  bias.html     the design of the challenge, block by block
+  design/       the challenge as it was: design, scoring notebook ({SCORER}), public twin, seal, kernels
+  submissions/  what came in
+  evaluations/  what came of it, signed by the organiser, with the receipts that the teams got
+{hidden}
+To check all of it:   pip install braggbook && braggbook verify .
+To check one row:     braggbook verify . --row TEAM
+"""
