@@ -18,6 +18,7 @@ import secrets
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import click
@@ -93,6 +94,7 @@ def uniforms(seed: str, what: str, *, size: int = 1) -> Floats:
     return (np.asarray(words >> 11, dtype=np.float64) + 0.5) * 2.0**-53
 
 
+@cache
 def calibration() -> CalibrationFit:
     """Returns the fit of the published 60Co calibration."""
     dataset = find_dataset("aberration_counts@1", project=PROJECT)

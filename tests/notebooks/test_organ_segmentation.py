@@ -22,13 +22,13 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
+from braggbook.challenges.airlock import check_predictions
 from braggbook.challenges.cases import cases_of
 from braggbook.challenges.design import Challenge, open_challenge
 from braggbook.datasets.catalogue import open_dataset
 from braggbook.datasets.verify import verify_dataset
 from braggbook.imaging import grid_of, make_volume, read_nifti, write_nifti
-from braggbook.metrics.definitions import EmptyPolicy, definition
-from braggbook.metrics.scoring import score
+from braggbook.metrics import EmptyPolicy, definition, score
 
 from ..conftest import ROOT, Project
 
@@ -238,11 +238,27 @@ def table_of(run_dir: Path) -> pd.DataFrame:
 def test_the_baseline_gives_the_example_submission(home: Project) -> None:
     run_dir = run(home, home.folder / "challenges" / FOLDER.name / "baseline.ipynb")
     made, shipped = run_dir / "files" / "masks", FOLDER / "example_submission" / "masks"
-    estimate = FOLDER / "twin" / "estimate"
-    assert len(list(shipped.iterdir())) == 5
-    for path in shipped.iterdir():
-        assert unpacked(made / path.name) == unpacked(path)
-        assert (estimate / path.name).read_bytes() == path.read_bytes()
+    names = {path.name for path in shipped.iterdir()}
+    assert names == {path.name for path in made.iterdir()}
+    assert len(names) == 5
+    for name in names:
+        assert unpacked(made / name) == unpacked(shipped / name)
+
+
+def test_the_example_submission_is_taken(challenge: Challenge, tmp_path: Path) -> None:
+    inputs, rules = challenge.twin("inputs"), challenge.design.submission
+    cases = cases_of(inputs, rules=rules)
+    checked = check_predictions(
+        FOLDER / "example_submission", tmp_path / "out", rules=rules, inputs=inputs, cases=cases
+    )
+    assert (checked.issues, checked.missing) == ([], ())
+    assert (tmp_path / "out" / "dataset.toml").is_file()
+    handed_in, shipped = volumes(FOLDER / "example_submission" / "masks"), volumes(FOLDER / "twin" / "estimate")
+    assert set(handed_in) == set(shipped) == set(cases)
+    for case, volume in volumes(tmp_path / "out").items():
+        assert grid_of(volume).is_same(grid_of(shipped[case]))
+        assert np.array_equal(volume, shipped[case])
+        assert np.array_equal(volume, handed_in[case])
 
 
 @pytest.mark.full

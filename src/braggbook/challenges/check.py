@@ -79,12 +79,11 @@ def _contradictions(metric: Metric, known: Definition, where: str) -> Iterator[I
         yield Issue("another scope", where, known.scope, metric.scope)
     if known.unit not in (OF_DATA, OF_DATA_SQUARED, metric.unit):
         yield Issue("another unit", where, known.unit, metric.unit)
-    for name, ours, theirs, outside in (
-        ("minimum", metric.minimum, known.bounds[0], lambda a, b: a < b),
-        ("maximum", metric.maximum, known.bounds[1], lambda a, b: a > b),
-    ):
-        if theirs is not None and outside(ours, theirs):
-            yield Issue(f"a {name} that the metric cannot have", where, f"{theirs:g}", f"{ours:g}")
+    least, most = known.bounds
+    if least is not None and metric.minimum < least:
+        yield Issue("a minimum that the metric cannot have", where, f"{least:g}", f"{metric.minimum:g}")
+    if most is not None and metric.maximum > most:
+        yield Issue("a maximum that the metric cannot have", where, f"{most:g}", f"{metric.maximum:g}")
 
 
 def _several(challenge: Challenge) -> Iterator[Issue]:

@@ -15,7 +15,8 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from braggbook.challenges.design import ESTIMATE, Challenge, open_challenge
-from braggbook.challenges.vault import read_model
+from braggbook.challenges.signing import public_key
+from braggbook.challenges.vault import Vault, read_model
 from braggbook.datasets.catalogue import Dataset
 from braggbook.errors import BraggbookError, Issue, RecordError
 from braggbook.files import sha256_file
@@ -92,7 +93,7 @@ def open_closed(folder: Path, *, vault: Path | None = None) -> ClosedChallenge:
 
     Args:
         folder: The closed challenge's.
-        vault: The folder of all the organiser's vaults.
+        vault: The folder of all the organiser's vaults; used only where its key is the one that sealed the truth.
 
     Raises:
         RecordError: It is no closed challenge, or its seal cannot be read.
@@ -101,20 +102,29 @@ def open_closed(folder: Path, *, vault: Path | None = None) -> ClosedChallenge:
     folder = folder.absolute()
     closed = read_closed(folder)
     challenge = dataclasses.replace(open_challenge(folder / DESIGN), slug=closed.challenge)
+    sealed = read_model(folder / DESIGN / SEALED_NAME, Sealed)
     unread: list[Issue] = []
     boards = [BOARD_NAME, *(f"{BOARDS}/{phase}.json" for phase in closed.phases)]
     return ClosedChallenge(
         folder=folder,
         closed=closed,
         challenge=challenge,
-        sealed=read_model(folder / DESIGN / SEALED_NAME, Sealed),
+        sealed=sealed,
         boards={name: board for name in boards if (board := _read(folder, name, Board, unread))},
         submissions=_all(folder, closed, f"{SUBMISSIONS}/*/{SUBMISSION_NAME}", Submission, unread),
         evaluations=_all(folder, closed, f"{EVALUATIONS}/*/{EVALUATION_NAME}", Evaluation, unread),
         receipts=_all(folder, closed, f"{EVALUATIONS}/*/{RECEIPT_NAME}", Receipt, unread),
         unread=tuple(unread),
-        vault=vault / closed.challenge if vault is not None else None,
+        vault=_own_vault(closed, sealed, vault),
     )
+
+
+def _own_vault(closed: Closed, sealed: Sealed, vaults: Path | None) -> Path | None:
+    """Returns the vault of this very challenge, where something was withheld and the vault's key is the seal's."""
+    if vaults is None or closed.truth == "published":
+        return None
+    vault = Vault(vaults / closed.challenge)
+    return vault.folder if vault.key.is_file() and public_key(vault.key) == sealed.key else None
 
 
 def named_dataset(folder: Path, slug: str) -> Dataset:

@@ -16,17 +16,21 @@ from braggbook.challenges.vault import Vault
 from braggbook.datasets.catalogue import FOLDER as DATASETS
 from braggbook.datasets.catalogue import find_dataset
 from braggbook.errors import InputError, RecordError
-from braggbook.files import sha256_file, storage, sync_tree, write_json, write_text
+from braggbook.files import sha256_file, storage, sync_tree, write_bytes, write_json, write_text
 from braggbook.formats.board import BOARD_NAME, CLOSED_NAME, Board, Closed
-from braggbook.formats.challenge import Phase
+from braggbook.formats.challenge import Design, Phase
 from braggbook.formats.dataset import CARD_NAME
 from braggbook.formats.run import FileRecord
 from braggbook.formats.submission import EVALUATION_NAME, RECEIPT_NAME, SUBMISSION_NAME, Evaluation, Submission
 from braggbook.kernels.catalogue import CARD, LOCK, REQUIREMENTS, SPEC, find_kernel
+from braggbook.kernels.install import choose_environment
 from braggbook.notebooks.source import read_notebook
+from braggbook.records.binder import binder_of
+from braggbook.runs.links import binder_link, doi_link
+from braggbook.runs.wheel import build_wheel
 from braggbook.settings import Settings
 
-DESIGN, KERNELS, PAGE, BIAS = "design", "kernels", "index.html", "bias.html"
+DESIGN, KERNELS, SOFTWARE, PAGE, BIAS = "design", "kernels", "software", "index.html", "bias.html"
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*", "*.pyc")
 
 
@@ -54,7 +58,14 @@ def board_of(challenge: Challenge, vault: Vault, phase: Phase, *, closed: bool =
 
 
 def close(
-    challenge: Challenge, vault: Vault, target: Path, *, settings: Settings, now: datetime.datetime, early: bool = False
+    challenge: Challenge,
+    vault: Vault,
+    target: Path,
+    *,
+    settings: Settings,
+    now: datetime.datetime,
+    early: bool = False,
+    doi: str | None = None,
 ) -> Closed:
     """Makes the closed folder of a challenge.
 
@@ -65,6 +76,7 @@ def close(
         settings: Where kernels and public datasets are.
         now: The time.
         early: Close although a phase goes on.
+        doi: Reserved for the record that the folder will be.
 
     Returns:
         What is in it.
@@ -79,7 +91,7 @@ def close(
         with storage(target):
             shutil.rmtree(part, ignore_errors=True)
             part.mkdir(parents=True)
-            _write(challenge, vault, part, settings)
+            _write(challenge, vault, part, settings, doi)
         closed = Closed(
             challenge=challenge.slug,
             title=challenge.design.title,
@@ -87,6 +99,7 @@ def close(
             closed=now.isoformat(timespec="seconds"),
             truth=challenge.design.truth,
             phases=[phase.id for phase in _scored_phases(challenge, vault)],
+            doi=doi,
             files=_manifest(part),
         )
         write_json(part / CLOSED_NAME, closed.model_dump(mode="json"))
@@ -122,7 +135,7 @@ def _scored_phases(challenge: Challenge, vault: Vault) -> list[Phase]:
     return [phase for phase in challenge.design.phases if phase.id in there]
 
 
-def _write(challenge: Challenge, vault: Vault, part: Path, settings: Settings) -> None:
+def _write(challenge: Challenge, vault: Vault, part: Path, settings: Settings, doi: str | None) -> None:
     submissions, evaluations = vault.submissions(), vault.evaluations()
     shutil.copytree(challenge.folder, part / DESIGN, ignore=_LEFT_OUT)
     _copy_needs(challenge, vault, submissions, part / DESIGN, settings)
@@ -135,7 +148,8 @@ def _write(challenge: Challenge, vault: Vault, part: Path, settings: Settings) -
         for run in sorted({made.scorer.run for made in evaluations if made.scorer}):
             shutil.copytree(vault.runs / run, part / "runs" / run)
         _copy_hidden(vault, evaluations, part)
-    _write_pages(challenge, vault, part)
+    _write_software(challenge, part, settings)
+    _write_pages(challenge, vault, part, doi)
 
 
 def _copy_needs(
@@ -193,23 +207,43 @@ def _copy_hidden(vault: Vault, evaluations: Iterable[Evaluation], part: Path) ->
         write_text(target / "salt", hidden.salt.hex())
 
 
-def _write_pages(challenge: Challenge, vault: Vault, part: Path) -> None:
+def _write_software(challenge: Challenge, part: Path, settings: Settings) -> None:
+    """Writes what Binder needs to open the record: the scoring notebook's kernel, and Braggbook itself."""
+    kernel = find_kernel(challenge.scorer.front.braggbook.kernel, project=settings.project)
+    python = choose_environment(kernel, cache=settings.cache).python_version
+    wheel = build_wheel()
+    files = binder_of(kernel.lock_path.read_bytes(), python=python, wheel=f"{SOFTWARE}/{wheel.name}")
+    for name, data in {**files, f"{SOFTWARE}/{wheel.name}": wheel.data}.items():
+        with storage(part / name):
+            (part / name).parent.mkdir(exist_ok=True)
+        write_bytes(part / name, data)
+
+
+def _write_pages(challenge: Challenge, vault: Vault, part: Path, doi: str | None) -> None:
     phases = _scored_phases(challenge, vault)
     (part / "boards").mkdir()
     board = None
     for phase in phases:
         board = board_of(challenge, vault, phase, closed=True)
-        page = render_board(board, links=_links(board, part, up="../"))
         write_json(part / "boards" / f"{phase.id}.json", board.model_dump(mode="json"))
-        write_text(part / "boards" / f"{phase.id}.html", page)
+        write_text(part / "boards" / f"{phase.id}.html", _page(challenge, board, part, doi, up="../"))
     if board is not None:
         write_json(part / BOARD_NAME, board.model_dump(mode="json"))
-        write_text(part / PAGE, render_board(board, links=_links(board, part, up="")))
+        write_text(part / PAGE, _page(challenge, board, part, doi, up=""))
     write_text(part / BIAS, render_bias(challenge.design, sealed=challenge.sealed, board=board))
     write_text(part / "README.txt", _readme(challenge))
 
 
-def write_board(board: Board, folder: Path) -> Path:
+def _page(challenge: Challenge, board: Board, part: Path, doi: str | None, *, up: str) -> str:
+    """Returns the page of a board that lies in the closed folder, with links to what lies beside it."""
+    phases = {f"board of the phase {path.stem}": f"{up}boards/{path.name}" for path in (part / "boards").glob("*.html")}
+    files = {"the design, block by block": f"{up}{BIAS}", "what is in this folder": f"{up}README.txt"}
+    others = {name: address for name, address in sorted(phases.items()) if not name.endswith(f" {board.phase}")}
+    links = _links(board, part, doi, up=up)
+    return render_board(board, links=links, design=challenge.design, doi=doi, files={**files, **others})
+
+
+def write_board(board: Board, folder: Path, *, design: Design) -> Path:
     """Writes a board as a page and as JSON into a folder of its own, and returns the page.
 
     Raises:
@@ -218,17 +252,21 @@ def write_board(board: Board, folder: Path) -> Path:
     with storage(folder):
         folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / BOARD_NAME, board.model_dump(mode="json"))
-    write_text(folder / PAGE, render_board(board, links={}))
+    write_text(folder / PAGE, render_board(board, links={}, design=design))
     return folder / PAGE
 
 
-def _links(board: Board, part: Path, *, up: str) -> dict[str, dict[str, str]]:
+def _links(board: Board, part: Path, doi: str | None, *, up: str) -> dict[str, dict[str, str]]:
     """Returns where each row's run, record and notebook are, as the page names them."""
     found: dict[str, dict[str, str]] = {}
     for row in board.rows:
-        links = {"record": f"{up}evaluations/{row.evaluation}/{EVALUATION_NAME}"}
-        if (part / "runs" / row.scorer.run).is_dir():
-            links["run"] = f"{up}runs/{row.scorer.run}/report.html"
+        run = f"runs/{row.scorer.run}"
+        there = (part / run).is_dir()
+        links = {"run": f"{up}{run}/report.html"} if there else {}
+        links["record"] = (doi_link(doi) if doi else None) or f"{up}evaluations/{row.evaluation}/{EVALUATION_NAME}"
+        opened = f"lab/tree/{run}/executed.ipynb" if there else f"lab/tree/evaluations/{row.evaluation}"
+        if doi and (address := binder_link(doi, opened=opened)):
+            links["binder"] = address
         found[row.submission] = links
     return found
 
@@ -255,6 +293,7 @@ def _readme(challenge: Challenge) -> str:
   design/       the challenge as it was: design, scoring notebook ({SCORER}), public twin, seal, kernels
   submissions/  what came in
   evaluations/  what came of it, signed by the organiser, with the receipts that the teams got
+  software/     Braggbook itself, as a wheel; binder/ is what mybinder.org needs to open this record
 {hidden}
 To check all of it:   pip install braggbook && braggbook verify .
 To check one row:     braggbook verify . --row TEAM

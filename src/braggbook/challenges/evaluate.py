@@ -148,7 +148,8 @@ def evaluate(challenge: Challenge, received: Path, *, kind: SubmissionKind, case
             predictions = bench.work / "collected"
             predictions.mkdir()
             ended, problem = _execute(challenge, received, cases, predictions, bench)
-            outcome.verdict, outcome.problem = _VERDICTS.get(ended.verdict, ended.verdict), problem
+            outcome.verdict = "scored" if ended.verdict == "complete" else ended.verdict
+            outcome.problem = problem
             outcome.used, outcome.walls = Used(**dataclasses.asdict(ended.used)), list(ended.layers)
         if outcome.verdict == "scored":
             _check(challenge, predictions, cases, bench.work, outcome)
@@ -228,7 +229,6 @@ def _datasets(
     return found
 
 
-_VERDICTS: dict[str, Verdict] = {"complete": "scored"}
 _SAID = {
     "failed": "the notebook raised an exception",
     "timed out": "the notebook took longer than it may",

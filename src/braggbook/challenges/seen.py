@@ -10,6 +10,7 @@ from braggbook.formats.challenge import Phase, Viewer
 
 _SEES: dict[Viewer, int] = {"everyone": 0, "team": 1, "organiser": 2}
 _HIDDEN_RANKS = "The ranks are shown when the phase is closed."
+_HIDDEN_SCORES = "Scores that are not shown here are shown when the phase is closed."
 
 
 def visible(board: Board, phase: Phase, *, viewer: Viewer, team: str | None = None) -> Board:
@@ -37,9 +38,9 @@ def visible(board: Board, phase: Phase, *, viewer: Viewer, team: str | None = No
         for row in board.rows
         if _may(phase.shows.rank, viewer if row.team == team else "everyone")
     ]
-    scores = _may(phase.shows.score, "everyone")
+    scores, ranks = (_may(who, "everyone") for who in (phase.shows.score, phase.shows.rank))
     left = [one for one in board.left if viewer == "team" and one.team == team]
-    ranks = _may(phase.shows.rank, "everyone")
+    hidden = _HIDDEN_SCORES if ranks else _HIDDEN_RANKS
     return board.model_copy(
         update={
             "rows": seen,
@@ -49,7 +50,7 @@ def visible(board: Board, phase: Phase, *, viewer: Viewer, team: str | None = No
             "methods_agree": board.methods_agree if ranks else {},
             "tau": board.tau if ranks else None,
             "tau_undefined": board.tau_undefined if ranks else 0,
-            "notes": board.notes if scores and ranks else ([] if ranks else [_HIDDEN_RANKS]),
+            "notes": board.notes if scores and ranks else [hidden],
         }
     )
 

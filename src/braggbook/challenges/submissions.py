@@ -92,7 +92,7 @@ def _keep(
             team=team,
             title=title,
             kind=kind,
-            received=now.isoformat(timespec="seconds"),
+            received=now.isoformat(timespec="milliseconds"),
             terms=sha256_bytes(phase.terms.encode()),
             files=files,
         )

@@ -132,26 +132,46 @@ def verify_closed(
         UnknownName: No such team stands on a board.
         OutsideError: The disk refuses, or a dataset that was not copied cannot be downloaded.
     """
+    found, opened = check_closed(folder, vault=vault)
+    if opened is None:
+        return found
+    rows = _chosen(opened, row)
+    if any(_at_hand(opened, one) for _, one in rows):
+        say(f'about to run the scoring notebook of "{found.title}" for {len(rows)} row(s)')
+        say(WARNING)
+    for phase, one in rows:
+        found.rows.append(verify_row(opened, one, phase=phase, settings=settings, progress=progress, say=say))
+    return _judge(opened, found, named=row is not None)
+
+
+def check_closed(folder: Path, *, vault: Path | None = None) -> tuple[BoardVerification, ClosedChallenge | None]:
+    """Checks a closed challenge without executing anything of it.
+
+    Args:
+        folder: The closed challenge's.
+        vault: As in :func:`verify_closed`.
+
+    Returns:
+        What was found, and the challenge for what comes next; None where it cannot be read, and the verdict says so.
+
+    Raises:
+        RecordError: It is no closed challenge.
+        OutsideError: The disk refuses.
+    """
     closed = read_closed(folder)
     found = BoardVerification(closed.challenge, closed.title, checks=[_files(folder, closed)])
     if extra := unlisted_in(folder, closed):
         found.notes.append(f"not listed in {CLOSED_NAME}, and ignored: {', '.join(extra[:5])}")
     try:
         opened = open_closed(folder, vault=vault)
+        found.checks += [_design(opened), _seal(opened), _signatures(opened), _board(opened)]
     except OutsideError:
         raise
     except BraggbookError as error:
         found.verdict = "drifted" if found.checks[0].issues else "not verifiable"
         found.reason = str(error)
-        return found
-    rows = _chosen(opened, row)
-    found.checks += [_design(opened), _seal(opened), _signatures(opened), _board(opened)]
-    if any(_at_hand(opened, one) for _, one in rows):
-        say(f'about to run the scoring notebook of "{closed.title}" for {len(rows)} row(s)')
-        say(WARNING)
-    for phase, one in rows:
-        found.rows.append(verify_row(opened, one, phase=phase, settings=settings, progress=progress, say=say))
-    return _judge(opened, found, named=row is not None)
+        return found, None
+    return found, opened
 
 
 def _chosen(opened: ClosedChallenge, team: str | None) -> list[tuple[str, Row]]:

@@ -136,13 +136,13 @@ def _verify(
         found.worsen("drifted", "; ".join(map(str, found.issues[:5])))
         return found
     try:
-        say(f"{found.team}: scoring again")
+        say(f"{found.team} ({found.phase}): scoring again")
         with scratch() as work:
             folder = _gathered(run, {INPUTS: hidden / INPUTS, TRUTH: hidden / TRUTH, ESTIMATE: estimate}, work)
             found.scoring = repeat_run(folder, settings=settings, progress=progress, say=say)
         found.worsen(found.scoring.verdict, f"scoring: {found.scoring.reason}" if found.scoring.reason else "")
         if made.kind == "notebook":
-            say(f"{found.team}: its notebook again, in the sandbox")
+            say(f"{found.team} ({found.phase}): its notebook again, in the sandbox")
             _predict_again(opened, made, hidden, found, settings=settings, progress=progress, say=say)
     except OutsideError:
         raise

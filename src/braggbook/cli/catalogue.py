@@ -22,7 +22,7 @@ from braggbook.notebooks.source import Notebook, read_notebook
 from braggbook.runs.folder import find_run, read_record, read_results, run_folders
 from braggbook.settings import Settings
 
-_KINDS = ("notebook", "kernel", "dataset", "run", "record", "settings", "constants")
+_KINDS = ("notebook", "kernel", "dataset", "run", "record", "settings", "constants", "metric")
 _kind = click.argument("kind", type=click.Choice(_KINDS))
 
 
@@ -166,6 +166,12 @@ def _list_constants(_face: Face) -> tuple[list[dict[str, Any]], tuple[str, ...]]
     return court.court_rows(), ("constant", "unit", "value", "status")
 
 
+def _list_metrics(_face: Face) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    from braggbook.cli.metric_shown import list_metrics  # noqa: PLC0415 - no other kind needs the metrics
+
+    return list_metrics()
+
+
 def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
@@ -178,6 +184,7 @@ _LISTS = {
     "record": _list_records,
     "settings": _list_settings,
     "constants": _list_constants,
+    "metric": _list_metrics,
 }
 
 
@@ -323,6 +330,12 @@ def _show_record(face: Face, name: str) -> tuple[Any, list[Any]]:
     return show_record(face, name)
 
 
+def _show_metric(_face: Face, name: str) -> tuple[Any, list[Any]]:
+    from braggbook.cli.metric_shown import show_metric  # noqa: PLC0415 - no other kind needs the metrics
+
+    return show_metric(name)
+
+
 def _show_setting(face: Face, name: str) -> tuple[Any, list[Any]]:
     rows, titles = _list_settings(face)
     row = next((row for row in rows if row["setting"] == name), None)
@@ -338,5 +351,6 @@ _SHOWS = {
     "run": _show_run,
     "record": _show_record,
     "settings": _show_setting,
+    "metric": _show_metric,
 }
 COMMANDS = {"list": list_command, "show": show_command}

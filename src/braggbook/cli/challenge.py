@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -237,7 +238,8 @@ def board_command(face: Face, slug: str, phase: str | None, out: Path | None, vi
     challenge = _challenge(face, slug)
     chosen = challenge.phase(phase)
     board = visible(board_of(challenge, _vault(face, challenge), chosen), chosen, viewer=viewer)  # type: ignore[arg-type]
-    page = write_board(board, out or face.settings.runs / _BOARDS / f"{challenge.slug}-{chosen.id}")
+    target = out or face.settings.runs / _BOARDS / f"{challenge.slug}-{chosen.id}"
+    page = write_board(board, target, design=challenge.design)
     data = {**json.loads(board.model_dump_json()), "page": str(page)}
     face.emit(data, *board_lines(board), Text(f"page  {page}"))
 
@@ -246,8 +248,9 @@ def board_command(face: Face, slug: str, phase: str | None, out: Path | None, vi
 @_slug
 @click.option("--out", type=click.Path(path_type=Path), help="The folder [default: RUNS/boards/SLUG].")
 @click.option("--early", is_flag=True, help="Close although a phase goes on.")
+@click.option("--reserve", metavar="ARCHIVE", help="Have its DOI kept there first, so that its pages carry it.")
 @verb
-def close_command(face: Face, slug: str, out: Path | None, early: bool) -> None:
+def close_command(face: Face, slug: str, out: Path | None, early: bool, reserve: str | None) -> None:
     """Close the challenge SLUG: boards, receipts, submissions, design and, unless it is withheld, the truth.
 
     Nothing is sent anywhere: the next command plans that.
@@ -256,12 +259,14 @@ def close_command(face: Face, slug: str, out: Path | None, early: bool) -> None:
 
     challenge = _challenge(face, slug)
     target = out or face.settings.runs / _BOARDS / challenge.slug
-    closed = close(challenge, _vault(face, challenge), target, settings=face.settings, now=_now(), early=early)
+    vault, now = _vault(face, challenge), _now()
+    doi = _reserved(face, challenge, vault, archive=reserve, early=early) if reserve else None
+    closed = close(challenge, vault, target, settings=face.settings, now=now, early=early, doi=doi)
     face.emit(
         {**closed.model_dump(mode="json", exclude={"files"}), "folder": str(target), "files": len(closed.files)},
         Text(f"closed  {target}   ({len(closed.files)} files, truth {closed.truth})"),
         Text(f"page    {target / 'index.html'}"),
-        Text(f"next: braggbook publish plan {target} --to folder"),
+        Text(f"next: braggbook publish plan {target} --to {reserve or 'folder'}"),
     )
 
 
@@ -311,6 +316,23 @@ def _boards(challenge: Challenge, vault: Vault) -> dict[str, Board]:
 
     there = {one.phase for one in vault.evaluations()}
     return {phase.id: board_of(challenge, vault, phase) for phase in challenge.design.phases if phase.id in there}
+
+
+def _reserved(face: Face, challenge: Challenge, vault: Vault, *, archive: str, early: bool) -> str:
+    """Returns the DOI that an archive keeps for the closed challenge; asked again, it is the same one."""
+    from braggbook.challenges.closing import close  # noqa: PLC0415 - help need not wait for it
+    from braggbook.records.archives import Shelf  # noqa: PLC0415 - the same
+    from braggbook.records.deposit import reserve  # noqa: PLC0415 - the same
+    from braggbook.records.plans import plan_what  # noqa: PLC0415 - the same
+    from braggbook.runs.folder import scratch  # noqa: PLC0415 - the same
+
+    opened = Shelf(face.settings.archive, os.environ).open(archive, own=True)
+    with scratch() as place:
+        close(challenge, vault, place / "closed", settings=face.settings, now=_now(), early=early)
+        planned, home = plan_what(str(place / "closed"), settings=face.settings, archive=archive)
+        deposit = reserve(f"board of {challenge.slug}", planned.plan.metadata, archive=opened, place=home)
+    face.say(f"reserved {deposit.doi}; it is registered when the board is published")
+    return str(deposit.doi)
 
 
 def _now() -> datetime.datetime:

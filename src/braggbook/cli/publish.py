@@ -168,7 +168,7 @@ def mint_command(face: Face, what: str, archive: str, new_version_of: str | None
         confirm(order, job)
     with order.understood():
         deposit = mint(job, progress=face.bar)
-    written = _keep_receipt(job, deposit)
+    written = keep(job, deposit)
     _emit(face, deposit, _use(order, deposit, kind=job.plan.kind), receipt=written)
 
 
@@ -215,7 +215,7 @@ def _member(zipped: ZipFile, entry: ZipInfo) -> dict[str, Any]:
     return {"name": entry.filename, "bytes": entry.file_size, "sha256": digest.hexdigest()}
 
 
-def _keep_receipt(job: Job, deposit: Deposit) -> list[Path]:
+def keep(job: Job, deposit: Deposit) -> list[Path]:
     """Keeps how it is cited beside the deposit, and no longer what was sent: the archive has it."""
     from braggbook.records.receipt import keep_receipt  # noqa: PLC0415 - help need not wait for it
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 import dataclasses
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.text import Text
 
+from braggbook.cli.board_shown import board_lines
 from braggbook.cli.face import Face, verb
 from braggbook.cli.publish import Order, confirm
 from braggbook.cli.record_shown import deposit_lines, grid, plain, spelled
 from braggbook.cli.run import with_limits
 from braggbook.errors import InputError
+from braggbook.formats.board import CLOSED_NAME
 
 if TYPE_CHECKING:
+    from braggbook.challenges.verify import BoardVerification
     from braggbook.records.receive import Received
     from braggbook.runs.verify import Verification
 
@@ -46,6 +50,7 @@ class _Signed:
 
 @click.command("verify")
 @click.argument("run")
+@click.option("--row", metavar="TEAM", help="Of a board: repeat this team's row alone.")
 @click.option("--cell-timeout", type=click.FloatRange(1), metavar="SECONDS", help="Stop a cell that takes longer.")
 @click.option("--memory-limit", type=click.IntRange(64), metavar="MB", help="Memory that the kernel may take.")
 @click.option("--publish", is_flag=True, help="Publish the verdict as a record that relates to the one verified.")
@@ -58,6 +63,7 @@ class _Signed:
 def command(
     face: Face,
     run: str,
+    row: str | None,
     cell_timeout: float | None,
     memory_limit: int | None,
     publish: bool,
@@ -72,6 +78,9 @@ def command(
     RUN is an id, its beginning, or a folder. Or it is a record: its DOI, the address of its page or of its zip, or
     its zip. It is then downloaded (once), and a kernel is made from its lock where none here fits. It is somebody
     else's code, which runs with your rights: what runs, and whose it is, is said first.
+
+    Of a closed challenge (a record, or its folder) the board is made again from the signed evaluations, and every row
+    is scored again; notebooks of teams run in the sandbox.
 
     Verdicts: identical, within tolerance (exit code 0), drifted (1), not verifiable (3).
     """
@@ -88,19 +97,39 @@ def command(
     if publish:
         signed = _Signed(creators_given(creators, orcids, affiliations), archive, yes)
         Shelf(face.settings.archive, os.environ).open(archive, own=True)  # before anything takes long
+    found: Verification | BoardVerification
     if is_record(run):
-        found, more = _verify_record(face, run, signed)
+        found, more = _verify_record(face, run, row, signed)
+    elif (Path(run) / CLOSED_NAME).is_file() and not publish:
+        found, more = _verify_board(face, Path(run), row), {}
     elif publish:
         wanted = "a record in an archive, by its DOI or the address of its page"
         raise InputError("a verdict on nothing that others could find", wanted=wanted, got=run)
     else:
+        _require_no_row(row, run)
         found, more = verify(find_run(run, runs=face.settings.runs), settings=face.settings, progress=face.bar), {}
     face.emit({**found.as_json(), **more}, *(shown(found) if signed is None else []))
     if code := EXIT_CODES[found.verdict]:
         raise click.exceptions.Exit(code)
 
 
-def _verify_record(face: Face, what: str, signed: _Signed | None) -> tuple[Verification, dict[str, Any]]:
+def _require_no_row(row: str | None, what: str) -> None:
+    if row is not None:
+        raise InputError("only a board has rows", where=what, wanted="a closed challenge: its record or its folder")
+
+
+def _verify_board(face: Face, folder: Path, row: str | None) -> BoardVerification:
+    from braggbook.challenges.verify import verify_closed  # noqa: PLC0415 - help need not wait for it
+
+    settings, bar = face.settings, face.bar
+    return verify_closed(
+        folder, settings=settings, row=row, vault=settings.vault, progress=bar, say=lambda text: face.say(plain(text))
+    )
+
+
+def _verify_record(
+    face: Face, what: str, row: str | None, signed: _Signed | None
+) -> tuple[Verification | BoardVerification, dict[str, Any]]:
     from braggbook.records.archives import Shelf  # noqa: PLC0415 - help need not wait for it
     from braggbook.records.receive import receive  # noqa: PLC0415 - the same
     from braggbook.records.repeat import verify_received  # noqa: PLC0415 - the same
@@ -111,6 +140,9 @@ def _verify_record(face: Face, what: str, signed: _Signed | None) -> tuple[Verif
     received = receive(what, shelf=shelf, cache=settings.cache, progress=face.bar)
     if signed:
         require_related(received)
+    if received.kind == "board":
+        return _verify_received_board(face, received, row, signed), {"record": _about(received)}
+    _require_no_row(row, what)
     found = verify_received(received, settings=settings, progress=face.bar, say=lambda text: face.say(plain(text)))
     more: dict[str, Any] = {"record": _about(received)}
     if signed:
@@ -118,6 +150,24 @@ def _verify_record(face: Face, what: str, signed: _Signed | None) -> tuple[Verif
             face.emit(None, *shown(found))
         more["reproduction"] = _publish(face, found, received, signed, what)
     return found, more
+
+
+def _verify_received_board(
+    face: Face, received: Received, row: str | None, signed: _Signed | None
+) -> BoardVerification:
+    from braggbook.records.board_plan import read_closed  # noqa: PLC0415 - help need not wait for it
+    from braggbook.records.repeat import told  # noqa: PLC0415 - the same
+
+    if signed:
+        wanted = "the verdict on a run, a sweep or a dataset"
+        raise InputError("verdicts on boards cannot be published", where=received.name, wanted=wanted)
+    face.say(plain(told(received)))
+    found = _verify_board(face, received.folder, row)
+    made_for, lies_in = read_closed(received.folder).doi, received.record.doi if received.record else None
+    if made_for and lies_in and made_for != lies_in:
+        found.notes.append(f"the board was made for {made_for}, and lies in {lies_in}")
+    found.notes[:0] = received.notes
+    return found
 
 
 def _publish(face: Face, found: Verification, received: Received, signed: _Signed, what: str) -> dict[str, Any] | None:
@@ -174,8 +224,14 @@ def _about(received: Received) -> dict[str, Any]:
     }
 
 
-def shown(found: Verification) -> list[Any]:
+def shown(found: Verification | BoardVerification) -> list[Any]:
     """Returns a verification for a terminal: the table, what differs, the verdict."""
+    from braggbook.runs.verify import Verification  # noqa: PLC0415 - help need not wait for it
+
+    return [*(_run_lines(found) if isinstance(found, Verification) else board_lines(found)), _verdict(found)]
+
+
+def _run_lines(found: Verification) -> list[Any]:
     lines: list[Any] = []
     if found.rows:
         rows = [
@@ -192,9 +248,12 @@ def shown(found: Verification) -> list[Any]:
         lines += [grid("result", "record", "repeated", "tolerance", "", "difference", rows=rows), ""]
     lines += [f"file  {plain(issue)}" for issue in found.files]
     lines += [f"note  {plain(note)}" for note in found.notes]
-    reason = "\n".join(plain(line) for line in found.reason.split("\n"))
-    lines.append(Text(found.verdict + (f": {reason}" if reason else ""), style=_STYLES[found.verdict]))
     return [Text(line) if isinstance(line, str) else line for line in lines]
+
+
+def _verdict(found: Verification | BoardVerification) -> Text:
+    reason = "\n".join(plain(line) for line in found.reason.split("\n"))
+    return Text(found.verdict + (f": {reason}" if reason else ""), style=_STYLES[found.verdict])
 
 
 def _mark(same: bool, identical: bool) -> str:

@@ -124,7 +124,8 @@ class Closed(_Model):
 
     ``board.json`` and ``index.html`` (of the last phase), ``boards/<phase>.json`` and ``.html``, ``bias.html``,
     ``design/`` (the challenge's folder), ``submissions/<id>/``, ``evaluations/<id>/`` (with ``estimate/``, the checked
-    predictions), and where the truth is published ``runs/<id>/`` (the scoring runs) and ``hidden/<split>@<version>/``.
+    predictions), ``software/`` and ``binder/``, and where the truth is published ``runs/<id>/`` (the scoring runs) and
+    ``hidden/<split>@<version>/``.
     """
 
     format: Literal["braggbook.closed/1"] = "braggbook.closed/1"
@@ -134,4 +135,5 @@ class Closed(_Model):
     closed: str
     truth: Literal["published", "withheld"]
     phases: list[Slug]
+    doi: Doi | None = None  # reserved before it was closed, so that its pages could carry it
     files: dict[InnerPath, FileRecord]

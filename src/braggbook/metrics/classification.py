@@ -92,7 +92,7 @@ def f1(reference: Labels, estimate: Labels, *, positive: Any) -> float:
     says="correlation of true and stated classes, for any number of them; 0 where one class only is stated; does not "
     "apply where one class only is true",
     source="Gorodkin, Comput. Biol. Chem. 28, 367 (2004), doi:10.1016/j.compbiolchem.2004.09.006",
-    **{**_BEYOND_CHANCE, "symmetric": False},
+    **{**_BEYOND_CHANCE, "symmetric": False, "no_value": "not_applicable"},
 )
 def matthews_correlation(reference: Labels, estimate: Labels) -> float:
     """Matthews' correlation coefficient, for any number of classes; 0 for an estimate that says one thing only.
@@ -140,6 +140,7 @@ def cohens_kappa(reference: Labels, estimate: Labels) -> float:
     says="the chance that a positive has the higher score, ties counting a half; does not apply where all are "
     "positive or none is",
     source="Hanley and McNeil, Radiology 143, 29 (1982), doi:10.1148/radiology.143.1.7063747",
+    no_value="not_applicable",
     **_PROBABILITIES,
 )
 def roc_auc(reference: Labels, estimate: Any, *, positive: Any) -> float:
@@ -166,6 +167,7 @@ def roc_auc(reference: Labels, estimate: Any, *, positive: Any) -> float:
     says="mean over the positives of the precision at each one's score, equal scores taken together; does not apply "
     "where none is positive",
     source=_RELOADED,
+    no_value="not_applicable",
     **_PROBABILITIES,
 )
 def average_precision(reference: Labels, estimate: Any, *, positive: Any) -> float:

@@ -125,7 +125,8 @@ class Definition:
         needs_spacing: Whether the size of a voxel matters; masks only.
         empty: The policy where a challenge names none; masks only.
         value_where_empty: In which situations the formula has a value of its own, so that a policy may say ``value``.
-        no_value: What counts where a metric of something else than masks has no value, such as R^2 of equal ones.
+        no_value: What counts where a metric of something else than masks has no value, such as R^2 of equal numbers;
+            ``value`` where it always has one.
         function: Of what :mod:`braggbook.metrics.scoring` makes of a kind, and the options.
     """
 
@@ -242,7 +243,7 @@ def define(  # noqa: PLR0913 - a definition has that many parts
     needs_spacing: bool = False,
     empty: EmptyPolicy = EmptyPolicy(),
     value_where_empty: tuple[Situation, ...] = (),
-    no_value: Verdict = "not_applicable",
+    no_value: Verdict = "value",
 ) -> Callable[[Callable[..., float]], Callable[..., float]]:
     """Makes a function known as a metric, under an id; the arguments are those of :class:`Definition`.
 

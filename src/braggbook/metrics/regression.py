@@ -62,7 +62,7 @@ def signed_error(reference: float, estimate: float) -> float:
     "relative_error@1",
     says="|estimate - reference| / |reference|; does not apply to a reference of 0",
     source=_ITS_OWN,
-    **{**_ERROR, "unit": "1", "symmetric": False},
+    **{**_ERROR, "unit": "1", "symmetric": False, "no_value": "not_applicable"},
 )
 def relative_error(reference: float, estimate: float) -> float:
     """Size of the error as a part of the reference's.
@@ -151,6 +151,7 @@ def part_within(reference: Any, estimate: Any, *, tolerance: float) -> float:
     better="larger",
     bounds=(None, 1.0),
     perfect=1.0,
+    no_value="not_applicable",
     source="Kvalseth, Am. Stat. 39, 279 (1985), doi:10.1080/00031305.1985.10479448, equation 1",
 )
 def coefficient_of_determination(reference: Any, estimate: Any) -> float:

@@ -26,9 +26,19 @@ def binder_files(folder: Path, record: RunRecord) -> dict[str, bytes]:
         record: Its record.
     """
     lock = (folder / KERNEL_FOLDER / "requirements.lock").read_bytes()
-    version = ".".join(record.python.split(".")[:2])
+    return binder_of(lock, python=record.python, wheel=record.braggbook.wheel)
+
+
+def binder_of(lock: bytes, *, python: str, wheel: str) -> dict[str, bytes]:
+    """Returns the files of ``binder/``.
+
+    Args:
+        lock: The kernel's, with hashes.
+        python: Its version.
+        wheel: Where Braggbook's wheel lies in the record.
+    """
     return {
         "binder/requirements.txt": lock,
-        "binder/runtime.txt": f"python-{version}\n".encode(),
-        "binder/postBuild": _POST_BUILD.format(wheel=shlex.quote(record.braggbook.wheel)).encode(),
+        "binder/runtime.txt": f"python-{'.'.join(python.split('.')[:2])}\n".encode(),
+        "binder/postBuild": _POST_BUILD.format(wheel=shlex.quote(wheel)).encode(),
     }

@@ -98,6 +98,7 @@ def plan_board(
         files=[zipped],
         missing=[*unknown, *missing, *missing_of(metadata.creators)],
         version_of=version_of,
+        doi=closed.doi,
     )
     return Planned(plan, {zipped.name: target / zipped.name})
 

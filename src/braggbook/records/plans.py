@@ -72,7 +72,7 @@ def plan_what(
         place = place_of(folder, archive)
         return plan_run(folder, place, software=software, **common), place
     if kind == "board":
-        place = place_of(settings.runs / f"board-{read_closed(folder).challenge}", archive)
+        place = place_of(settings.runs / read_closed(folder).challenge, archive)
         return plan_board(folder, place, project=settings.project, software=software, **common), place
     place = place_of(settings.runs / folder.name, archive)
     return plan_sweep_record(folder, place, software=software, **common), place

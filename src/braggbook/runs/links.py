@@ -16,11 +16,15 @@ def doi_link(doi: str) -> str | None:
     return f"https://doi.org/{quote(doi, safe='/:;()')}" if is_registered(doi) else None
 
 
-def binder_link(doi: str) -> str | None:
+def binder_link(doi: str, *, opened: str = _OPENED) -> str | None:
     """Returns the address where Binder opens a run's notebook from its record, or None when it cannot.
 
     Binder finds records of Zenodo itself by their DOI, and knows neither its sandbox nor a folder of ours.
+
+    Args:
+        doi: Of the record.
+        opened: What JupyterLab opens, as the end of its address: ``lab/tree/`` and a path in the record.
     """
     if not _ZENODO.fullmatch(doi):
         return None
-    return f"https://mybinder.org/v2/zenodo/{doi}/?urlpath={quote(_OPENED, safe='')}"
+    return f"https://mybinder.org/v2/zenodo/{doi}/?urlpath={quote(opened, safe='')}"

@@ -139,11 +139,11 @@ def realistic(*, cases: int = 60) -> list[Evaluation]:
     hard = rng.gamma(2.0, 0.02, cases)
     found = []
     for at, team in enumerate(NAMES):
-        dice = np.clip(0.955 - 0.006 * at - hard * (1 + 0.12 * at) + rng.normal(0, 0.035, cases), 0, 1)
-        hd95 = np.clip(2.2 + 0.35 * ((at * 5) % 12) + 60 * hard + rng.gamma(1.5, 2.2, cases), 0, 400)
+        dice = np.clip(0.95 - 0.004 * at - hard * (1 + 0.08 * at) + rng.normal(0, 0.035, cases), 0, 1)
+        hd95 = np.clip(2.2 + 0.3 * ((at * 5 + 4) % 12) + 60 * hard + rng.gamma(1.5, 2.2, cases), 0, 400)
         values = {"dice": [*map(float, dice)], "hd95": [*map(float, hd95)]}
         if team == "Voxel Movers":
-            values = {name: [None, *row[1:]] for name, row in values.items()}  # type: ignore[dict-item, list-item]
+            values = {name: [None, *row[1:]] for name, row in values.items()}  # type: ignore[list-item]
         found.append(
             evaluated(team, values, number=at + 1, title=f"Run {at + 1} with post-processing" if at % 3 else "")
         )

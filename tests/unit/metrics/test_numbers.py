@@ -21,15 +21,22 @@ from braggbook.metrics.classification import (
 )
 from braggbook.metrics.masks import NoValue
 from braggbook.metrics.regression import (
+    absolute_error,
     coefficient_of_determination,
     coverage,
     coverage_error,
     interval_score,
     mean_absolute_error,
     mean_error,
+    mean_interval_width,
     median_absolute_error,
+    part_within,
+    relative_error,
     root_mean_square_error,
+    signed_error,
+    squared_error,
 )
+from braggbook.metrics.scoring import score
 from braggbook.metrics.survival import isoeffective_dose_error, log_survival_error, parameter_error
 from braggbook.radiobiology.linear_quadratic import LqParameters
 
@@ -171,3 +178,52 @@ def test_survival_curves() -> None:
     assert parameter_error(true, said) == pytest.approx((-0.05, 0.01))
     with pytest.raises(InputError, match="not a dose"):
         log_survival_error(true, said, up_to_gy=0)
+
+
+def test_errors_of_one_case() -> None:
+    assert (absolute_error(2.0, 1.5), squared_error(2.0, 1.5), signed_error(2.0, 1.5)) == (0.5, 0.25, -0.5)
+    assert relative_error(-2.0, 1.0) == 1.5
+    with pytest.raises(NoValue):
+        relative_error(0.0, 1.0)
+
+
+def test_part_within_a_tolerance_counts_its_edge() -> None:
+    assert part_within(TRUE, SAID, tolerance=1.0) == 0.75
+    assert part_within(TRUE, SAID, tolerance=0.0) == 0.25
+
+
+def test_width_says_nothing_of_the_truth() -> None:
+    assert mean_interval_width([1.0, 99.0], [0.0, 2.0], [2.0, 3.0]) == 1.5
+
+
+def test_what_says_one_thing_only_knows_nothing() -> None:
+    assert matthews_correlation(["a", "b"], ["a", "a"]) == 0
+    assert cohens_kappa(["a", "b"], ["a", "a"]) == 0
+
+
+@pytest.mark.parametrize("labels", [["a", None], ["a", float("nan")], []])
+def test_what_is_no_label_is_refused(labels) -> None:
+    with pytest.raises(InputError, match="not labels that can be compared"):
+        accuracy(labels, ["a"] * len(labels))
+
+
+def test_numbers_in_quotes_are_none() -> None:
+    with pytest.raises(InputError, match="estimate: not numbers"):
+        mean_absolute_error([1.0], ["1.0"])
+
+
+def test_limits_by_id() -> None:
+    found = limits_of_agreement(TRUE, SAID)
+    for name, wanted in (("bias", found.bias), ("lower", found.lower), ("upper", found.upper)):
+        options = {} if name == "bias" else {"part": 0.95}
+        assert score(f"bland_altman.{name}@1", TRUE, SAID, **options) == wanted
+    assert score("bland_altman.half_width@1", TRUE, SAID, part=0.95) == pytest.approx((found.upper - found.lower) / 2)
+
+
+def test_an_isoeffective_dose_that_is_never_reached() -> None:
+    """It is the estimate's fault, and so the worst; where it is the truth's, nothing can be scored."""
+    true, rising = LqParameters(0.3, 0.03), LqParameters(-0.1, 0.0)
+    assert score("isoeffective_dose_error@1", true, rising, level=0.1) == 1
+    assert score("isoeffective_dose_error@1", true, LqParameters(0.03, 0.0), level=0.1) == 1
+    with pytest.raises(InputError, match="case c2"):
+        score("isoeffective_dose_error@1", rising, true, level=0.1, case="c2")

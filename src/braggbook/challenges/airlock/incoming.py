@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -76,7 +77,7 @@ def opened(source: Path, *, most_bytes: int) -> Iterator[Parcel]:
 
 
 def _entry(path: Path, name: str) -> Entry:
-    return Entry(name, path.stat(follow_symlinks=False).st_size, lambda: open_regular(path.resolve()))
+    return Entry(name, path.stat(follow_symlinks=False).st_size, partial(open_regular, path.resolve()))
 
 
 def _folder(source: Path) -> Parcel:
@@ -94,7 +95,7 @@ def _folder(source: Path) -> Parcel:
             elif not stat.S_ISREG(found.st_mode):
                 issues.append(Issue("a link or a device", printable(name), "ordinary files"))
             else:
-                entries.append(Entry(name, found.st_size, lambda path=source / name: open_regular(path)))  # type: ignore[misc]
+                entries.append(Entry(name, found.st_size, partial(open_regular, source / name)))
             if count > MOST_FILES:
                 return Parcel(entries, [*issues, Issue("too many files", source.name, f"at most {MOST_FILES:,}")])
     return Parcel(entries, issues)
@@ -103,23 +104,31 @@ def _folder(source: Path) -> Parcel:
 @contextmanager
 def _zip(source: Path) -> Iterator[Parcel]:
     """Opens a zip, once its list is known to be short; everything unsafe in the list becomes an issue."""
-    issues: list[Issue] = []
     _check_list(source)
+    with source.open("rb") as stream, _readable(source), zipfile.ZipFile(stream) as archive:
+        files = [info for info in archive.infolist() if not info.is_dir()]
+        if len(files) > MOST_FILES:
+            raise InputError(
+                "too many files", where=source.name, wanted=f"at most {MOST_FILES:,}", got=f"{len(files):,}"
+            )
+        entries = [Entry(info.filename, info.file_size, partial(archive.open, info)) for info in files]
+        yield Parcel(entries, _unsafe(source))
+
+
+@contextmanager
+def _readable(source: Path) -> Iterator[None]:
+    try:
+        yield
+    except UNREADABLE as error:
+        raise InputError("not a zip that can be read", where=source.name, got=reason(error)) from None
+
+
+def _unsafe(source: Path) -> list[Issue]:
     try:
         check_zip(source)
     except RecordError as error:
-        if not error.issues:
-            raise InputError("not a zip that can be read", where=source.name, got=error.got) from None
-        issues += error.issues
-    with source.open("rb") as stream, zipfile.ZipFile(stream) as archive:
-        files = [info for info in archive.infolist() if not info.is_dir()]
-        if len(files) > MOST_FILES:
-            issues.append(Issue("too many files", source.name, f"at most {MOST_FILES:,}", f"{len(files):,}"))
-        entries = [
-            Entry(info.filename, info.file_size, lambda info=info: archive.open(info))  # type: ignore[misc]
-            for info in files[:MOST_FILES]
-        ]
-        yield Parcel(entries, issues)
+        return list(error.issues) or [Issue(error.what, source.name, error.wanted, error.got)]
+    return []
 
 
 def _check_list(source: Path) -> None:

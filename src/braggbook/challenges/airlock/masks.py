@@ -103,7 +103,7 @@ def _labels(path: Path, image: Header, *, rules: SubmissionRules, watches: tuple
 
 def _check_grid(header: Header, image: Header) -> None:
     if header.shape != image.shape:
-        raise NiftiProblem("it has another shape than the image of its case")
+        raise NiftiProblem("it has another shape than the image of its case; write it on the image's own grid")
     if apart_mm(header.affine, image.affine, shape=image.shape) > GRID_MM:
         raise NiftiProblem("its voxels lie elsewhere than the image's (affine); copy the image's affine")
     if header.scaled:
@@ -121,7 +121,7 @@ def _blocks(unpacked: Unpacked, header: Header, *, head: bytes, watch: Watch) ->
         watch.feed(more)
         data, rest = rest + more, b""
         if len(data) != count * header.dtype.itemsize:
-            raise NiftiProblem("fewer voxels than the header announces")
+            raise NiftiProblem("fewer voxels than the header announces; hand it in again, whole")
         yield np.frombuffer(data, header.dtype)
         left -= count
 
@@ -129,16 +129,16 @@ def _blocks(unpacked: Unpacked, header: Header, *, head: bytes, watch: Watch) ->
 def _checked(block: npt.NDArray[Any], known: list[int]) -> npt.NDArray[Any]:
     """Returns voxels that are all declared labels."""
     if block.dtype.kind == "f" and not np.isfinite(block).all():
-        raise NiftiProblem("voxels that are NaN or infinite")
+        raise NiftiProblem("voxels that are NaN or infinite; write labels as whole numbers")
     largest = max(known)
-    inside = (block >= 0) & (block <= largest)
-    if not inside.all():
-        raise NiftiProblem("a label that the design does not declare")
+    undeclared = NiftiProblem(f"a label that the design does not declare; only {', '.join(map(str, sorted(known)))}")
+    if not ((block >= 0) & (block <= largest)).all():
+        raise undeclared
     labels = block.astype(np.uint16)
     if block.dtype.kind == "f" and not (labels == block).all():
-        raise NiftiProblem("voxels that are no whole numbers")
+        raise NiftiProblem("voxels that are no whole numbers; write labels, not probabilities")
     allowed = np.zeros(largest + 1, dtype=bool)
     allowed[known] = True
     if not allowed[labels].all():
-        raise NiftiProblem("a label that the design does not declare")
+        raise undeclared
     return labels

@@ -14,6 +14,7 @@ from braggbook.formats.dataset import CARD_NAME
 MASK_SUFFIX = ".nii.gz"
 NOTEBOOK_SUFFIX = ".ipynb"
 _LONGEST_PART, _LONGEST_NAME = 200, 1000  # bytes of UTF-8; file systems take 255 for a part
+_FOLDERS_LEFT, _FILES_LEFT = {"__MACOSX", ".ipynb_checkpoints"}, {".DS_Store", "Thumbs.db", "desktop.ini"}
 _ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar", ".gz", ".bz2", ".xz", ".zst")
 _PICKLES = (".pkl", ".pickle", ".joblib", ".npy", ".npz", ".pt", ".pth", ".ckpt", ".dill")
 _PROGRAMS = (".exe", ".dll", ".so", ".dylib", ".sh", ".bat", ".cmd", ".ps1", ".py", ".pyc", ".js", ".jar", ".com")
@@ -42,9 +43,9 @@ _MAGIC = (  # what a file begins with, whatever it is called
 
 
 def is_left_behind(name: str) -> bool:
-    """Tells whether macOS or Windows put a file there without being asked."""
-    parts = name.split("/")
-    return parts[0] == "__MACOSX" or parts[-1] in (".DS_Store", "Thumbs.db", "desktop.ini")
+    """Tells whether macOS, Windows or Jupyter put a file there without being asked."""
+    *folders, last = name.split("/")
+    return not _FOLDERS_LEFT.isdisjoint(folders) or last in _FILES_LEFT
 
 
 def printable(name: str) -> str:
@@ -100,6 +101,8 @@ def refused_kind(name: str) -> str:
     lower = name.lower()
     if lower.rpartition("/")[2] == CARD_NAME:
         return "a dataset's card: the evaluation writes its own"
+    if lower.endswith(MASK_SUFFIX):
+        return "a mask in another place"
     for suffixes, what in ((_ARCHIVES, "an archive"), (_PICKLES, "a pickle or NumPy file"), (_PROGRAMS, "a program")):
         if lower.endswith(suffixes):
             return what

@@ -74,15 +74,19 @@ def parse_header(head: bytes) -> Header:
     Raises:
         NiftiProblem: It is no NIfTI header, or one that cannot be a mask's or an image's.
     """
-    fields = _fields(head)
+    with np.errstate(all="ignore"):  # what is not finite is found by its value
+        return _header(_fields(head))
+
+
+def _header(fields: dict[str, Any]) -> Header:
     shape = _shape(fields)
-    size = int(fields["datatype"])
-    if size not in _TYPES or int(fields["bitpix"]) != 8 * np.dtype(_TYPES[size]).itemsize:
+    code = int(fields["datatype"])
+    if code not in _TYPES or int(fields["bitpix"]) != 8 * np.dtype(_TYPES[code]).itemsize:
         raise NiftiProblem("a datatype that a mask cannot have; write uint8")
     slope, inter = float(fields["scl_slope"]), float(fields["scl_inter"])
     return Header(
         shape=shape,
-        dtype=np.dtype(_TYPES[size]).newbyteorder(fields["order"]),
+        dtype=np.dtype(_TYPES[code]).newbyteorder(fields["order"]),
         offset=_offset(fields),
         scaled=not (slope == 0 or (slope == 1 and inter == 0)),
         affine=_affine(fields, shape),
@@ -96,11 +100,11 @@ _PLACES = ("pixdim", "qform_code", "sform_code", "quatern", "qoffset", "srow", "
 def _fields(head: bytes) -> dict[str, Any]:
     kind = next((one for one in _KINDS if head[one[1] : one[1] + 4] == one[0] and len(head) >= one[2]), None)
     if kind is None:
-        raise NiftiProblem('not a NIfTI file of one piece (magic "n+1")')
+        raise NiftiProblem('not a NIfTI file of one piece (magic "n+1"); write it as .nii.gz')
     _, _, length, version = kind
     order = next((sign for sign in _ORDERS if int(np.frombuffer(head, f"{sign}i4", count=1)[0]) == length), None)
     if order is None:
-        raise NiftiProblem("a header of another length than NIfTI's")
+        raise NiftiProblem("a header of another length than NIfTI's; write it again with a usual program")
     found: dict[str, Any] = {"order": order}
     for name, kinds in _FIELDS.items():
         stored, offset = kinds[version]
@@ -111,14 +115,14 @@ def _fields(head: bytes) -> dict[str, Any]:
 def _shape(fields: dict[str, Any]) -> tuple[int, int, int]:
     dim = [int(length) for length in fields["dim"]]
     if not 3 <= dim[0] <= 7 or min(dim[1 : dim[0] + 1]) < 1 or max(dim[4 : dim[0] + 1], default=1) > 1:
-        raise NiftiProblem("not three dimensions")
+        raise NiftiProblem("not three dimensions; write one mask on the grid of its case's image")
     return dim[1], dim[2], dim[3]
 
 
 def _offset(fields: dict[str, Any]) -> int:
     offset, first = float(fields["vox_offset"]), fields["length"] + 4
     if not first <= offset <= first + _MOST_EXTENSION_BYTES or not offset.is_integer():
-        raise NiftiProblem("voxels that begin at no possible place (vox_offset)")
+        raise NiftiProblem("voxels that begin at no possible place (vox_offset); write it again with a usual program")
     return int(offset)
 
 
@@ -127,15 +131,19 @@ def _affine(fields: dict[str, Any], shape: tuple[int, int, int]) -> Floats:
     to_mm = _MM.get(int(fields["xyzt_units"]) & 7)
     codes = {"sform": int(fields["sform_code"]), "qform": int(fields["qform_code"])}
     if to_mm is None:
-        raise NiftiProblem("a unit of length that NIfTI does not have")
+        raise NiftiProblem("a unit of length that NIfTI does not have (xyzt_units); write millimetres")
     makers = {"sform": _sform, "qform": _qform}
     forms = [makers[name](fields) * [[to_mm], [to_mm], [to_mm], [1.0]] for name, code in codes.items() if code > 0]
     if not forms:
-        raise NiftiProblem("it does not say where its voxels are: sform_code and qform_code are 0")
+        raise NiftiProblem(
+            "it does not say where its voxels are (sform_code and qform_code are 0); copy the image's affine"
+        )
     if not all(np.isfinite(form).all() for form in forms):
-        raise NiftiProblem("an affine that is not finite")
+        raise NiftiProblem("an affine that is not finite; copy the image's affine")
     if len(forms) == 2 and codes["sform"] == codes["qform"] and apart_mm(*forms, shape=shape) > SAME_FORM_MM:
-        raise NiftiProblem("sform and qform place the voxels differently, and claim the same space")
+        raise NiftiProblem(
+            "sform and qform place the voxels differently and claim the same space; set both to the image's affine"
+        )
     return forms[0]
 
 
@@ -148,7 +156,7 @@ def _qform(fields: dict[str, Any]) -> Floats:
     spacing = np.asarray(fields["pixdim"], dtype=np.float64)
     rest = 1.0 - (b * b + c * c + d * d)
     if not math.isfinite(rest) or rest < -1e-6:  # 1e-6: what single precision loses of a unit quaternion
-        raise NiftiProblem("a qform that is no rotation")
+        raise NiftiProblem("a qform that is no rotation; copy the image's affine")
     a = math.sqrt(max(rest, 0.0))
     turn = np.array([
         [a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)],
@@ -165,7 +173,7 @@ def _qform(fields: dict[str, Any]) -> Floats:
 def apart_mm(one: Floats, other: Floats, *, shape: tuple[int, int, int]) -> float:
     """Returns how far two affines are apart at worst, at the corner voxels of a grid (x, y, z), in mm."""
     corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(shape) - 1.0)
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         moved = corners @ (one - other)[:3, :3].T + (one - other)[:3, 3]
         far = float(np.sqrt((moved**2).sum(axis=1)).max())
     return far if math.isfinite(far) else math.inf
@@ -213,9 +221,9 @@ class Unpacked:
             NiftiProblem: More bytes come out than the header announces, or lie behind the end.
         """
         if self.read(1):
-            raise NiftiProblem("more bytes than the header announces")
+            raise NiftiProblem("more bytes than the header announces; write it again with a usual program")
         if self._inflate.unused_data or self._stream.read(1):
-            raise NiftiProblem("bytes behind the end of the gzip stream")
+            raise NiftiProblem("bytes behind the end of the gzip stream; pack it again, in one piece")
 
 
 def mask_bytes(labels: npt.NDArray[Any], places: dict[str, Any]) -> bytes:

@@ -74,15 +74,21 @@ def _record(path: Path) -> FileRecord:
 
 
 def _tidied(parcel: Parcel, source: Path, rules: SubmissionRules) -> Parcel:
-    """Leaves out what a system put there unasked, one folder around everything, and a single table's own name."""
+    """Forgives what harms nobody.
+
+    Left out is what a system put there unasked, one folder around everything, and the name of a table that came alone;
+    masks that lie in no folder are put into theirs.
+    """
     kept = [entry for entry in parcel.entries if not is_left_behind(entry.name)]
     tops = {entry.name.partition("/")[0] if "/" in entry.name else "" for entry in kept}
     top = tops.pop() if len(tops) == 1 else ""
-    if top and top not in (".", "..") and not any(is_wanted(entry.name, rules=rules) for entry in kept):
+    wanted = any(is_wanted(entry.name, rules=rules) for entry in kept)
+    if top and not wanted and not any(unsafe_name(top)):
         kept = [replace(entry, name=entry.name.removeprefix(f"{top}/")) for entry in kept]
-    alone = source.is_file() and source.suffix.lower() == ".csv"
-    if alone and rules.form == "table" and len(kept) == 1:
-        kept = [replace(kept[0], name=rules.file)]
+    if rules.form == "table" and source.is_file() and source.suffix.lower() == ".csv":
+        kept = [replace(entry, name=rules.file) for entry in kept]
+    if rules.form == "masks" and all("/" not in entry.name and entry.name.endswith(MASK_SUFFIX) for entry in kept):
+        kept = [replace(entry, name=f"{rules.folder}/{entry.name}") for entry in kept]
     return Parcel(kept, parcel.issues)
 
 

@@ -213,7 +213,7 @@ def _cell_problem(text: str, column: PredictedColumn) -> str:
     if bare.lower().lstrip("+-") in ("nan", "na", "n/a", "null", "none", "inf", "infinity"):
         return "NaN, infinity or a word for nothing instead of a number"
     if NUMBER.fullmatch(bare.replace(",", ".", 1)) and "," in bare:
-        return "a decimal comma; write a point"
+        return "a comma in a number; write 1.5, with a point"
     if NUMBER.fullmatch(bare) is None:
         return "not a number in plain digits"
     value = float(bare)

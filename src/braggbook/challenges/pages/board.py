@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from braggbook.challenges.pages import charts, words
 from braggbook.challenges.pages.template import drawn
@@ -54,11 +55,19 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Names:
+    """Names in one line of text."""
+
+    shown: list[str]
+    more: int
+
+
+@dataclass(frozen=True)
 class Group:
     """Teams that cannot be told apart."""
 
     letter: str
-    names: str
+    names: Names
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,7 @@ class Compared:
     column: Column
     map: charts.Map | None
     groups: list[Group]
-    better: list[tuple[str, str]]  # team, whom it is better than
+    better: list[tuple[str, Names]]  # team, whom it is better than
 
 
 def render_board(
@@ -93,6 +102,7 @@ def render_board(
         files: What lies beside the page: words of the link -> address.
     """
     rows, columns = board.rows, _columns(board)
+    lines = _lines(board, columns, links or {})
     drawn_rows = rows[:MOST_DRAWN]
     plots = [(column, charts.box_plots(column.metric, drawn_rows)) for column in columns]
     compared = [_compared(board, column, drawn_rows) for column in columns if column.metric.id in board.groups]
@@ -105,7 +115,8 @@ def render_board(
         mission=design.mission if design else None,
         columns=columns,
         scored=[column for column in columns if any(column.metric.id in row.scores for row in rows)],
-        lines=_lines(board, columns, links or {}),
+        lines=lines,
+        linked=any(line.links for line in lines),
         plots=[(column, plot) for column, plot in plots if plot],
         strip=charts.strip(board, drawn_rows),
         compared=[one for one in compared if one.groups],
@@ -145,7 +156,7 @@ def _says(id: str) -> str:
 
 def _lines(board: Board, columns: Sequence[Column], links: Mapping[str, Mapping[str, str]]) -> list[Line]:
     ranks = [row.rank for row in board.rows]
-    shared = {rank for rank, after in zip(ranks, ranks[1:], strict=False) if rank == after}
+    shared = {rank for rank, after in pairwise(ranks) if rank == after}
     belongs = {name: _memberships(groups) for name, groups in board.groups.items()}
     return [
         Line(
@@ -204,7 +215,5 @@ def _compared(board: Board, column: Column, rows: Sequence[Row]) -> Compared:
     )
 
 
-def _listed(names: Sequence[str]) -> str:
-    """Returns names in one line, each kept apart from the others' direction of writing."""
-    shown = "; ".join(f"\u2068{name}\u2069" for name in names[:_MOST_NAMES])
-    return f"{shown} and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else shown
+def _listed(names: Sequence[str]) -> Names:
+    return Names(list(names[:_MOST_NAMES]), max(len(names) - _MOST_NAMES, 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import re
 import shlex
 from collections.abc import Iterable
 from string import ascii_lowercase
@@ -37,6 +38,7 @@ TRUTH_SAYS = {
 }
 _SIGNIFICANT, _MOST_DECIMALS = 4, 6
 _SAFE = ("https://", "http://")
+_ADDRESS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")  # RFC 3986
 
 
 def decimals_for(values: Iterable[float]) -> int:
@@ -112,7 +114,7 @@ def letters(places: list[int]) -> str:
 
 def safe_address(address: str | None) -> str | None:
     """Returns an address that a link may have: of the web, or relative to the page."""
-    if not address or any(ord(sign) < 33 for sign in address) or "\\" in address:
+    if not address or not _ADDRESS.fullmatch(address):
         return None
     lowered = address.lower()
     relative = ":" not in lowered.partition("/")[0] and not lowered.startswith("/")

@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import combinations
+from types import ModuleType
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from braggbook.challenges.ranking.compiled import signed_rank_p, weighted_medians
+from braggbook.challenges.ranking import plain
 from braggbook.challenges.ranking.ranks import TIE_TOLERANCE, TIES, Ties, ranks_of
 from braggbook.challenges.ranking.scores import Absolute, Floats, Scores
 from braggbook.challenges.ranking.sums import weighted_means
@@ -32,6 +34,7 @@ RANKED_BY_VALUE: tuple[Method, ...] = ("mean_then_rank", "median_then_rank")
 RANKED_BY_CASE: tuple[Method, ...] = ("rank_then_mean", "rank_then_median")
 ALPHA = 0.05
 _CHUNK = 64  # weightings that a thread takes at a time
+_PLAIN_WORK = 4_000_000  # scores, or differences, times weightings: NumPy has done as many when numba is only loaded
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ class Rules:
     Attributes:
         method: Which way.
         ties: The rank that equals share.
-        tolerance: Differences as small as this are none, in the metric's unit (for ``rank_then_*`` also of mean ranks).
+        tolerance: Differences as small as this are none, in the metric's unit: of means or medians, or of the scores of
+            a case. Mean ranks and parts of wins have no unit, and are equal within ``TIE_TOLERANCE``.
         worst: The value that a missing score counts as, for the methods that do not rank the cases; those give it the
             last rank of its case. None says that there must be no missing score.
         alpha: Level of a test, for ``test_then_rank``.
@@ -120,10 +124,8 @@ def rank_weighted(scores: Scores, rules: Rules, weights: Weights) -> tuple[Float
     """
     values = _STATISTICS[rules.method](_complete(scores, rules), rules, weights)
     if rules.method in RANKED_BY_VALUE:
-        losses = scores.loss(values)
-    else:
-        losses = -values if rules.method == "test_then_rank" else values
-    return values, ranks_of(losses, ties=rules.ties, tolerance=rules.tolerance)
+        return values, ranks_of(scores.loss(values), ties=rules.ties, tolerance=rules.tolerance)
+    return values, ranks_of(-values if rules.method == "test_then_rank" else values, ties=rules.ties)
 
 
 def _complete(scores: Scores, rules: Rules) -> Scores:
@@ -164,14 +166,15 @@ def _medians(values: Floats, weights: Weights) -> Floats:
     values, weights = np.ascontiguousarray(values), np.ascontiguousarray(weights)  # one layout is compiled, not four
     order = np.argsort(values, axis=1, kind="stable")
     out = np.empty((len(weights), len(values)))
-    _in_threads(lambda part: weighted_medians(values, order, weights[part], out[part]), len(weights))
+    loops = _loops(values.size * len(weights))
+    _in_threads(lambda part: loops.weighted_medians(values, order, weights[part], out[part]), len(weights))
     return out
 
 
 def _wins(scores: Scores, rules: Rules, weights: Weights) -> Floats:
     """(weightings, algorithms): part of the others that it is significantly better than, by pairs of cases."""
     count = len(scores.algorithms)
-    pairs = PairedTests(scores, tolerance=rules.tolerance)
+    pairs = PairedTests(scores, tolerance=rules.tolerance, weightings=len(weights))
     wins = np.zeros((len(weights), count))
 
     def count_wins(part: slice) -> None:
@@ -191,14 +194,18 @@ class PairedTests:
         pairs: Every (i, j) with i < j.
     """
 
-    def __init__(self, scores: Scores, *, tolerance: float) -> None:
-        """Sorts the differences of complete scores once; those as small as ``tolerance`` are none."""
+    def __init__(self, scores: Scores, *, tolerance: float, weightings: int = 1) -> None:
+        """Sorts the differences of complete scores once, for so many weightings in all.
+
+        Those as small as ``tolerance`` are none.
+        """
         self.pairs = list(combinations(range(len(scores.algorithms)), 2))
         first, second = np.array(self.pairs, int).reshape(-1, 2).T
         losses = np.ascontiguousarray(scores.losses)
         self._differences = losses[second] - losses[first]
         self._order = np.argsort(np.abs(self._differences), axis=1, kind="stable")
         self._tolerance = tolerance
+        self._loops = _loops(self._differences.size * weightings)
 
     def p(self, weights: Weights) -> Floats:
         """Tests all pairs once for each weighting of the cases.
@@ -211,8 +218,13 @@ class PairedTests:
         """
         out = np.empty((len(self.pairs), len(weights), 2))
         by_case = np.ascontiguousarray(weights.T, dtype=float)
-        signed_rank_p(self._differences, self._order, by_case, self._tolerance, out)
+        self._loops.signed_rank_p(self._differences, self._order, by_case, self._tolerance, out)
         return out
+
+
+def _loops(work: int) -> ModuleType:
+    """The loops in NumPy, or the compiled ones where there is so much to do that they repay being loaded."""
+    return plain if work <= _PLAIN_WORK else import_module("braggbook.challenges.ranking.compiled")
 
 
 def _in_threads(work: Callable[[slice], None], count: int) -> None:

@@ -30,14 +30,22 @@ def ranks_of(losses: Floats, *, ties: Ties = "min", tolerance: float = TIE_TOLER
     """
     order = np.argsort(losses, axis=-1, kind="stable")
     ordered = np.take_along_axis(losses, order, axis=-1)
-    places = _shared(_begins(ordered, tolerance), ties)
+    places = _shared(begins_of_groups(ordered, tolerance), ties)
     ranks = np.empty_like(places)
     np.put_along_axis(ranks, order, places, axis=-1)
     return ranks
 
 
-def _begins(ordered: Floats, tolerance: float) -> Floats:
-    """(..., n): the place, from 0, that each ordered value's group begins at."""
+def begins_of_groups(ordered: Floats, tolerance: float) -> Floats:
+    """Says where the group of equals of each value begins.
+
+    Args:
+        ordered: (..., n), rising, NaN last.
+        tolerance: As for :func:`ranks_of`.
+
+    Returns:
+        (..., n): places, from 0.
+    """
     begins = np.zeros(ordered.shape)
     leader = ordered[..., 0]
     for place in range(1, ordered.shape[-1]):

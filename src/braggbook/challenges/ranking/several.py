@@ -29,7 +29,7 @@ def consensus(
 ) -> Ranking:
     """Ranks algorithms by the mean or median of their ranks in several rankings: of tasks, or of metrics.
 
-    A single ranking stays as it is, whatever its rule for ties; only its values become its ranks.
+    The consensus of a single ranking is that ranking, with its values.
 
     Args:
         rankings: Each of the same algorithms, in any order.
@@ -48,27 +48,27 @@ def consensus(
         raise InputError("not weights of the rankings", wanted=f"{len(ranks)} numbers from 0", got=str(weights))
     if centre == "median" and weights is not None:
         raise InputError("a median has no weights here", wanted='centre="mean"')
+    if len(rankings) == 1:
+        return rankings[0]
     if centre == "median":
         values: Floats = np.median(ranks, axis=0)
-        return Ranking(names, values, ranks_of(values, ties=ties))
-    return Ranking(names, *consensus_ranks(ranks, weights=share, ties=ties))
+    else:
+        values = share @ ranks / share.sum()
+    return Ranking(names, values, ranks_of(values, ties=ties))
 
 
-def consensus_ranks(ranks: Floats, *, weights: Floats, ties: Ties) -> tuple[Floats, Floats]:
-    """Ranks algorithms by weighted means of ranks, for any number of draws at once.
+def consensus_of_draws(ranks: Floats, *, weights: Floats, ties: Ties) -> Floats:
+    """Ranks algorithms as :func:`consensus` does, by weighted means, in many draws at once.
 
     Args:
-        ranks: (rankings, ..., algorithms).
+        ranks: (rankings, draws, algorithms).
         weights: (rankings), with a sum above 0.
         ties: The rank that equals share, where there is more than one ranking.
 
     Returns:
-        Mean ranks and their ranks, (..., algorithms) each.
+        (draws, algorithms).
     """
-    if len(ranks) == 1:
-        return ranks[0], ranks[0]
-    values: Floats = np.tensordot(weights, ranks, 1) / weights.sum()
-    return values, ranks_of(values, ties=ties)
+    return ranks[0] if len(ranks) == 1 else ranks_of(np.tensordot(weights, ranks, 1) / weights.sum(), ties=ties)
 
 
 def by_method(scores: Scores | Absolute, rules: Rules, *, worst: float | None = None) -> dict[Method, Ranking]:

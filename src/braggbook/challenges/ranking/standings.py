@@ -34,7 +34,7 @@ from braggbook.challenges.ranking.methods import (
 )
 from braggbook.challenges.ranking.ranks import Ties
 from braggbook.challenges.ranking.scores import Absolute, Floats, Scores
-from braggbook.challenges.ranking.several import by_method, consensus, consensus_ranks
+from braggbook.challenges.ranking.several import by_method, consensus, consensus_of_draws
 from braggbook.challenges.ranking.significance import Significance, groups, significance
 from braggbook.errors import InputError, Issue
 
@@ -105,7 +105,7 @@ class TaskStanding:
 
     Attributes:
         metrics: By name, each alone.
-        ranking: The consensus: its values are weighted mean ranks. With one metric, the metric's ranks.
+        ranking: The consensus: its values are weighted mean ranks. With one metric it is the metric's, also its values.
         certainty: Of the consensus; None where there are no cases to draw.
         by_method: The consensus with the metrics ranked by each method; those that it does not suit keep their own.
     """
@@ -123,7 +123,7 @@ class Standing:
     Attributes:
         algorithms: Names, in the order of every array within.
         tasks: By name, each alone.
-        ranking: The consensus over the tasks: its values are weighted mean ranks. With one task, the task's ranks.
+        ranking: The consensus over the tasks: its values are weighted mean ranks. With one task it is the task's.
         certainty: Of the consensus; None where there are no cases to draw.
         by_method: The consensus with everything ranked by each method.
         notes: What a reader must know: sentences, each with its task and metric before it.
@@ -200,7 +200,7 @@ def _together(
 ) -> _Together:
     shares = np.array(weights, float)
     ranking = consensus([part.ranking for part in parts], weights=shares, ties=ties)
-    _, drawn = consensus_ranks(np.stack(ranks), weights=shares, ties=ties)
+    drawn = consensus_of_draws(np.stack(ranks), weights=shares, ties=ties)
     notes = [part.certainty.note for part in parts if part.certainty is not None]
     note = " ".join(dict.fromkeys(note for note in notes if note))
     return _Together(

@@ -11,6 +11,7 @@ import os
 import resource
 import struct
 import sys
+from pathlib import Path
 
 _PR_SET_NO_NEW_PRIVS = 38
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same numbers on all machines
@@ -42,8 +43,8 @@ def restrict(*, read: list[str], write: list[str], devices: list[str]) -> int:
     Raises:
         OSError: The kernel has it and refuses.
     """
-    version = _library.syscall(_CREATE_RULESET, None, 0, _ASK_VERSION)
-    if version < 1:
+    version = landlock_version()
+    if not version:
         return 0
     handled = _OF_FIRST_VERSION
     for since, right in _ADDED.items():
@@ -57,7 +58,12 @@ def restrict(*, read: list[str], write: list[str], devices: list[str]) -> int:
             _allow(rules, place, rights)
     _call(_RESTRICT_SELF, rules, 0)
     os.close(rules)
-    return int(version)
+    return version
+
+
+def landlock_version() -> int:
+    """Returns Landlock's version here; 0 where the kernel has none."""
+    return max(0, int(_library.syscall(_CREATE_RULESET, None, 0, _ASK_VERSION)))
 
 
 def _allow(rules: int, place: str, rights: int) -> None:
@@ -65,7 +71,7 @@ def _allow(rules: int, place: str, rights: int) -> None:
         handle = os.open(place, os.O_PATH | os.O_CLOEXEC)
     except FileNotFoundError:
         return
-    rights &= -1 if os.path.isdir(place) else _OF_A_FILE
+    rights &= -1 if Path(place).is_dir() else _OF_A_FILE
     _call(_ADD_RULE, rules, _PATH_BENEATH, struct.pack("=Qi", rights, handle), 0)
     os.close(handle)
 

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from braggbook.datasets.catalogue import Dataset
 from braggbook.datasets.fetch import fetch
@@ -25,6 +26,7 @@ from braggbook.runs.wheel import Wheel, unpack_wheel
 from braggbook.settings import Settings
 
 _ANYBODY = 0o004
+_FOLDER, _FILE = 0o755, 0o644
 
 
 @dataclass(frozen=True)
@@ -40,47 +42,63 @@ class Given:
     software: Path
 
 
-def hand_in(
-    folder: Path,
-    notebook: bytes,
-    *,
-    datasets: Mapping[str, Path],
-    kernel: Kernel,
-    environment: KernelEnvironment,
-    wheel: Wheel,
-    settings: Settings,
-    limits: Limits,
-    logs: bool,
-) -> Given:
+@dataclass(frozen=True)
+class Task:
+    """One run inside.
+
+    Attributes:
+        notebook: The stranger's, as it is.
+        datasets: The folder of each by its slug.
+        logs: Whether they are wanted.
+    """
+
+    notebook: bytes
+    datasets: Mapping[str, Path]
+    kernel: Kernel
+    environment: KernelEnvironment
+    wheel: Wheel
+    limits: Limits
+    logs: bool
+
+
+def hand_in(folder: Path, task: Task, *, settings: Settings) -> Given:
     """Fills a new folder with what a run inside needs.
 
     Raises:
         DatasetError: A dataset is not as its card says.
         StorageError: The disk refuses.
     """
-    software = ready_software(wheel, cache=settings.cache)
+    software = ready_software(task.wheel, cache=settings.cache)
     with storage(folder):
         folder.mkdir()
         (folder / inside.FONTS).mkdir()
         for path in (settings.cache / inside.FONTS).glob("fontlist-*.json"):
             shutil.copyfile(path, folder / inside.FONTS / path.name)
-        shutil.copytree(kernel.folder, folder / "kernels" / kernel.slug)
-    for slug, source in datasets.items():
+        shutil.copytree(task.kernel.folder, folder / "kernels" / task.kernel.slug)
+    for slug, source in task.datasets.items():
         _place_dataset(Dataset(slug, read_card(source / CARD_NAME), source), folder / "datasets" / slug, settings)
-    write_bytes(folder / inside.NOTEBOOK, notebook)
-    write_bytes(folder / inside.WHEEL, wheel.data)
-    about = {**asdict(environment), "python": str(environment.python), "prefix": str(environment.prefix)}
-    write_json(
-        folder / inside.TASK,
-        {
-            "environment": about, "kernel": kernel.slug, "wheel": wheel.name, "software": str(software), "logs": logs,
-            "wall_s": limits.wall_s, "address_mb": limits.address_mb, "start_timeout_s": settings.start_timeout_s,
-            "output_limit_mb": settings.output_limit_mb,
-        },
-    )  # fmt: skip
+    write_bytes(folder / inside.NOTEBOOK, task.notebook)
+    write_bytes(folder / inside.WHEEL, task.wheel.data)
+    write_json(folder / inside.TASK, _told(task, software, settings))
     with storage(folder):
         _open_up(folder)
     return Given(folder, software)
+
+
+def _told(task: Task, software: Path, settings: Settings) -> dict[str, Any]:
+    """Returns what the program inside is told, as JSON has it."""
+    known = task.environment
+    return {
+        "environment": {**asdict(known), "python": str(known.python), "prefix": str(known.prefix)},
+        "kernel": task.kernel.slug,
+        "wheel": task.wheel.name,
+        "software": str(software),
+        "logs": task.logs,
+        "wall_s": task.limits.wall_s,
+        "address_mb": task.limits.address_mb,
+        "start_timeout_s": settings.start_timeout_s,
+        "output_limit_mb": settings.output_limit_mb,
+    }
 
 
 def ready_software(wheel: Wheel, *, cache: Path) -> Path:
@@ -117,10 +135,12 @@ def _place(source: Path, target: Path) -> None:
 
 
 def _open_up(folder: Path) -> None:
-    """Lets anybody read, who is root's to say; a link's file has been readable before."""
+    """Lets anybody read, where nobody reads inside: that is when root begins it, who links no private file."""
+    if os.getuid() != 0:
+        return
     for parent, _, names in os.walk(folder):
-        os.chmod(parent, 0o755)
+        os.chmod(parent, _FOLDER)
         for name in names:
-            path = os.path.join(parent, name)
-            if not os.stat(path).st_mode & _ANYBODY:
-                os.chmod(path, 0o644)
+            path = Path(parent) / name
+            if not path.stat().st_mode & _ANYBODY:
+                os.chmod(path, _FILE)

@@ -54,9 +54,7 @@ class Group:
 
     every_s = 0.25
 
-    def __init__(
-        self, version: int, folders: dict[str, Path], *, memory_mb: int, processes: int, cpus: float
-    ) -> None:
+    def __init__(self, version: int, folders: dict[str, Path], *, memory_mb: int, processes: int, cpus: float) -> None:
         self._folders, self._version, self._names = folders, version, _V1 if version == 1 else _V2
         self._peak, self._most = 0, 0
         held = ["memory", "processes"]
@@ -206,6 +204,4 @@ def _mounts(text: str, root: Path) -> Iterator[_Mount]:
         kind, _, options = after.split(" ", 2)
         if kind in ("cgroup", "cgroup2"):
             shown, place = before.split()[3:5]
-            yield _Mount(
-                2 if kind == "cgroup2" else 1, root / place.lstrip("/"), shown, frozenset(options.split(","))
-            )
+            yield _Mount(2 if kind == "cgroup2" else 1, root / place.lstrip("/"), shown, frozenset(options.split(",")))

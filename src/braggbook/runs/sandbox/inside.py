@@ -93,7 +93,7 @@ def outcome(execution: Execution) -> dict[str, Any]:
 
 
 def built_in(name: str) -> str:
-    """Returns an exception's name if it is Python's own, else ``other``: a name of the stranger's could say anything."""
+    """Returns an exception's name if it is Python's own, else ``other``: the stranger's own could say anything."""
     kind = getattr(builtins, name, None)
     return name if isinstance(kind, type) and issubclass(kind, BaseException) else "other"
 
@@ -107,7 +107,7 @@ class _Told:
     def start(self, title: str, total: int) -> None:
         """Tells nothing."""
 
-    def step(self, done: int, note: str = "") -> None:
+    def step(self, done: int, note: str = "") -> None:  # noqa: ARG002 - the protocol's
         """Tells how many code cells are behind."""
         frames.write_frame(self._stream, frames.CELL, name=str(done))
 
@@ -122,7 +122,7 @@ def _own_output() -> BinaryIO:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.close(nowhere)
-    return open(kept, "wb")  # noqa: PTH123, SIM115 - a descriptor, open to the end
+    return open(kept, "wb")  # noqa: PTH123 - a descriptor, open to the end
 
 
 def _settings(given: Path, task: dict[str, Any]) -> Settings:

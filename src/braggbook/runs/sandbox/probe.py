@@ -17,7 +17,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 _MIB = 1 << 20
 _UNIX, _NETLINK, _VSOCK, _PACKET, _ALGORITHMS, _FAMILIES = 1, 16, 40, 17, 38, 46  # linux/socket.h
@@ -34,11 +36,15 @@ _GETPID_X32 = 0x40000000 + 39
 _library = ctypes.CDLL(None, use_errno=True)
 
 
+Baits = dict[str, Any]
+Attempts = Iterator[tuple[str, Callable[[], object]]]
+
+
 class Held(Exception):
     """Nothing was reached."""
 
 
-def try_all(baits: dict) -> None:
+def try_all(baits: Baits) -> None:
     """Tries everything, the attempts that may end this process last."""
     for family in (_tcp, _udp, _abstract, _files, _environment, _processes_seen, _namespaces, _identity):
         for name, attempt in family(baits):
@@ -66,10 +72,7 @@ def _why(error: BaseException) -> str:
     return errno.errorcode.get(number, str(error)) if number else type(error).__name__
 
 
-Attempts = Iterator[tuple[str, Callable[[], object]]]
-
-
-def _tcp(baits: dict) -> Attempts:
+def _tcp(baits: Baits) -> Attempts:
     def attempt() -> str:
         with socket.create_connection(("127.0.0.1", baits["tcp"]), timeout=1):
             return "a server outside answered"
@@ -77,7 +80,7 @@ def _tcp(baits: dict) -> Attempts:
     yield "tcp", attempt
 
 
-def _udp(baits: dict) -> Attempts:
+def _udp(baits: Baits) -> Attempts:
     def attempt() -> str:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
             here.sendto(b"reached", ("127.0.0.1", baits["udp"]))
@@ -92,7 +95,7 @@ def _udp(baits: dict) -> Attempts:
     yield "dns", name
 
 
-def _abstract(baits: dict) -> Attempts:
+def _abstract(baits: Baits) -> Attempts:
     def attempt() -> str:
         with socket.socket(socket.AF_UNIX) as here:
             here.connect("\0" + baits["abstract"])
@@ -101,9 +104,9 @@ def _abstract(baits: dict) -> Attempts:
     yield "abstract socket", attempt
 
 
-def _files(baits: dict) -> Attempts:
+def _files(baits: Baits) -> Attempts:
     for number, path in enumerate(baits["files"], 1):
-        yield f"secret file {number}", lambda path=path: Path(path).read_text(encoding="utf-8")
+        yield f"secret file {number}", partial(Path(path).read_text, encoding="utf-8")
 
     def through_others() -> str:
         for entry in _pids():
@@ -115,7 +118,7 @@ def _files(baits: dict) -> Attempts:
     yield "secret file through /proc", through_others
 
 
-def _environment(baits: dict) -> Attempts:
+def _environment(baits: Baits) -> Attempts:
     def own() -> str:
         if more := set(os.environ) - set(baits["variables"]):
             return ", ".join(sorted(more))
@@ -129,7 +132,7 @@ def _environment(baits: dict) -> Attempts:
         raise Held("no process shows it")
 
     def descriptors() -> str:
-        found = [int(name) for name in os.listdir("/proc/self/fd")]
+        found = [int(name) for name in os.listdir("/proc/self/fd")]  # noqa: PTH208 - names are wanted
         if more := [number for number in found if number > 2 and _is_open(number)]:
             return f"descriptors {more}"
         raise Held("three")
@@ -146,11 +149,12 @@ def _is_open(number: int) -> bool:
     return False
 
 
-def _processes_seen(baits: dict) -> Attempts:
+def _processes_seen(baits: Baits) -> Attempts:
     def seen() -> str:
+        mark = "".join(baits["mark"])  # in parts, because the walls' own processes have it in their commands
         for entry in _pids():
             with suppress(OSError):
-                if baits["mark"].encode() in Path(f"/proc/{entry}/cmdline").read_bytes() and int(entry) != os.getpid():
+                if mark.encode() in Path(f"/proc/{entry}/cmdline").read_bytes() and int(entry) != os.getpid():
                     return f"process {entry}"
         raise Held("none of outside")
 
@@ -164,7 +168,7 @@ def _processes_seen(baits: dict) -> Attempts:
     yield "signal to a host process", signalled
 
 
-def _namespaces(baits: dict) -> Attempts:
+def _namespaces(baits: Baits) -> Attempts:
     def shared() -> str:
         if found := _shared(baits):
             return ", ".join(found)
@@ -173,11 +177,11 @@ def _namespaces(baits: dict) -> Attempts:
     yield "namespaces of outside", shared
 
 
-def _shared(baits: dict) -> list[str]:
-    return [name for name, link in baits["namespaces"].items() if os.readlink(f"/proc/self/ns/{name}") == link]
+def _shared(baits: Baits) -> list[str]:
+    return [name for name, link in baits["namespaces"].items() if str(Path(f"/proc/self/ns/{name}").readlink()) == link]
 
 
-def _identity(baits: dict) -> Attempts:
+def _identity(_: Baits) -> Attempts:
     def rights() -> str:
         lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
         state = {line.split(":")[0]: line.split(":")[1].split() for line in lines}
@@ -192,7 +196,7 @@ def _identity(baits: dict) -> Attempts:
     yield "rights", rights
 
 
-def _sockets(baits: dict) -> Attempts:
+def _sockets(_: Baits) -> Attempts:
     def family(number: int, protocol: int = 0) -> str:
         problem: OSError | None = None
         for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW, socket.SOCK_SEQPACKET):
@@ -229,7 +233,7 @@ def _sockets(baits: dict) -> Attempts:
     yield "what kernels need", needed
 
 
-def _system_calls(baits: dict) -> Attempts:
+def _system_calls(_: Baits) -> Attempts:
     which = {"x86_64": 0, "aarch64": 1}[platform.machine()]
 
     def call(number: int) -> str:
@@ -245,17 +249,17 @@ def _system_calls(baits: dict) -> Attempts:
         return f"the kernel answered {errno.errorcode.get(code, code)}"
 
     for name, numbers in _CALLS.items():
-        yield name, lambda number=numbers[which]: call(number)
+        yield name, partial(call, numbers[which])
     if which == 0:
         yield "calls of the x32 kind", lambda: call(_GETPID_X32)
 
 
-def _writes(baits: dict) -> Attempts:
+def _writes(baits: Baits) -> Attempts:
     def somewhere() -> str:
         found = []
         for place in baits["readonly"]:
             path = f"{place.rstrip('/')}/braggbook-probe"
-            target = place if not os.path.isdir(place) else path
+            target = path if Path(place).is_dir() else place
             with suppress(OSError):
                 os.close(os.open(target, os.O_WRONLY | (os.O_CREAT if target == path else 0), 0o600))
                 found.append(place)
@@ -263,25 +267,28 @@ def _writes(baits: dict) -> Attempts:
             return ", ".join(found)
         raise Held(f"{len(baits['readonly'])} places")
 
+    def mounts() -> str:
+        found = []
+        for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
+            place, options = line.split()[4:6]
+            found += [place] if "rw" in options.split(",") and place not in baits["mounts"] else []
+        if found:
+            return ", ".join(found)
+        raise Held("all others are read-only")
+
     def unlisted() -> str:
         path = Path(baits["unlisted"]) / "probe"
         path.write_bytes(b"x")
         return "Landlock does not hold"
 
     yield "writing to what is read-only", somewhere
+    yield "places that are not read-only", mounts
     if baits["unlisted"]:
         yield "the second wall", unlisted
 
 
-def _limits(baits: dict) -> Attempts:
+def _limits(baits: Baits) -> Attempts:
     limits = baits["limits"]
-
-    def file_size() -> str:
-        with open("/work/large", "wb", buffering=0) as stream:
-            for _ in range(limits["file_mb"] + 1):
-                if stream.write(bytes(_MIB)) < _MIB:
-                    raise Held("cut short")
-        return f"a file of more than {limits['file_mb']} MiB"
 
     def folder_size() -> str:
         for place in baits["writable"]:
@@ -294,22 +301,31 @@ def _limits(baits: dict) -> Attempts:
         mmap.mmap(-1, (limits["address_mb"] + 1) * _MIB).close()
         return f"more than {limits['address_mb']} MiB"
 
-    def open_files() -> str:
-        found = [os.open("/dev/null", os.O_RDONLY) for _ in range(3)]
-        try:
-            while len(found) <= limits["open_files"]:
-                found.append(os.open("/dev/null", os.O_RDONLY))
-        finally:
-            for number in found:
-                os.close(number)
-        return f"{len(found)} open files"
-
-    yield "file size", file_size
+    yield "file size", lambda: _write_large(limits["file_mb"])
     yield "folder size", folder_size
     yield "address space", address
-    yield "open files", open_files
+    yield "open files", lambda: _open_many(limits["open_files"])
     yield "processes", lambda: _fork_many(limits["processes"])
     yield "memory", lambda: _use_memory(limits["memory_mb"])
+
+
+def _write_large(limit_mb: int) -> str:
+    with Path("/work/large").open("wb", buffering=0) as stream:
+        for _ in range(limit_mb + 1):
+            if stream.write(bytes(_MIB)) < _MIB:
+                raise Held("cut short")
+    return f"a file of more than {limit_mb} MiB"
+
+
+def _open_many(most: int) -> str:
+    found: list[int] = []
+    try:
+        while len(found) <= most:
+            found.append(os.open("/dev/null", os.O_RDONLY))
+    finally:
+        for number in found:
+            os.close(number)
+    return f"{len(found)} open files"
 
 
 def _fill(place: str, *, pieces: int) -> int:
@@ -353,14 +369,13 @@ def _use_memory(limit_mb: int) -> str:
             time.sleep(1)
             os._exit(len(held) == 0)
         children.append(child)
-    ends = [os.waitpid(child, 0)[1] for child in children]
-    if any(os.WIFSIGNALED(end) for end in ends):
+    if os.WIFSIGNALED(os.wait()[1]) or os.WIFSIGNALED(os.wait()[1]):
         raise Held("a process was ended")
     return f"{limit_mb * 3 // 2} MiB"
 
 
 def _pids() -> list[str]:
-    return [name for name in os.listdir("/proc") if name.isdecimal()]
+    return [name for name in os.listdir("/proc") if name.isdecimal()]  # noqa: PTH208 - names are wanted
 
 
 if __name__ == "__main__":

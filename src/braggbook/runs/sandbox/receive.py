@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from braggbook.errors import Issue
+from braggbook.errors import Issue, StorageError
 from braggbook.files import storage
 from braggbook.runs.sandbox import frames
 from braggbook.runs.sandbox.session import Refused
@@ -149,10 +149,10 @@ class Receiver:
             with storage(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 part.sink = path.open("xb")
-        except Exception as error:
+        except StorageError:
             if any(other.is_file() for other in path.parents if other.is_relative_to(self.collect)) or path.is_dir():
                 self._refuse("two outputs of one name", name=part.name)
-            raise error
+            raise
 
     def _open_log(self, part: _Part) -> None:
         if self.logs is None or part.name not in frames.LOG_NAMES or part.left > _LOG_BYTES:

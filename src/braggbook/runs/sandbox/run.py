@@ -22,13 +22,13 @@ from braggbook.kernels.catalogue import Kernel
 from braggbook.kernels.install import choose_environment
 from braggbook.progress import Progress, Silent
 from braggbook.runs.folder import staging
-from braggbook.runs.sandbox.given import Given, hand_in
+from braggbook.runs.sandbox.given import Given, Task, hand_in
 from braggbook.runs.sandbox.places import environment_places
 from braggbook.runs.sandbox.receive import Receiver
 from braggbook.runs.sandbox.selftest import require_walls
 from braggbook.runs.sandbox.session import Ending, run_inside
 from braggbook.runs.sandbox.usage import Used
-from braggbook.runs.sandbox.walls import WORK, Limits, Walls
+from braggbook.runs.sandbox.walls import WORK, WRITABLE, Limits, Walls
 from braggbook.runs.wheel import build_wheel
 from braggbook.settings import Settings
 
@@ -120,16 +120,13 @@ def run_untrusted(
     if any(collect.iterdir()):
         raise InputError("the folder for outputs is not empty", where=str(collect))
     environment = choose_environment(kernel, cache=settings.cache)
-    wheel = build_wheel()
+    task = Task(data, datasets, kernel, environment, build_wheel(), limits, logs=logs is not None)
     told = _Progress(progress or Silent(), total=len(lines))
     receiver = Receiver(collect=collect, limits=limits, logs=logs, on_cell=told.begins)
     try:
         require_walls()
         with staging(settings.cache / "sandbox") as private:
-            given = hand_in(
-                private / "given", data, datasets=datasets, kernel=kernel, environment=environment, wheel=wheel,
-                settings=settings, limits=limits, logs=logs is not None,
-            )  # fmt: skip
+            given = hand_in(private / "given", task, settings=settings)
             told.start(notebook.stem)
             ending = run_inside(_walls(given, environment.python, limits), _COMMAND, receive=receiver.feed)
     except KernelUnavailable as error:
@@ -147,14 +144,16 @@ def run_untrusted(
 
 
 def _read(notebook: Path) -> tuple[bytes, list[int]]:
-    """Returns a notebook's bytes and how many lines each code cell has; whether it keeps to the contract is read inside."""
+    """Returns a notebook's bytes and how many lines each code cell has; the rest is read inside."""
     try:
         with notebook.open("rb") as stream:
             data = stream.read(_NOTEBOOK_BYTES + 1)
     except OSError as error:
         raise InputError("the notebook cannot be read", where=notebook.name, got=error.strerror or "") from None
     if len(data) > _NOTEBOOK_BYTES:
-        raise InputError("the notebook is too large", where=notebook.name, wanted=f"at most {_NOTEBOOK_BYTES >> 20} MiB")
+        raise InputError(
+            "the notebook is too large", where=notebook.name, wanted=f"at most {_NOTEBOOK_BYTES >> 20} MiB"
+        )
     try:
         cells = json.loads(data)["cells"]
         code = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
@@ -167,7 +166,7 @@ def _walls(given: Given, python: Path, limits: Limits) -> Walls:
     readable = environment_places(Path(sys.executable)) | environment_places(python)
     readable |= {str(given.software): given.software, _GIVEN: given.folder}
     variables = {
-        "HOME": WORK, "TMPDIR": "/tmp", "PATH": "/usr/bin:/bin", "PYTHONPATH": str(given.software),
+        "HOME": WORK, "TMPDIR": WRITABLE[1], "PATH": "/usr/bin:/bin", "PYTHONPATH": str(given.software),
         "PYTHONDONTWRITEBYTECODE": "1", "LANG": "C.UTF-8", "TZ": "UTC", "USER": "braggbook",
         "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
     }  # fmt: skip
@@ -198,7 +197,7 @@ def _outcome(ending: Ending, receiver: Receiver, lines: list[int]) -> Outcome:
     if ending.problem is not None:
         return Outcome("refused", kind="output", **seen)
     said = receiver.outcome
-    if _is_ours(ending, receiver):
+    if _is_ours(receiver):
         issue = Issue("the run did not begin inside", got=ending.stderr.strip()[-500:] or ending.cause)
         return Outcome("platform", kind="platform", **{**seen, "issues": (issue,)})
     running = receiver.cells + 1 if receiver.cells is not None and receiver.cells < len(lines) else None
@@ -211,7 +210,7 @@ def _outcome(ending: Ending, receiver: Receiver, lines: list[int]) -> Outcome:
     return _as_said(said, lines, files=tuple(receiver.files), out_of_memory=ending.out_of_memory, seen=seen)
 
 
-def _is_ours(ending: Ending, receiver: Receiver) -> bool:
+def _is_ours(receiver: Receiver) -> bool:
     """Returns whether it went wrong where nothing of the stranger's was being looked at."""
     if receiver.cells is not None:
         return False

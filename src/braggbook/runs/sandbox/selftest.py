@@ -23,14 +23,19 @@ from pathlib import Path
 from typing import Any
 
 from braggbook.errors import Issue, KernelUnavailable
+from braggbook.runs.sandbox.entry import landlock_version
 from braggbook.runs.sandbox.places import environment_places
-from braggbook.runs.sandbox.session import Ending, run_inside
-from braggbook.runs.sandbox.walls import UNLISTED, WRITABLE, Limits, Walls, python
+from braggbook.runs.sandbox.session import Ending, best_meter, run_inside
+from braggbook.runs.sandbox.usage import Meter
+from braggbook.runs.sandbox.walls import DEVICES, UNLISTED, WRITABLE, Limits, Walls, python
 
 _PROBE = "/braggbook/probe.py"
 _NAMESPACES = ("net", "pid", "ipc", "uts", "mnt")  # a cgroup's is not to be had everywhere, and shows nothing here
 _READ_ONLY = ("/", "/usr", "/usr/lib", "/etc", "/proc", "/proc/sys/kernel/hostname", "/dev", "/braggbook")
+# mounts that may be written to, as far as a user may at all
+_OF_THE_KERNEL = ("/proc", "/dev/console", "/dev/mqueue", *(f"/dev/{name}" for name in DEVICES))
 _LIMITS = Limits(wall_s=30, cpu_s=20, memory_mb=192, processes=24, work_mb=8, file_mb=4, open_files=64)
+_BEFORE_LAST = "processes"  # the attempt before the one that a watchdog ends with everything
 _SHORT_S = 0.2  # of wall clock, for the attempt to stay
 _STAYS = "import os, sys, time\nif not os.fork():\n    os.setsid()\n    os.fork()\ntime.sleep(600)"
 
@@ -73,29 +78,12 @@ class SelfTest:
         return tuple(Issue(name, got=one.why) for name, one in self.attempts.items() if not one.held)
 
 
-@cache
-def require_walls() -> SelfTest:
-    """Tests the walls, once.
-
-    Raises:
-        KernelUnavailable: They do not stand, or something was reached; nothing of a stranger's may run here.
-    """
-    found = self_test()
-    if not found.ok:
-        raise KernelUnavailable(
-            "the sandbox does not hold on this machine, and refuses to run a stranger's code",
-            issues=found.issues,
-            next_command="see docs/explain/sandbox.md",
-        )
-    return found
-
-
-def self_test(walls: Walls | None = None, *, group: bool = True) -> SelfTest:
+def self_test(walls: Walls | None = None, *, meter: Callable[[Limits], Meter] = best_meter) -> SelfTest:
     """Starts the program that tries to break out.
 
     Args:
         walls: To be tested; what is in them and their limits are the test's own.
-        group: Whether a control group may be made.
+        meter: Makes what counts and bounds the memory.
 
     Raises:
         KernelUnavailable: The walls do not stand.
@@ -107,17 +95,38 @@ def self_test(walls: Walls | None = None, *, group: bool = True) -> SelfTest:
     with _baits() as (told, reached):
         told |= {
             "variables": [*tested.variables, "PWD", "LC_CTYPE"],  # the shell's and Python's own
-            "readonly": [*_READ_ONLY, *readable], "writable": WRITABLE, "unlisted": UNLISTED,
+            "readonly": [*_READ_ONLY, *readable], "writable": WRITABLE,
+            "mounts": [*WRITABLE, UNLISTED, *_OF_THE_KERNEL], "unlisted": UNLISTED,
             "limits": {**vars(_LIMITS), "address_mb": _LIMITS.address_mb},
         }  # fmt: skip
         said: list[bytes] = []
         command = [python(), "-I", "-S", _PROBE, json.dumps(told)]
-        ending = run_inside(tested, command, receive=said.append, group=group)
+        ending = run_inside(tested, command, receive=said.append, meter=meter(_LIMITS))
         attempts = _read(b"".join(said), ending)
         for name in reached():
             attempts[name] = Attempt(held=False, why="it arrived outside")
-    attempts |= _stays(tested, group=group)
+    attempts |= _stays(tested, meter(_LIMITS))
     return SelfTest(attempts, ending.layers, round(time.monotonic() - began, 3))
+
+
+@cache
+def require_walls(test: Callable[[], SelfTest] = self_test) -> SelfTest:
+    """Tests the walls, once in a process.
+
+    Args:
+        test: Makes the attempts.
+
+    Raises:
+        KernelUnavailable: They do not stand, or something was reached; nothing of a stranger's may run here.
+    """
+    found = test()
+    if not found.ok:
+        raise KernelUnavailable(
+            "the sandbox does not hold on this machine, and refuses to run a stranger's code",
+            issues=found.issues,
+            next_command="see docs/explain/sandbox.md",
+        )
+    return found
 
 
 def _read(said: bytes, ending: Ending) -> dict[str, Attempt]:
@@ -125,9 +134,11 @@ def _read(said: bytes, ending: Ending) -> dict[str, Attempt]:
     for line in said.splitlines():
         name, held, why = json.loads(line)
         attempts[name] = Attempt(held, why)
-    if not ending.landlock:  # reported among the layers, and no fault: the first wall stands alone
+    if ending.landlock != landlock_version():
+        attempts["the second wall"] = Attempt(held=False, why="this kernel has Landlock, and it is not used inside")
+    elif not ending.landlock:  # named among the layers, and no fault: the first wall stands alone
         attempts.pop("the second wall", None)
-    if ending.cause == "memory":
+    if ending.cause == "memory" and _BEFORE_LAST in attempts:
         attempts["memory"] = Attempt(held=True, why="all was ended")
     elif ending.cause != "ended" or ending.code != 0:
         why = f"{ending.cause}, exit code {ending.code}: {ending.stderr.strip()[-200:]}"
@@ -135,11 +146,11 @@ def _read(said: bytes, ending: Ending) -> dict[str, Attempt]:
     return attempts
 
 
-def _stays(walls: Walls, *, group: bool) -> dict[str, Attempt]:
+def _stays(walls: Walls, meter: Meter) -> dict[str, Attempt]:
     """Tries to stay: beyond the wall clock, and as a process that has left its parents."""
     mark = f"braggbook-stays-{secrets.token_hex(8)}"
     short = replace(walls, limits=replace(_LIMITS, wall_s=_SHORT_S))
-    ending = run_inside(short, [python(), "-I", "-S", "-c", _STAYS, mark], receive=lambda data: None, group=group)
+    ending = run_inside(short, [python(), "-I", "-S", "-c", _STAYS, mark], receive=lambda data: None, meter=meter)
     left = _with_mark(mark)
     for pid in left:
         with suppress(OSError):
@@ -169,8 +180,9 @@ def _baits() -> Iterator[tuple[dict[str, Any], Callable[[], list[str]]]]:
             "udp": stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)),
             "abstract socket": stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)),
         }
+        abstract = secrets.token_hex(16)
         for name, bait in sockets.items():
-            bait.bind("\0" + mark if name == "abstract socket" else ("127.0.0.1", 0))
+            bait.bind("\0" + abstract if name == "abstract socket" else ("127.0.0.1", 0))
             bait.setblocking(False)
             if name != "udp":
                 bait.listen()
@@ -185,9 +197,9 @@ def _baits() -> Iterator[tuple[dict[str, Any], Callable[[], list[str]]]]:
         stack.callback(process.wait)
         stack.callback(process.kill)
         told = {
-            "tcp": sockets["tcp"].getsockname()[1], "udp": sockets["udp"].getsockname()[1], "abstract": mark,
-            "files": [file.name for file in secret], "token": token, "mark": mark, "pid": process.pid,
-            "namespaces": {name: os.readlink(f"/proc/self/ns/{name}") for name in _NAMESPACES},
+            "tcp": sockets["tcp"].getsockname()[1], "udp": sockets["udp"].getsockname()[1], "abstract": abstract,
+            "files": [file.name for file in secret], "token": token, "mark": [mark[:9], mark[9:]], "pid": process.pid,
+            "namespaces": {name: str(Path(f"/proc/self/ns/{name}").readlink()) for name in _NAMESPACES},
         }  # fmt: skip
         yield told, lambda: [name for name, bait in sockets.items() if _arrived(bait, name)]
 

@@ -18,12 +18,13 @@ from braggbook.errors import KernelUnavailable
 from braggbook.runs.sandbox.groups import make_group
 from braggbook.runs.sandbox.seccomp import seccomp_filter
 from braggbook.runs.sandbox.usage import Meter, Used, Watchdog
-from braggbook.runs.sandbox.walls import INSTALL, WRITABLE, Walls
+from braggbook.runs.sandbox.walls import INSTALL, WRITABLE, Limits, Walls
 
 Cause = Literal["ended", "wall clock", "processor time", "memory", "refused"]
 _BLOCK_BYTES = 1 << 16
 _STDERR_BYTES = 1 << 16  # of its last words that are kept
 _FIRST_LINE_BYTES = 1 << 12
+_GONE_S = 5.0  # for the last process to be gone; one that waits for a disk may take longer, and does nothing more
 _START_S = 30.0  # for bubblewrap to have its first process
 
 
@@ -57,7 +58,7 @@ class Ending:
 
 
 def run_inside(
-    walls: Walls, command: Sequence[str], *, receive: Callable[[bytes], None], group: bool = True
+    walls: Walls, command: Sequence[str], *, receive: Callable[[bytes], None], meter: Meter | None = None
 ) -> Ending:
     """Runs a command inside the walls until it ends or reaches a limit; nothing of it is left afterwards.
 
@@ -65,21 +66,28 @@ def run_inside(
         walls: What is inside.
         command: Run in the writable folder.
         receive: Given what the command writes to its standard output, as it comes; may raise :class:`Refused`.
-        group: Whether a control group may be made.
+        meter: Counts and bounds what is used; of the best kind that can be had here, where none is given.
 
     Raises:
         KernelUnavailable: The walls do not stand, which is not the command's fault: it was not begun.
     """
-    limits = walls.limits
-    meter: Meter | None = None
-    if group:
-        meter = make_group(memory_mb=limits.memory_mb, processes=limits.processes, cpus=limits.cpus)
-    meter = meter or Watchdog(memory_mb=limits.memory_mb, places=WRITABLE, size_mb=limits.work_mb)
+    meter = meter or best_meter(walls.limits)
     try:
         with _started(walls, command, meter) as process:
             return _Session(walls, process, meter, receive).ending()
     finally:
         meter.remove()
+
+
+def best_meter(limits: Limits) -> Meter:
+    """Returns a control group with these limits, or else a watchdog."""
+    group = make_group(memory_mb=limits.memory_mb, processes=limits.processes, cpus=limits.cpus)
+    return group or watchdog(limits)
+
+
+def watchdog(limits: Limits) -> Watchdog:
+    """Returns a watchdog with these limits."""
+    return Watchdog(memory_mb=limits.memory_mb, places=WRITABLE, size_mb=limits.work_mb)
 
 
 @contextmanager
@@ -111,7 +119,8 @@ def _started(walls: Walls, command: Sequence[str], meter: Meter) -> Iterator[sub
 
 def _pipe(stack: ExitStack) -> tuple[IO[bytes], IO[bytes]]:
     reading, writing = os.pipe()
-    return stack.enter_context(open(reading, "rb", buffering=0)), stack.enter_context(open(writing, "wb", buffering=0))
+    ends = os.fdopen(reading, "rb", buffering=0), os.fdopen(writing, "wb", buffering=0)
+    return stack.enter_context(ends[0]), stack.enter_context(ends[1])
 
 
 def _first_inside(told: IO[bytes], process: subprocess.Popen[bytes]) -> int:
@@ -152,9 +161,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             stream.close()
 
 
-def _kill(handle: int) -> None:
+def _kill(first: int) -> None:
+    """Ends the first process inside, and waits until it has taken all the others with it (pid_namespaces(7))."""
     with suppress(ProcessLookupError):
-        signal.pidfd_send_signal(handle, signal.SIGKILL)
+        signal.pidfd_send_signal(first, signal.SIGKILL)
+    with selectors.DefaultSelector() as selector:
+        selector.register(first, selectors.EVENT_READ)  # as soon as it is gone
+        selector.select(_GONE_S)
 
 
 class _Session:
@@ -188,7 +201,9 @@ class _Session:
         if cause == "ended" and code != 0 and self._meter.out_of_memory():
             cause = "memory"
         used = replace(self._used, wall_s=round(time.monotonic() - self._began, 3))
-        return Ending(cause, code, used, self._layers(), self._landlock, self._text(), self._meter.out_of_memory(), problem)
+        return Ending(
+            cause, code, used, self._layers(), self._landlock, self._text(), self._meter.out_of_memory(), problem
+        )
 
     def _read(self) -> Cause:
         """Returns why there is nothing more to read."""

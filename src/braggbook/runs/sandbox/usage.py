@@ -133,7 +133,7 @@ def _below(roots: list[int]) -> Iterator[_Process]:
 
 
 def _processes() -> Iterator[_Process]:
-    for name in os.listdir("/proc"):
+    for name in os.listdir("/proc"):  # noqa: PTH208 - names are wanted, ten times a second
         if not name.isdecimal():
             continue
         with suppress(OSError, ValueError, IndexError):  # it has ended

@@ -34,7 +34,7 @@ WRITABLE = (WORK, "/tmp", "/dev/shm")  # noqa: S108 - of the sandbox
 UNLISTED = "/braggbook/unlisted"  # where only Landlock keeps from writing; see :attr:`Walls.unlisted`
 INSTALL = "apt install bubblewrap"
 _SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts")
-_DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts")
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts")
 _FIRST_UID, _UIDS = 2_000_000_000, 100_000_000  # of users that no machine has
 _UIDS_MAPPED = Path("/proc/self/uid_map")  # fewer in a container
 _ENTRY = "/braggbook/entry.py"
@@ -147,7 +147,7 @@ class Walls:
             "landlock": {
                 "read": [*_SYSTEM, "/proc", "/dev", _ENTRY, *self.readable],
                 "write": list(WRITABLE),
-                "devices": [f"/dev/{name}" for name in _DEVICES],
+                "devices": [f"/dev/{name}" for name in DEVICES],
             },
         }  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from fractions import Fraction
 from itertools import permutations
 from statistics import median
@@ -13,7 +15,18 @@ from hypothesis import strategies as st
 from scipy.stats import kendalltau, wilcoxon
 from statsmodels.stats.multitest import multipletests
 
-from braggbook.challenges.ranking import METHODS, Rules, Scores, bootstrap, kendall_tau, rank, scores_from, significance
+from braggbook.challenges.ranking import (
+    METHODS,
+    Rules,
+    Scores,
+    bootstrap,
+    compiled,
+    kendall_tau,
+    plain,
+    rank,
+    scores_from,
+    significance,
+)
 from braggbook.challenges.ranking.agreement import kendall_taus
 from braggbook.challenges.ranking.bootstrap import draw_cases
 from braggbook.challenges.ranking.methods import PairedTests, rank_weighted
@@ -137,6 +150,14 @@ def test_means_are_the_exact_sums(values, weights) -> None:
 def test_means_do_not_depend_on_the_order(values) -> None:
     rows = np.array([sorted(values), values])
     assert len(set(weighted_means(rows, np.ones((1, 7), np.int64))[0])) == 1
+
+
+def test_the_tolerance_is_of_scores_and_not_of_mean_ranks() -> None:
+    """0.6 is nothing in mm here, and much for a mean rank."""
+    scores = table("smaller", A=[1.0, 5.0, 5.5], B=[2.0, 6.0, 5.0], C=[2.5, 5.9, 5.9])
+    assert ranks(scores, "mean_then_rank", tolerance=0.6) == [1, 1, 3]
+    assert list(rank(scores, Rules("rank_then_mean", tolerance=0.6)).values) == [1, 5 / 3, 7 / 3]
+    assert ranks(scores, "rank_then_mean", tolerance=0.6) == [1, 2, 3]
 
 
 def test_a_chain_of_small_steps_is_no_group() -> None:
@@ -295,3 +316,61 @@ def test_tau_is_scipys(seed) -> None:
 def test_tau_of_equals_is_none() -> None:
     assert kendall_tau(np.ones(4), np.arange(4.0)) is None
     assert kendall_tau(np.arange(4.0), np.arange(4.0)) == 1
+
+
+# Two ways to compute the same
+
+
+def drawn_with_an_empty_one(cases: int, *, draws: int = 30) -> np.ndarray:
+    weights = draw_cases(cases, draws=draws, rng=np.random.default_rng(6))
+    weights[-1] = 0
+    return weights
+
+
+@pytest.mark.parametrize("digits", [1, 2, 12])
+def test_compiled_and_plain_medians_are_the_same(digits) -> None:
+    values = random_scores(3, cases=21, digits=digits).values
+    order, weights = np.argsort(values, axis=1, kind="stable"), drawn_with_an_empty_one(21)
+    out = np.empty((2, 30, 4))
+    for loops, mine in zip((plain, compiled), out, strict=True):
+        loops.weighted_medians(values, order, weights, mine)
+    np.testing.assert_array_equal(*out)
+    assert np.isnan(out[0, -1]).all()
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 1e-9, 0.05])
+@pytest.mark.parametrize("digits", [1, 2, 12])
+def test_compiled_and_plain_tests_are_the_same(digits, tolerance) -> None:
+    values = random_scores(3, cases=21, digits=digits).values
+    differences = np.vstack([values[:-1] - values[1:], np.zeros(21)])
+    order = np.argsort(np.abs(differences), axis=1, kind="stable")
+    out = np.empty((2, 4, 30, 2))
+    by_case = np.ascontiguousarray(drawn_with_an_empty_one(21).T, dtype=float)
+    for loops, mine in zip((plain, compiled), out, strict=True):
+        loops.signed_rank_p(differences, order, by_case, tolerance, mine)
+    np.testing.assert_allclose(*out, rtol=1e-14)
+    assert np.isnan(out[0, 3]).all()
+    assert np.isnan(out[0, :, -1]).all()
+
+
+def test_small_tables_do_not_wait_for_a_compiler() -> None:
+    script = (
+        "import sys, numpy as np\n"
+        "from braggbook.challenges.ranking import METHODS, Rules, Scores, bootstrap\n"
+        "values = np.random.default_rng(0).uniform(size=(5, 50))\n"
+        "scores = Scores(tuple('ABCDE'), tuple(map(str, range(50))), values, 'larger')\n"
+        "for method in METHODS:\n"
+        "    bootstrap(scores, Rules(method), rng=np.random.default_rng(1))\n"
+        "print('numba' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_large_tables_give_what_their_draws_give_one_by_one(method) -> None:
+    scores = random_scores(9, algorithms=9, cases=80)
+    weights = draw_cases(80, draws=6000, rng=np.random.default_rng(2))
+    _, together = rank_weighted(scores, Rules(method), weights)
+    for draw in range(0, 6000, 1000):
+        assert list(rank_weighted(scores, Rules(method), weights[draw : draw + 1])[1][0]) == list(together[draw])

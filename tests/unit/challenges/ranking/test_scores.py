@@ -80,7 +80,7 @@ def test_consensus_of_three_tasks() -> None:
 def test_a_consensus_of_one_is_that_one() -> None:
     shared_last = Ranking(("A", "B", "C"), np.array([5.0, 5.0, 7.0]), np.array([2.0, 2.0, 3.0]))
     found = consensus([shared_last], weights=np.array([7.0]))
-    assert (list(found.ranks), list(found.values)) == ([2, 2, 3], [2, 2, 3])
+    assert (list(found.ranks), list(found.values)) == ([2, 2, 3], [5, 5, 7])
 
 
 def test_consensus_can_weigh_or_take_the_median() -> None:
