@@ -9,8 +9,8 @@ of their own, so that both sides draw the same and must give the same ranks.
 
 - `small`: 5 algorithms, 50 cases; the peer makes all draws.
 - `large`: 50 algorithms, 1,000 cases; the peer makes a few draws, which stand for the rest.
-- `fresh`: everything that a board of 5 algorithms and 50 cases shows, in a process of its own, from its start to its
-  end; once where nothing was ever compiled, then where the compiled loops are found on the disk.
+- `fresh`: everything that a board shows, by test_then_rank, in a process of its own, from its start to its end. Small
+  boards are made by NumPy alone; large ones by compiled loops, which are compiled once and then found on the disk.
 
 Before a time is printed, how often each algorithm had each rank is compared with the peer's, for the peer's draws.
 """
@@ -42,12 +42,19 @@ from braggbook.challenges.ranking.bootstrap import draw_cases
 
 MARKS = ("<!-- ranking: begin -->", "<!-- ranking: end -->")
 DRAWS, SEED = 1000, 2026
+FRESH_ROWS = (
+    ("5 algorithms, 50 cases", ("5", "50")),
+    ("50 algorithms, 1,000 cases, where nothing was ever compiled", ("50", "1000")),
+    ("the same again, with the compiled loops on the disk", ("50", "1000")),
+)
 FRESH = """
+import sys
 import numpy as np
 from braggbook.challenges.ranking import RankedMetric, Rules, Scores, Task, standings
-names, cases = tuple(f"a{i}" for i in range(5)), tuple(f"c{i}" for i in range(50))
-values = np.random.default_rng(1).beta(5, 1.4, size=(5, 50))
-metric = RankedMetric(Scores(names, cases, values, "larger"), Rules("test_then_rank"))
+algorithms, cases = map(int, sys.argv[1:])
+values = np.random.default_rng(1).beta(5, 1.4, size=(algorithms, cases))
+scores = Scores(tuple(map(str, range(algorithms))), tuple(map(str, range(cases))), values, "larger")
+metric = RankedMetric(scores, Rules("test_then_rank"))
 found = standings({"task": Task({"metric": metric})}, rng=np.random.default_rng(2), draws=1000)
 assert found.certainty.draws == 1000
 """
@@ -168,22 +175,17 @@ def large(*, rounds: int, quick: bool) -> str:
 
 
 def fresh(*, rounds: int, quick: bool) -> str:
-    """A board in a process of its own, before and after its loops were compiled."""
-    compiling, found = [], []
+    """Boards in processes of their own, before and after loops were compiled."""
+    times: dict[str, list[float]] = {}
     for _ in range(1 if quick else rounds):
         with tempfile.TemporaryDirectory() as cache:
             told = {**os.environ, "NUMBA_CACHE_DIR": cache}
-            for times in (compiling, found):
-                times.append(
-                    seconds_of(lambda: subprocess.run([sys.executable, "-c", FRESH], env=told, check=True))  # noqa: B023
-                )
-    rows = [
-        ["where nothing was ever compiled", middle_and_range(compiling, "{:.2f}")],
-        ["the compiled loops are on the disk", middle_and_range(found, "{:.2f}")],
-    ]
-    return "### All that a board of 5 algorithms and 50 cases shows, in a new process\n\n" + table(
-        ["", "wall, s"], rows
-    )
+            for label, size in FRESH_ROWS:
+                command = [sys.executable, "-c", FRESH, *size]
+                seconds = seconds_of(lambda: subprocess.run(command, env=told, check=True))  # noqa: B023
+                times.setdefault(label, []).append(seconds)
+    rows = [[label, middle_and_range(seconds, "{:.2f}")] for label, seconds in times.items()]
+    return "### All that a board with test_then_rank shows, in a new process\n\n" + table(["", "wall, s"], rows)
 
 
 ROWS = {"small": small, "large": large, "fresh": fresh}

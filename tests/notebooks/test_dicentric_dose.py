@@ -50,7 +50,9 @@ def maker() -> Iterator[ModuleType]:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "dont_write_bytecode", True)  # a challenge's folder is published as it lies there
+        spec.loader.exec_module(module)
     yield module
     del sys.modules[spec.name]
 

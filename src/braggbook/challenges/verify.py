@@ -181,7 +181,7 @@ def _chosen(opened: ClosedChallenge, team: str | None) -> list[tuple[str, Row]]:
     if team is None:
         return rows
     chosen = [(phase, row) for phase, row in rows if same_team(row.team, team)]
-    if not chosen:
+    if not chosen and not opened.unread:
         raise unknown_name("team on the board", team, {row.team for _, row in rows})
     return chosen
 

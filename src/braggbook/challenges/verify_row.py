@@ -107,6 +107,8 @@ def verify_row(
     made = opened.evaluations.get(row.evaluation)
     if made is None or not verify_signature(opened.sealed.key, made.message, made.signature):
         found.issues = [Issue("no evaluation that the organiser signed", row.evaluation)]
+    elif (made.team, made.phase, made.submission) != (row.team, phase, row.submission):
+        found.issues = [Issue("the evaluation of another submission", row.evaluation, row.team, made.team)]
     elif made.scorer is None or made.predictions is None or made.split == "twin":
         found.issues = [Issue("an evaluation without a score of hidden cases", row.evaluation)]
     else:

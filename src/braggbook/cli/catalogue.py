@@ -22,7 +22,7 @@ from braggbook.notebooks.source import Notebook, read_notebook
 from braggbook.runs.folder import find_run, read_record, read_results, run_folders
 from braggbook.settings import Settings
 
-_KINDS = ("notebook", "kernel", "dataset", "run", "record", "settings", "constants", "metric")
+_KINDS = ("notebook", "kernel", "dataset", "run", "record", "challenge", "settings", "constants", "metric")
 _kind = click.argument("kind", type=click.Choice(_KINDS))
 
 
@@ -147,6 +147,12 @@ def _list_records(face: Face) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
     return list_records(face)
 
 
+def _list_challenges(face: Face) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    from braggbook.cli.challenge_shown import list_challenges  # noqa: PLC0415 - no other kind needs challenges
+
+    return list_challenges(face.settings)
+
+
 def _list_settings(face: Face) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
     rows = [
         {
@@ -182,6 +188,7 @@ _LISTS = {
     "dataset": _list_datasets,
     "run": _list_runs,
     "record": _list_records,
+    "challenge": _list_challenges,
     "settings": _list_settings,
     "constants": _list_constants,
     "metric": _list_metrics,
@@ -330,6 +337,12 @@ def _show_record(face: Face, name: str) -> tuple[Any, list[Any]]:
     return show_record(face, name)
 
 
+def _show_challenge(face: Face, name: str) -> tuple[Any, list[Any]]:
+    from braggbook.cli.challenge_shown import show_challenge  # noqa: PLC0415 - no other kind needs challenges
+
+    return show_challenge(face.settings, name)
+
+
 def _show_metric(_face: Face, name: str) -> tuple[Any, list[Any]]:
     from braggbook.cli.metric_shown import show_metric  # noqa: PLC0415 - no other kind needs the metrics
 
@@ -350,6 +363,7 @@ _SHOWS = {
     "dataset": _show_dataset,
     "run": _show_run,
     "record": _show_record,
+    "challenge": _show_challenge,
     "settings": _show_setting,
     "metric": _show_metric,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,14 +10,18 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from braggbook.cli.face import table
+from braggbook.errors import BraggbookError
+from braggbook.settings import Settings
 
 if TYPE_CHECKING:
     from braggbook.challenges.design import Challenge
     from braggbook.challenges.evaluate import Outcome
     from braggbook.challenges.seen import Change
     from braggbook.formats.board import Board
+    from braggbook.formats.challenge import SubmissionRules
     from braggbook.formats.submission import Problem, Receipt
 
+_SHOWN_ISSUES = 5
 _STYLES = {"scored": "bold green", "platform": "bold yellow"}
 
 
@@ -49,7 +54,9 @@ def problem_lines(problem: Problem | None) -> list[Text]:
     where += [problem.exception] if problem.exception else []
     lines = [Text(f"  {problem.what}" + (f" ({', '.join(where)})" if where else ""))]
     lines += [Text(f"    | {line}") for line in problem.source]
-    return lines + [Text(f"    - {issue}") for issue in problem.issues]
+    lines += [Text(f"    - {issue}") for issue in problem.issues[:_SHOWN_ISSUES]]
+    more = len(problem.issues) - _SHOWN_ISSUES
+    return lines + ([Text(f"      and {more} more")] if more > 0 else [])
 
 
 def used_text(used: Mapping[str, Any]) -> str:
@@ -130,3 +137,71 @@ def change_rows(moved: Mapping[str, Sequence[Change]]) -> list[Any]:
 
 def _rank(rank: float | None) -> str:
     return "none" if rank is None else f"{rank:g}"
+
+
+def list_challenges(settings: Settings) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    """Returns a row for every challenge of a project, and the titles of the columns."""
+    from braggbook.challenges.design import challenge_folders, open_challenge  # noqa: PLC0415 - help need not wait
+
+    rows: list[dict[str, Any]] = []
+    for slug, folder in challenge_folders(settings.project).items():
+        try:
+            design = open_challenge(folder).design
+        except BraggbookError as error:
+            rows.append(
+                {"challenge": slug, "title": f"cannot be read: {error.what} (braggbook challenge check {slug})"}
+            )
+            continue
+        phases = [f"{phase.id} until {phase.closes.date()}" for phase in design.phases]
+        rows.append({"challenge": slug, "title": design.title, "truth": design.truth, "phases": phases})
+    return rows, ("challenge", "title", "phases", "truth")
+
+
+def show_challenge(settings: Settings, name: str) -> tuple[Any, list[Any]]:
+    """Returns a challenge's design, as JSON and for a terminal."""
+    from braggbook.challenges.design import find_challenge  # noqa: PLC0415 - help need not wait for it
+    from braggbook.challenges.submissions import quota_text  # noqa: PLC0415 - the same
+
+    challenge = find_challenge(name, project=settings.project)
+    design, sealed = challenge.design, challenge.sealed
+    phases = [
+        (one.id, _time(one.opens), _time(one.closes), ", ".join(one.kinds), one.inputs, quota_text(one))
+        for one in design.phases
+    ]
+    metrics = [
+        (one.id, one.definition, one.of, one.unit, one.better, "" if one.ranked else "not ranked")
+        for one in design.metrics
+    ]
+    opened = [f"{one.split} version {one.version} ({one.cases} cases)" for one in sealed.splits] if sealed else []
+    data = {
+        **design.model_dump(mode="json", exclude_none=True),
+        "challenge": challenge.slug,
+        "digest": challenge.digest,
+        "sealed": sealed.model_dump(mode="json") if sealed else None,
+    }
+    return data, [
+        Text(design.title, style="bold"),
+        Text(design.abstract.strip()),
+        Text(f"\nasks    {design.mission.aim}"),
+        Text(f"answers {_asked(design.submission)}"),
+        Text(f"ranked  {design.ranking.method}; {design.ranking.why}"),
+        Text(f"truth   {design.truth} when it is closed"),
+        Text(f"opened  {', '.join(opened) or 'not yet'}\n"),
+        table("phase", "opens", "closes", "takes", "inputs", "submissions", rows=phases),
+        "",
+        table("metric", "definition", "of", "unit", "better", "", rows=metrics),
+        "",
+        Text(f"next: braggbook challenge try {challenge.slug} {challenge.folder / 'baseline.ipynb'}"),
+    ]
+
+
+def _time(when: datetime.datetime) -> str:
+    return when.isoformat(sep=" ", timespec="minutes")
+
+
+def _asked(rules: SubmissionRules) -> str:
+    if rules.form == "masks":
+        labels = ", ".join(f"{value} {name}" for value, name in rules.labels.items())
+        return f"{rules.folder}/CASE.nii.gz with {labels}"
+    columns = ", ".join(f"{name} [{column.unit}]" for name, column in rules.columns.items())
+    return f"{rules.file} with {rules.case}, {columns}"

@@ -14,6 +14,7 @@ from braggbook.datasets.catalogue import FOLDER as DATASETS
 from braggbook.datasets.catalogue import find_beside, open_dataset
 from braggbook.datasets.verify import verify_dataset
 from braggbook.errors import BraggbookError, Issue, UnknownName, closest
+from braggbook.formats.common import CHALLENGE_NAME
 from braggbook.formats.dataset import CARD_NAME
 from braggbook.kernels.catalogue import CARD, find_kernel, kernel_folders, read_kernel
 from braggbook.kernels.lock import lock_findings
@@ -29,10 +30,11 @@ Thing = tuple[str, str, Path]  # kind, slug, place
 @click.argument("path", required=False)
 @verb
 def command(face: Face, path: str | None) -> None:
-    """Check the notebook, dataset or kernel at PATH (or by that name), or the whole project.
+    """Check the notebook, dataset, kernel or challenge at PATH (or by that name), or the whole project.
 
-    Front matter, parameters, stripped outputs, unseeded random numbers, datasets' cards, hashes and every row, and
-    whether kernels' locks belong to their requirements. Nothing is executed. Findings end with exit code 1.
+    Front matter, parameters, stripped outputs, unseeded random numbers, datasets' cards, hashes and every row,
+    whether kernels' locks belong to their requirements, and designs of challenges with all that belongs to them.
+    Nothing is executed. Findings end with exit code 1.
     """
     things = list(_things(face.settings))
     if path is not None:
@@ -53,6 +55,9 @@ def _things(settings: Settings) -> Iterator[Thing]:
         ("dataset", card.parent.name, card.parent) for card in sorted((project / DATASETS).glob(f"*/{CARD_NAME}"))
     )
     yield from (("notebook", slug, path) for slug, path in notebook_paths(project).items())
+    yield from (
+        ("challenge", card.parent.name, card.parent) for card in sorted(project.glob(f"challenges/*/{CHALLENGE_NAME}"))
+    )
 
 
 def _named(name: str, things: list[Thing]) -> list[Thing]:
@@ -64,6 +69,8 @@ def _named(name: str, things: list[Thing]) -> list[Thing]:
         return [("notebook", path.stem, path)]
     if not chosen and (path / CARD_NAME).is_file():
         return [("dataset", path.name, path)]
+    if not chosen and (path / CHALLENGE_NAME).is_file():
+        return [("challenge", path.name, path)]
     if not chosen and (path / CARD).is_file():
         return [("kernel", path.name, path)]
     if not chosen:
@@ -131,5 +138,20 @@ def _check_kernel(folder: Path, settings: Settings) -> list[Issue]:
         return _issues(error)
 
 
-_CHECKS = {"notebook": _check_notebook, "dataset": _check_dataset, "kernel": _check_kernel}
+def _check_challenge(folder: Path, settings: Settings) -> list[Issue]:
+    from braggbook.challenges.check import check_challenge  # noqa: PLC0415 - a project without one need not wait for it
+    from braggbook.challenges.design import open_challenge  # noqa: PLC0415 - the same
+
+    try:
+        return check_challenge(open_challenge(folder), project=settings.project)
+    except BraggbookError as error:
+        return _issues(error)
+
+
+_CHECKS = {
+    "notebook": _check_notebook,
+    "dataset": _check_dataset,
+    "kernel": _check_kernel,
+    "challenge": _check_challenge,
+}
 COMMANDS = {"check": command}

@@ -20,7 +20,7 @@ _FIRST_KERNEL = "radiobiology"
 
 
 @click.command("new")
-@click.argument("kind", type=click.Choice(["notebook", "dataset", "kernel"]))
+@click.argument("kind", type=click.Choice(["notebook", "dataset", "kernel", "challenge"]))
 @click.argument("slug")
 @verb
 def command(face: Face, kind: str, slug: str) -> None:
@@ -51,5 +51,11 @@ def _kernel(slug: str, settings: Settings) -> list[Path]:
     return [new_kernel(slug, project=settings.project)]
 
 
-_MAKERS = {"notebook": _notebook, "dataset": _dataset, "kernel": _kernel}
+def _challenge(slug: str, settings: Settings) -> list[Path]:
+    from braggbook.challenges.scaffold import new_challenge  # noqa: PLC0415 - no other kind needs challenges
+
+    return [new_challenge(slug, project=settings.project).folder]
+
+
+_MAKERS = {"notebook": _notebook, "dataset": _dataset, "kernel": _kernel, "challenge": _challenge}
 COMMANDS = {"new": command}

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -77,27 +78,42 @@ def opened(source: Path, *, most_bytes: int) -> Iterator[Parcel]:
 
 
 def _entry(path: Path, name: str) -> Entry:
-    return Entry(name, path.stat(follow_symlinks=False).st_size, partial(open_regular, path.resolve()))
+    return Entry(name, path.stat().st_size, partial(open_regular, path.resolve()))
+
+
+def walk(folder: Path) -> Iterator[tuple[str, int | None]]:
+    """Yields what lies below a folder, as it is found; links are not followed.
+
+    Yields:
+        The name below ``folder`` and the bytes of a file; 0 for a folder, whose name ends with ``/``; None for what is
+        no ordinary file, cannot be looked at, or lies too deep.
+    """
+    waiting = [("", 0)]
+    while waiting:
+        inner, depth = waiting.pop()
+        try:
+            with os.scandir(folder / inner) as listed:
+                for entry in listed:
+                    name, found = f"{inner}{entry.name}", entry.stat(follow_symlinks=False)
+                    if stat.S_ISDIR(found.st_mode) and depth < _DEEPEST:
+                        waiting.append((f"{name}/", depth + 1))
+                        yield f"{name}/", 0
+                    else:
+                        yield name, found.st_size if stat.S_ISREG(found.st_mode) else None
+        except OSError:
+            yield inner.removesuffix("/"), None
 
 
 def _folder(source: Path) -> Parcel:
-    """Lists a folder; links are found, and not followed."""
-    entries: list[Entry] = []
-    issues: list[Issue] = []
-    waiting, count = [("", 0)], 0
-    while waiting:
-        inner, depth = waiting.pop()
-        for item in sorted(os.scandir(source / inner), key=lambda item: item.name):
-            name, count = f"{inner}{item.name}", count + 1
-            found = item.stat(follow_symlinks=False)
-            if stat.S_ISDIR(found.st_mode) and depth < _DEEPEST:
-                waiting.append((f"{name}/", depth + 1))
-            elif not stat.S_ISREG(found.st_mode):
-                issues.append(Issue("a link or a device", printable(name), "ordinary files"))
-            else:
-                entries.append(Entry(name, found.st_size, partial(open_regular, source / name)))
-            if count > MOST_FILES:
-                return Parcel(entries, [*issues, Issue("too many files", source.name, f"at most {MOST_FILES:,}")])
+    listed = sorted(islice(walk(source), MOST_FILES + 1))
+    issues = [Issue("a link or a device", printable(name), "ordinary files") for name, size in listed if size is None]
+    if len(listed) > MOST_FILES:
+        issues.append(Issue("too many files", source.name, f"at most {MOST_FILES:,}"))
+    entries = [
+        Entry(name, size, partial(open_regular, source / name))
+        for name, size in listed
+        if size is not None and not name.endswith("/")
+    ]
     return Parcel(entries, issues)
 
 
@@ -105,7 +121,7 @@ def _folder(source: Path) -> Parcel:
 def _zip(source: Path) -> Iterator[Parcel]:
     """Opens a zip, once its list is known to be short; everything unsafe in the list becomes an issue."""
     _check_list(source)
-    with source.open("rb") as stream, _readable(source), zipfile.ZipFile(stream) as archive:
+    with source.open("rb") as stream, _listed(source, stream) as archive:
         files = [info for info in archive.infolist() if not info.is_dir()]
         if len(files) > MOST_FILES:
             raise InputError(
@@ -115,10 +131,9 @@ def _zip(source: Path) -> Iterator[Parcel]:
         yield Parcel(entries, _unsafe(source))
 
 
-@contextmanager
-def _readable(source: Path) -> Iterator[None]:
+def _listed(source: Path, stream: IO[bytes]) -> zipfile.ZipFile:
     try:
-        yield
+        return zipfile.ZipFile(stream)
     except UNREADABLE as error:
         raise InputError("not a zip that can be read", where=source.name, got=reason(error)) from None
 

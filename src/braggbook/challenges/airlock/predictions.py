@@ -6,15 +6,14 @@ the number of a row, and names of columns and cases that we know.
 
 from __future__ import annotations
 
-import os
-import stat
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from braggbook.challenges.airlock.echoes import ECHO, Lines, Marks
+from braggbook.challenges.airlock.incoming import walk
 from braggbook.challenges.airlock.masks import image_header, read_mask
 from braggbook.challenges.airlock.names import MASK_SUFFIX, folded, is_wanted, refused_kind, wanted_names
 from braggbook.challenges.airlock.outgoing import check_free, open_regular, publish
@@ -28,7 +27,6 @@ from braggbook.formats.dataset import CARD_NAME, Column, DatasetCard, DatasetFil
 ESTIMATE = "estimate"
 _MB = 1 << 20
 _SPARE_ENTRIES = 100  # folders, and files that are not wanted: counted before the walk is broken off
-_DEEPEST = 20  # folders inside of folders
 _SHOWN_ISSUES = 50  # of all that is wrong; what is more is counted
 _SHOWN_CASES = 20  # of those that are missing, in one sentence
 
@@ -121,7 +119,7 @@ class _Check:
 
     def _names(self) -> tuple[list[str], list[Issue]]:
         """Returns the names of the files that are wanted, and what is wrong with the others."""
-        listed = list(islice(_entries(self.folder), self._most_entries + 1)) if self.folder.is_dir() else []
+        listed = list(islice(walk(self.folder), self._most_entries + 1)) if self.folder.is_dir() else []
         names, issues, cases = [], [], set(self.cases)
         for name, found in listed:
             if self.marks.are_in_name(name):
@@ -194,22 +192,6 @@ class _Check:
         more = f" and {len(absent) - _SHOWN_CASES} more" if len(absent) > _SHOWN_CASES else ""
         count = f"{len(absent)} cases are missing" if len(absent) > 1 else "a case is missing"
         return absent, [Issue(f"{count}: {named}{more}", where, f"all {len(self.cases)} cases")]
-
-
-def _entries(folder: Path) -> Iterator[tuple[str, int | None]]:
-    """Yields what lies below a folder with its bytes, None for what is no ordinary file; folders end with ``/``."""
-    waiting = [("", 0)]
-    while waiting:
-        inner, depth = waiting.pop()
-        with os.scandir(folder / inner) as listed:
-            for entry in listed:
-                name = f"{inner}{entry.name}"
-                found = entry.stat(follow_symlinks=False)
-                if stat.S_ISDIR(found.st_mode) and depth < _DEEPEST:
-                    waiting.append((f"{name}/", depth + 1))
-                    yield f"{name}/", 0
-                else:
-                    yield name, found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 def _case_of(name: str) -> str:

@@ -83,7 +83,7 @@ def _rows(text: str, *, most: int) -> list[list[str]]:
     rows: list[list[str]] = []
     blank = 0
     for row in reader:
-        if not any(row) and len(row) <= 1:
+        if not any(cell.strip() for cell in row):
             blank += 1
             continue
         rows.extend([[]] * min(blank, most))
@@ -122,7 +122,7 @@ def _header_issues(header: list[str], rules: SubmissionRules) -> list[Issue]:
     where, wanted = f"{rules.file}: row 1", (rules.case, *rules.columns)
     joined = "".join(header)
     for sign, name in ((";", "semicolon"), ("\t", "tab"), ("|", "bar")):
-        if len(header) <= joined.count(sign) and rules.columns:
+        if len(header) <= joined.count(sign):
             hint = "commas between the cells, and a point in numbers"
             return [Issue(f"it looks like a {name}-separated file", where, hint)]
     found = [Issue(f"no column {name}", where, _header(rules)) for name in wanted if name not in header]

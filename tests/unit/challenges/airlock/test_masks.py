@@ -10,13 +10,15 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from braggbook.challenges.airlock.nifti import HEADER_BYTES, NiftiProblem, Unpacked, apart_mm, mask_bytes, parse_header
 from braggbook.errors import DatasetError
+from braggbook.imaging.store.nifti import write_nifti
 from braggbook.imaging.store.nifti_read import read_nifti
-from braggbook.imaging.volumes import grid_of
+from braggbook.imaging.volumes import grid_of, make_volume
 
 from .airlock_helpers import AFFINE, CASES, GOOD_MASKS, MASKS, SHAPE, Room, labels, nifti, patched
 
@@ -175,6 +177,30 @@ def test_inputs_that_cannot_be_read_are_not_the_participants_fault(room: Room) -
     with pytest.raises(DatasetError, match="no image of a case"):
         room.check(GOOD_MASKS)
     assert not room.target.exists()
+
+
+@pytest.mark.parametrize("affine", [AFFINE, TURNED])
+def test_masks_that_itk_writes_are_taken(room: Room, affine: np.ndarray[Any, Any]) -> None:
+    turn, _ = np.linalg.qr(affine[:3, :3])  # ITK's axes stand at right angles
+    affine = np.block([[turn * [1.5, 0.7, 2.0], affine[:3, 3:]], [np.eye(4)[3]]])
+    (room.inputs.folder / "case_a.nii.gz").write_bytes(nifti(labels(0, dtype="i2"), affine=affine))
+    image = sitk.ReadImage(room.inputs.folder / "case_a.nii.gz")
+    mask = sitk.GetImageFromArray(labels(0).T)
+    mask.CopyInformation(image)
+    sitk.WriteImage(mask, room.folder / "by_itk.nii.gz")
+    checked = room.mask((room.folder / "by_itk.nii.gz").read_bytes())
+    assert not checked.issues
+    written = sitk.ReadImage(room.target / "case_a.nii.gz")
+    assert np.array_equal(sitk.GetArrayFromImage(written), labels(0).T)
+    assert written.GetDirection() == pytest.approx(image.GetDirection())
+    assert written.GetOrigin() == pytest.approx(image.GetOrigin())
+
+
+def test_masks_that_braggbook_writes_are_taken(room: Room) -> None:
+    image = read_nifti(room.inputs.folder / "case_a.nii.gz")["image"]
+    mask = make_volume(labels(0).T, grid_of(image), name="mask", units="1")
+    data = write_nifti(mask, room.folder / "ours.nii.gz", sidecar=False).read_bytes()
+    assert room.mask(data).digest == room.check(GOOD_MASKS).digest is not None
 
 
 @pytest.mark.parametrize("affine", [AFFINE, TURNED])

@@ -48,6 +48,7 @@ def test_a_good_table_is_written_anew_with_its_card(room: Room) -> None:
         GOOD.replace("\n", "\r"),
         GOOD.rstrip("\n"),
         GOOD + "\n\n\n",
+        GOOD + ",,,\n , ,,\n",
         "\n".join([HEADER, *reversed(ROWS)]),
         GOOD.replace("1.5", '"1.50"').replace("case_a", '"case_a"'),
         GOOD.replace("1.5", "  +15e-1 "),
