@@ -10,18 +10,21 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import nbformat
+import psutil
 import pytest
 
 from braggbook.runs.sandbox.run import Outcome
 from braggbook.testing.experiments import write_experiment
 
-from .conftest import Arena
+from .conftest import RESULT, Arena
 
 pytestmark = pytest.mark.full
 
@@ -176,22 +179,16 @@ open("names.txt", "w").write(chr(10).join(names))
 
 def test_a_fork_bomb(arena: Arena) -> None:
     code = """
-import os, time
-count = 0
-try:
-    while True:
-        if os.fork() == 0:
-            while True:
-                try:
-                    os.fork()
-                except OSError:
-                    time.sleep(0.01)
-        count += 1
-except OSError:
-    pass
+import os
+while True:
+    try:
+        os.fork()
+    except OSError:
+        pass
 """
-    outcome, outputs = arena.run(code, wall_s=10, processes=48)
+    outcome, outputs = arena.run(code, wall_s=8, processes=48)
     _nothing_of_it(outcome, outputs)
+    assert (outcome.verdict, outcome.cell) == ("timed out", 2)
     assert outcome.used.processes <= 48 + 3
     assert outcome.used.wall_s < 20
 
@@ -270,17 +267,9 @@ def test_many_small_files(arena: Arena) -> None:
     [
         'os.symlink("/etc/passwd", "predictions.csv")',
         'os.symlink("/", "all")',
-        'os.symlink("../../../../etc", "up")',
         'os.mkfifo("pipe")',
-        'socket.socket(socket.AF_UNIX).bind("socket")',
         'open("a\\nb.csv", "w")',
-        'open("C:evil.csv", "w")',
-        'open("=cmd|x.csv", "w")',
-        'os.makedirs("a/b/c/d/e/f/g/h"); open("a/b/c/d/e/f/g/h/i.csv", "w")',
-        'os.makedirs("/".join("d" * 1500))',
-        'open("predictions.csv", "w"); open("PREDICTIONS.CSV", "w")',
-        'open("x" * 220, "w")',
-        'open(b"\\xff\\xfe.csv", "w")',
+        'for _ in range(1500):\n    os.mkdir("d"); os.chdir("d")',
         'os.mkdir("shut"); open("shut/x", "w"); os.chmod("shut", 0)',
     ],
 )
@@ -331,11 +320,11 @@ def test_a_forged_outcome_file(arena: Arena) -> None:
         "os.kill(-1, signal.SIGKILL)",
         "os.killpg(0, signal.SIGKILL)",
         "os._exit(0)",
-        "os.kill(1, signal.SIGKILL); os.kill(os.getppid(), signal.SIGSTOP); time.sleep(60)",
+        "os.kill(os.getppid(), signal.SIGSTOP); time.sleep(60)",
     ],
 )
 def test_killing_the_harness(arena: Arena, code: str) -> None:
-    outcome, outputs = arena.run(f"import os, signal, time\n{code}", wall_s=12)
+    outcome, outputs = arena.run(f"import os, signal, time\n{code}", wall_s=8)
     _nothing_of_it(outcome, outputs)
     assert outcome.verdict in ("killed", "timed out")
     assert outcome.cell == 2

@@ -26,6 +26,8 @@ from braggbook.kernels.catalogue import CARD, LOCK, REQUIREMENTS, SPEC, find_ker
 from braggbook.kernels.install import choose_environment
 from braggbook.notebooks.source import read_notebook
 from braggbook.records.binder import binder_of
+from braggbook.records.deposit import read_deposit
+from braggbook.records.run_plan import RECORDS
 from braggbook.runs.links import binder_link, doi_link
 from braggbook.runs.wheel import build_wheel
 from braggbook.settings import Settings
@@ -55,6 +57,15 @@ def board_of(challenge: Challenge, vault: Vault, phase: Phase, *, closed: bool =
         closed=closed,
         truth=challenge.design.truth if closed else "sealed",
     )
+
+
+def record_of_run(vault: Vault, run: str) -> str | None:
+    """Returns the DOI of the record of a scoring run, where it was published."""
+    for place in sorted((vault.runs / RECORDS / run).glob("*")):
+        deposit = read_deposit(place)
+        if deposit is not None and deposit.step in ("published", "checked") and deposit.doi:
+            return str(deposit.doi)
+    return None
 
 
 def close(
@@ -224,7 +235,7 @@ def _write_pages(challenge: Challenge, vault: Vault, part: Path, doi: str | None
     (part / "boards").mkdir()
     board = None
     for phase in phases:
-        board = board_of(challenge, vault, phase, closed=True)
+        board = _with_records(board_of(challenge, vault, phase, closed=True), vault)
         write_json(part / "boards" / f"{phase.id}.json", board.model_dump(mode="json"))
         write_text(part / "boards" / f"{phase.id}.html", _page(challenge, board, part, doi, up="../"))
     if board is not None:
@@ -232,6 +243,12 @@ def _write_pages(challenge: Challenge, vault: Vault, part: Path, doi: str | None
         write_text(part / PAGE, _page(challenge, board, part, doi, up=""))
     write_text(part / BIAS, render_bias(challenge.design, sealed=challenge.sealed, board=board))
     write_text(part / "README.txt", _readme(challenge))
+
+
+def _with_records(board: Board, vault: Vault) -> Board:
+    """Returns a board whose rows name the records of their scoring runs, where there are any."""
+    rows = [row.model_copy(update={"doi": record_of_run(vault, row.scorer.run)}) for row in board.rows]
+    return board.model_copy(update={"rows": rows})
 
 
 def _page(challenge: Challenge, board: Board, part: Path, doi: str | None, *, up: str) -> str:
@@ -263,7 +280,8 @@ def _links(board: Board, part: Path, doi: str | None, *, up: str) -> dict[str, d
         run = f"runs/{row.scorer.run}"
         there = (part / run).is_dir()
         links = {"run": f"{up}{run}/report.html"} if there else {}
-        links["record"] = (doi_link(doi) if doi else None) or f"{up}evaluations/{row.evaluation}/{EVALUATION_NAME}"
+        evaluation = f"{up}evaluations/{row.evaluation}/{EVALUATION_NAME}"
+        links["record"] = next(filter(None, (doi_link(one) for one in (row.doi, doi) if one)), evaluation)
         opened = f"lab/tree/{run}/executed.ipynb" if there else f"lab/tree/evaluations/{row.evaluation}"
         if doi and (address := binder_link(doi, opened=opened)):
             links["binder"] = address

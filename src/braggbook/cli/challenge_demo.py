@@ -9,6 +9,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,8 @@ def play(face: Face, place: Path) -> int:
     phase = stage.challenge.phase()
     board = board_of(stage.challenge, stage.vault, phase)
     page = write_board(board, place / "board", design=stage.challenge.design)
-    face.say("5/6  closing, and publishing to the folder archive")
+    face.say("5/6  publishing the rows to the folder archive, closing, publishing the board")
+    rows = {row.team: _publish(stage, stage.vault.runs / row.scorer.run) for row in board.rows}
     closed = place / "closed" / SLUG
     close(stage.challenge, stage.vault, closed, settings=stage.settings, now=_now(), early=True)
     doi = _publish(stage, closed)
@@ -112,19 +114,21 @@ def play(face: Face, place: Path) -> int:
         "board": str(page),
         "closed": str(closed),
         "doi": doi,
+        "row_dois": rows,
         "verification": found.as_json(),
         "as_expected": ended == _EXPECTED,
     }
     shown = [line for receipt in receipts for line in receipt_lines(receipt)]
-    face.emit(data, *shown, Text(""), *board_lines(board), Text(""), *_told(page, closed, doi, found.verdict))
+    face.emit(data, *shown, Text(""), *board_lines(board), Text(""), *_told(page, closed, doi, rows, found.verdict))
     return EXIT_CODES[found.verdict] or int(ended != _EXPECTED)
 
 
-def _told(page: Path, closed: Path, doi: str, verdict: str) -> list[Any]:
+def _told(page: Path, closed: Path, doi: str, rows: Mapping[str, str], verdict: str) -> list[Any]:
     return [
         Text(f"board   {page}"),
         Text(f"closed  {closed / 'index.html'}"),
         Text(f"doi     {doi}"),
+        *(Text(f"row     {own}   {team}") for team, own in rows.items()),
         Text(f"row of {ROW}: {verdict}", style="bold green" if EXIT_CODES[verdict] == 0 else "bold red"),
         Text(f"next: braggbook verify {doi}"),
     ]
@@ -238,10 +242,10 @@ def _score(stage: _Stage) -> list[Receipt]:
     return receipts
 
 
-def _publish(stage: _Stage, closed: Path) -> str:
-    """Publishes the closed challenge to the folder archive, and returns its DOI."""
+def _publish(stage: _Stage, folder: Path) -> str:
+    """Publishes a scoring run, or the closed challenge, to the folder archive; returns its DOI."""
     archive = Shelf(stage.settings.archive, os.environ).open("folder", own=True)
-    planned, place = plan_what(str(closed), settings=stage.settings, archive="folder")
+    planned, place = plan_what(str(folder), settings=stage.settings, archive="folder")
     job = Job(planned.plan, planned.paths, archive, place)
     push(job, progress=stage.face.bar)
     deposit = mint(job, progress=stage.face.bar)

@@ -189,7 +189,7 @@ def average_precision(reference: Labels, estimate: Any, *, positive: Any) -> flo
 @define(
     "brier_score@1",
     says="mean of (probability - truth)^2, truth being 1 for a positive and 0 else",
-    source="Brier, Mon. Weather Rev. 78, 1 (1950), doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2, half of it",
+    source="Brier, Mon. Weather Rev. 78, 1 (1950), half of it",
     **{**_PROBABILITIES, "better": "smaller", "perfect": 0.0, "worst": 1.0},
 )
 def brier_score(reference: Labels, estimate: Any, *, positive: Any) -> float:

@@ -18,7 +18,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from itertools import product
 from typing import Any, Literal
 
 import numpy as np
@@ -31,6 +30,7 @@ from braggbook.metrics.masks import Floats, Mask, NoValue, check_masks, cropped
 Border = Literal["voxel", "surfel"]
 Percentile = Literal["directed_max", "pooled"]
 _EIGHTH = 0.125  # of a voxel's face: the unit of the table
+_LEAF = 32  # points that a leaf of the tree holds: fastest for surfaces, on which points are dense
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,27 +177,37 @@ def border_voxels(mask: Mask) -> Mask:
 
 def _voxels(mask: Mask, spacing: Floats) -> _Surface:  # noqa: ARG001 - one signature for both
     there = border_voxels(mask)
-    places = np.argwhere(there)
+    places = _places(there)
     return _Surface(there, places, np.ones(len(places)))
 
 
 def _surfels(mask: Mask, spacing: Floats) -> _Surface:
-    padded = np.pad(mask, 1).view(np.uint8)
-    codes = np.zeros([size + 1 for size in mask.shape], np.uint8)
-    for corner in product((0, 1), repeat=mask.ndim):
-        codes <<= 1
-        codes |= padded[tuple(slice(at, at + size + 1) for at, size in zip(corner, mask.shape, strict=True))]
+    codes = np.pad(mask, 1).view(np.uint8)
+    for axis in range(mask.ndim - 1, -1, -1):  # two neighbours along each axis become one code of twice the bits
+        first, second = ((slice(None),) * axis + (part,) for part in (slice(None, -1), slice(1, None)))
+        codes = codes[first] << 2 ** (mask.ndim - 1 - axis) | codes[second]
     there = (codes != 0) & (codes != (1 << 2**mask.ndim) - 1)
-    return _Surface(there, np.argwhere(there), surfel_sizes(spacing)[codes[there]])
+    return _Surface(there, _places(there), surfel_sizes(spacing)[codes[there]])
+
+
+def _places(there: Mask) -> npt.NDArray[np.int64]:
+    """Where a mask is true, (n, axes), as ``numpy.argwhere`` has it and some times faster."""
+    return np.stack(np.unravel_index(np.flatnonzero(there), there.shape), axis=1)
 
 
 def _nearest(of: _Surface, to: _Surface, spacing: Floats) -> Floats:
-    """Distance of every element to the nearest of the other surface; what is in both has none."""
+    """Distance of every element to the nearest of the other surface; what is in both has none.
+
+    A distance follows from the steps between two places alone, and so does not depend on where in the grid they are:
+    what is exactly at a tolerance is within it everywhere.
+    """
     distances = np.zeros(len(of.places))
     apart = ~to.there[tuple(of.places.T)]
     if apart.any():
-        tree = cKDTree(to.places * spacing, balanced_tree=False, compact_nodes=False)
-        distances[apart], _ = tree.query(of.places[apart] * spacing)
+        tree = cKDTree(to.places * spacing, leafsize=_LEAF, balanced_tree=False, compact_nodes=False)
+        _, found = tree.query(of.places[apart] * spacing)
+        steps = (to.places[found] - of.places[apart]) * spacing
+        distances[apart] = np.sqrt(np.einsum("ij,ij->i", steps, steps))
     return distances
 
 

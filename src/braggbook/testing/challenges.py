@@ -28,11 +28,13 @@ from braggbook.challenges.submissions import submit
 from braggbook.challenges.vault import Hidden, Vault, open_vault
 from braggbook.datasets.catalogue import FOLDER as DATASETS
 from braggbook.datasets.catalogue import TWIN, Dataset, open_dataset
-from braggbook.files import sha256_bytes, write_bytes, write_json, write_text
+from braggbook.files import sha256_bytes, sha256_file, write_bytes, write_json, write_text
+from braggbook.formats.board import CLOSED_NAME, Closed
 from braggbook.formats.challenge import Split
 from braggbook.formats.common import CHALLENGE_NAME
 from braggbook.formats.dataset import CARD_NAME, Column, DatasetCard, DatasetFile, write_card
 from braggbook.formats.result import Result, ScalarResult, TableColumn, TableResult
+from braggbook.formats.run import FileRecord
 from braggbook.formats.submission import EVALUATION_NAME, RECEIPT_NAME, Evaluation, Receipt, Scorer, Submission
 from braggbook.runs.execute import WRITTEN, Execution
 from braggbook.runs.plan import RunPlan
@@ -147,6 +149,17 @@ def resign(made: Made, path: Path, **changes: Any) -> None:
     model = Evaluation if path.name == EVALUATION_NAME else Receipt
     changed = model.model_validate_json(path.read_bytes()).model_copy(update=changes)
     write_json(path, changed.signed(sign(made.vault.key, changed.message)).model_dump(mode="json"))
+
+
+def relist(folder: Path) -> None:
+    """Writes into ``closed.json`` what lies there now, as somebody does who wants no change to be seen."""
+    closed = Closed.model_validate_json((folder / CLOSED_NAME).read_bytes())
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and path != folder / CLOSED_NAME]
+    files = {
+        path.relative_to(folder).as_posix(): FileRecord(sha256=sha256_file(path), bytes=path.stat().st_size)
+        for path in paths
+    }
+    write_json(folder / CLOSED_NAME, closed.model_copy(update={"files": files}).model_dump(mode="json"))
 
 
 def _make_challenge(folder: Path, truth: str) -> Challenge:

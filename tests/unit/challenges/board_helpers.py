@@ -186,7 +186,10 @@ def many(count: int = 1000) -> Board:
                 mean_rank=at + 1.5,
                 rank_counts=[0] * at + [200],
                 scores={"dice": standing, "hd95": standing},
-                by_method={method: float(rng.integers(low, high + 1)) for method in METHODS},
+                by_method={
+                    m: float(rng.integers(max(1, at - 2), at + 5)) if at_method else at + 1.0
+                    for at_method, m in enumerate(METHODS)
+                },
                 submissions=1,
             )
         )

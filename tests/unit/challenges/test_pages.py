@@ -325,7 +325,13 @@ def test_contrast(scheme: str) -> None:
     known = colours(scheme)
     texts = [(ink, paper) for ink in ("ink", "soft", "accent", "warn") for paper in ("paper", "box")]
     texts += [(f"c{at}", "paper") for at in range(charts.COLOURS)]
-    marks = [("ink", "tint"), ("c1", "tint"), ("accent", "tint"), ("band", "paper"), *((f"c{at}", "box") for at in range(charts.COLOURS))]
+    marks = [
+        ("ink", "tint"),
+        ("c1", "tint"),
+        ("accent", "tint"),
+        ("band", "paper"),
+        *((f"c{at}", "box") for at in range(charts.COLOURS)),
+    ]
     for pairs, wanted in ((texts, 4.5), (marks, 3.0)):
         for ink, paper in pairs:
             assert contrast(known[ink], known[paper]) >= wanted, (ink, paper)

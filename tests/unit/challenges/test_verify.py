@@ -18,10 +18,10 @@ from braggbook.challenges.verify_row import RowVerification, verify_row
 from braggbook.cli.main import main
 from braggbook.datasets.catalogue import open_dataset
 from braggbook.errors import InputError, RecordError, UnknownName
-from braggbook.files import sha256_bytes, sha256_file, write_bytes, write_json
+from braggbook.files import sha256_bytes, write_bytes, write_json
 from braggbook.formats.dataset import CARD_NAME, write_card
 from braggbook.formats.submission import Evaluation, Sealed
-from braggbook.testing.challenges import ANNA, BEN, LATE, NET, Made, closed_challenge, resign
+from braggbook.testing.challenges import ANNA, BEN, LATE, NET, Made, closed_challenge, relist, resign
 
 Change = Callable[[Path, Made], None]
 
@@ -42,17 +42,6 @@ def withheld(tmp_path_factory: pytest.TempPathFactory) -> Made:
 def copy(published: Made, tmp_path: Path) -> Path:
     """A closed challenge to spoil."""
     return Path(shutil.copytree(published.folder, tmp_path / "copy"))
-
-
-def relist(folder: Path) -> None:
-    """Writes into closed.json what lies there, as somebody does who wants nothing to be seen."""
-    closed = json.loads((folder / "closed.json").read_text(encoding="utf-8"))
-    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "closed.json"]
-    closed["files"] = {
-        path.relative_to(folder).as_posix(): {"sha256": sha256_file(path), "bytes": path.stat().st_size}
-        for path in paths
-    }
-    write_json(folder / "closed.json", closed)
 
 
 def of_team(folder: Path, team: str, phase: str = "last") -> Path:

@@ -124,6 +124,16 @@ def test_elements_of_single_pixels() -> None:
         assert weights == pytest.approx([1.118034] * 4, rel=DIGITS)
 
 
+@pytest.mark.parametrize("border", ["voxel", "surfel"])
+def test_what_is_at_a_tolerance_is_within_it_wherever_it_is(border) -> None:
+    """Two voxels of 0.9 mm are 1.8 mm, though 46.8 - 45.0 is less and 3.6 - 1.8 is not."""
+    for start in range(1, 60):
+        reference, estimate = mask((70, 3), (start, 1)), mask((70, 3), (start + 2, 1))
+        found = surface_distances(reference, estimate, spacing_mm=(0.9, 1), border=border)
+        assert found.hausdorff_mm() == 1.8
+        assert found.nsd(1.8) == 1
+
+
 def test_counts_and_what_follows_from_them() -> None:
     more = count_voxels(S10[0], S10[1])
     assert (more.both, more.only_estimate, more.only_reference, more.neither) == (16, 20, 0, 160)

@@ -28,7 +28,7 @@ from braggbook.formats.run import FileRecord
 
 _MB = 1 << 20
 _HEAD_BYTES = 16
-_LARGEST_NOTEBOOK_BYTES = 8 << 20  # sources without outputs have some kilobytes; all of it is parsed at once
+_LARGEST_NOTEBOOK_BYTES = 2 << 20  # sources without outputs have some kilobytes; all of it is parsed at once
 _INPUTS = "inputs@1"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813 - its own documentation's name
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

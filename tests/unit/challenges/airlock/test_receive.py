@@ -139,6 +139,39 @@ def test_front_matter_that_grows_when_it_is_read_is_refused(tmp_path: Path) -> N
     assert "front matter that is too long" in refused(path)
 
 
+@pytest.mark.parametrize(
+    ("front", "words"),
+    [
+        ("a: " + "[" * 20_000, "front matter with lists inside lists without end"),
+        ("- " * 20_000, "front matter with lists inside lists without end"),
+        ("title: " + "1:" * 10_000 + "1.0", "a notebook that cannot be read; got OverflowError"),
+        ("a: !!python/object/apply:os.system ['touch burnt']", "could not determine a constructor"),
+        ("\U0001f600" * 40_000, "not a mapping"),
+        ("? " + "k" * 40_000 + "\n: 1", "unknown key"),
+    ],
+)
+def test_front_matter_that_breaks_its_reader_is_refused(tmp_path: Path, front: str, words: str) -> None:
+    path = notebook(tmp_path)
+    node = json.loads(path.read_text())
+    node["cells"][0]["source"] = f"---\n{front}\n---\n"
+    path.write_text(json.dumps(node))
+    said = refused(path)
+    assert words in said
+    assert len(said) < 4000
+
+
+@pytest.mark.parametrize("code", ["(" * 100_000, "-" * 100_000 + "1", "9" * 100_000, "1\0", "'\ud800'", "'\x1b[2J'("])
+def test_parameters_that_break_their_reader_are_refused(tmp_path: Path, code: str) -> None:
+    path = notebook(tmp_path)
+    node = json.loads(path.read_text())
+    node["cells"][1]["source"] = f"x = {code}"
+    path.write_text(json.dumps(node))
+    said = refused(path)
+    assert "parameters cell" in said
+    assert "\x1b" not in said
+    assert len(said) < 4000
+
+
 def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     folder = write(
         tmp_path / "handed_in",
@@ -185,7 +218,7 @@ def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
         ({"predictions.csv": b"\x7fELF"}, "it is a program"),
         ({"a.ipynb": b"{}", "b.ipynb": b"{}"}, "several notebooks; wanted one, got 2"),
         ({"a.ipynb": b"{}", "model.pt": b"x"}, "model.pt: beside a notebook, a pickle or NumPy file"),
-        ({"a.ipynb": b" " * (9 << 20)}, "a notebook that is too large; wanted at most 8 MB; clear its outputs"),
+        ({"a.ipynb": b" " * (3 << 20)}, "a notebook that is too large; wanted at most 2 MB; clear its outputs"),
     ],
 )
 def test_folders_that_are_refused(tmp_path: Path, files: dict[str, bytes], words: str) -> None:
