@@ -18,22 +18,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
-import re
 import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import requests
 from engine_tables import middle_and_range, table
-from page import write_tables
+from page import facts, write_tables
 
 TOKEN = "of-a-server-on-this-machine"
 MARKS = ("<!-- records: begin -->", "<!-- records: end -->")
@@ -175,27 +171,6 @@ def large(scratch: Path, *, rounds: int, quick: bool) -> str:
 ROWS = {"small": small, "invenio": invenio, "large": large}
 
 
-def facts(rounds: int, load: float) -> str:
-    """Returns what machine and versions these are, as a list."""
-    model = re.search(r"^model name\s*:\s*(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    curl_version = subprocess.run(["curl", "-V"], capture_output=True, text=True, check=True).stdout.split()[1]
-    names = ("braggbook", "requests", "urllib3", "zenodo-client")
-    told = {
-        "processor": f"{model[1] if model else platform.machine()}, {len(os.sched_getaffinity(0))} cores",
-        "system": f"{platform.system()} {platform.release()}",
-        "versions": ", ".join(
-            [
-                f"Python {platform.python_version()}",
-                *(f"{name} {version(name)}" for name in names),
-                f"curl {curl_version}",
-            ]
-        ),
-        "date": f"{datetime.now(UTC).date()}, {rounds} rounds",
-        "load average": f"{load:.1f} before, {os.getloadavg()[0]:.1f} after",
-    }
-    return "\n".join(f"- {name}: {value}" for name, value in told.items())
-
-
 def main(words: Sequence[str] | None = None) -> int:
     """Runs the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -209,7 +184,10 @@ def main(words: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory() as scratch:
             sections.append(ROWS[name](Path(scratch), rounds=options.rounds, quick=options.quick))
             print(sections[-1], file=sys.stderr)
-    text = "\n\n".join([facts(options.rounds, load), *sections]) + "\n"
+    curl_version = subprocess.run(["curl", "-V"], capture_output=True, text=True, check=True).stdout.split()[1]
+    names = ("braggbook", "requests", "urllib3", "zenodo-client")
+    told = facts(names, rounds=options.rounds, load=load, programs=[f"curl {curl_version}"])
+    text = "\n\n".join([told, *sections]) + "\n"
     print(text)
     if options.markdown:
         write_tables(options.markdown, text, marks=MARKS)

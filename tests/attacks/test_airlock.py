@@ -450,6 +450,7 @@ def test_a_mask_with_gigabytes_between_header_and_voxels(masks: Room) -> None:
         (patched(nifti(labels(0)), 112, "<f", float("nan")), "its values are scaled"),
         (patched(nifti(labels(0)), 112, "<ff", 0.5, 1.0), "its values are scaled"),
     ],
+    ids=["mirrored", "shrunk", "micrometres", "two forms", "NaN", "no form", "NaN slope", "slope"],
 )
 def test_geometry_and_scaling_that_programs_read_differently(masks: Room, data: bytes, words: str) -> None:
     (issue,) = masks.mask(data).issues
@@ -475,6 +476,7 @@ def test_geometry_and_scaling_that_programs_read_differently(masks: Room, data: 
         ("x" * 5000, "it is too long"),
         (" ", "it is empty"),
     ],
+    ids=range(12),
 )
 def test_injection_through_names(name: str, words: str) -> None:
     with pytest.raises(InputError) as caught:

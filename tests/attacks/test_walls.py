@@ -269,7 +269,7 @@ def test_many_small_files(arena: Arena) -> None:
         'os.symlink("/", "all")',
         'os.mkfifo("pipe")',
         'open("a\\nb.csv", "w")',
-        'for _ in range(1500):\n    os.mkdir("d"); os.chdir("d")',
+        'here = os.getcwd()\nfor _ in range(1500):\n    os.mkdir("d"); os.chdir("d")\nos.chdir(here)',
         'os.mkdir("shut"); open("shut/x", "w"); os.chmod("shut", 0)',
     ],
 )
@@ -396,7 +396,7 @@ def _front(arena: Arena, text: str) -> Path:
 def test_a_front_matter_that_grows(arena: Arena) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
-    outcome, outputs = arena.submit(_front(arena, "\n".join([*lines, "title: *a9"])), wall_s=20, cpu_s=10)
+    outcome, outputs = arena.submit(_front(arena, "\n".join([*lines, "title: *a9"])), wall_s=12, cpu_s=6)
     _nothing_of_it(outcome, outputs)
 
 

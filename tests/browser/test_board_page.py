@@ -85,9 +85,8 @@ def test_every_page_at_every_width(browser: Browser, pages: Path, name: str, wid
 
 
 def column(page: Page, number: int) -> list[str]:
-    return page.locator(f"table.board tbody tr > :nth-child({number})").evaluate_all(
-        "cells => cells.map(cell => cell.dataset.value)"
-    )
+    cells = page.locator(f"table.board tbody tr > :nth-child({number})")
+    return [str(value) for value in cells.evaluate_all("all => all.map(cell => cell.dataset.value)")]
 
 
 def test_columns_are_sorted_by_keyboard(browser: Browser, pages: Path) -> None:

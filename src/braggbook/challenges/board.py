@@ -123,7 +123,7 @@ def make_board(
         better_than=found.better_than(),
         methods_agree=found.methods_agree(),
         left=sorted([*left, *refused, *others], key=lambda one: (one.team.casefold(), one.team, one.submission)),
-        notes=[*found.notes(), *_notes_of(design, scored, picked, cases)],
+        notes=[*found.notes(), *_notes_of(design, scored, picked, cases), *_notes_of_versions(picked, design_sha256)],
     )
 
 
@@ -438,10 +438,19 @@ def _notes_of(
         if gaps:
             verb = "score is missing and counts" if gaps == 1 else "scores are missing and count"
             notes.append(f"{metric.id}: {gaps} {verb} as {metric.worst:g} {_unit(metric.unit)}".rstrip() + ".")
+    return notes
+
+
+def _notes_of_versions(picked: Sequence[Evaluation], design_sha256: str) -> list[str]:
+    """Returns what a reader must know of the scorer and the design that the rows were evaluated with."""
+    notes = []
     if len({one.scorer.model_copy(update={"run": ""}) for one in picked if one.scorer}) > 1:
-        notes.append(
-            "Not every row was scored by the same scorer; braggbook challenge score --all brings them together."
-        )
+        what = "Not every row was scored by the same scorer"
+        notes.append(f"{what}; braggbook challenge score --all brings them together.")
+    other = sum(one.design != design_sha256 for one in picked)
+    if other:
+        verb = "was" if other == 1 else "were"
+        notes.append(f"{other} of {len(picked)} rows {verb} evaluated when the design's file was another one.")
     return notes
 
 

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from braggbook.datasets.catalogue import TWIN, Dataset, open_dataset
-from braggbook.errors import InputError, unknown_name
+from braggbook.errors import InputError, Issue, unknown_name
 from braggbook.files import canonical_json, sha256_bytes
-from braggbook.formats.challenge import Design, Phase
-from braggbook.formats.common import CHALLENGE_NAME, check_slug, issues_from, read_toml
+from braggbook.formats.challenge import CHALLENGE_FORMAT, Design, Phase
+from braggbook.formats.common import CHALLENGE_NAME, SLUG, issues_from, read_toml, shown
 from braggbook.formats.submission import SEALED_NAME, Sealed
 from braggbook.notebooks.source import Notebook, read_notebook
 
 FOLDER = "challenges"
 SCORER, BASELINE, EXAMPLE = "score.ipynb", "baseline.ipynb", "example_submission"
 INPUTS, TRUTH, ESTIMATE = "inputs", "truth", "estimate"  # the datasets of a challenge, always version 1
+_FORMAT = re.compile(r"braggbook\.challenge/[1-9]\d*")
 
 
 @dataclass(frozen=True)
@@ -99,13 +102,32 @@ def open_challenge(folder: Path) -> Challenge:
         InputError: Its design cannot be used; all findings are listed.
     """
     command = f"braggbook challenge check {folder.name}"
-    keys, lines = read_toml(folder / CHALLENGE_NAME, what="challenge's design", error=InputError, next_command=command)
+    path = folder / CHALLENGE_NAME
+    keys, lines = read_toml(path, what="challenge's design", error=InputError, next_command=command)
+    _check_format(keys, path, command=command)
+    issues: tuple[Issue, ...] = ()
+    if SLUG.fullmatch(folder.name) is None:
+        wanted = "small letters, digits and _, beginning with a letter"
+        issues = (Issue("the folder's name is not a slug", CHALLENGE_NAME, wanted, shown(folder.name)),)
     try:
-        check_slug(folder.name)
         design = Design.model_validate(keys)
     except ValidationError as error:
-        issues = issues_from(error, where=CHALLENGE_NAME, known=Design, lines=lines)
-        raise InputError("the design is not valid", where=folder.name, issues=issues) from None
-    except ValueError as error:
-        raise InputError("the challenge's folder is not named by a slug", where=str(folder), got=str(error)) from None
+        issues += issues_from(error, where=CHALLENGE_NAME, known=Design, lines=lines)
+    if issues:
+        raise InputError("the design is not valid", where=str(path), issues=issues, next_command=command)
     return Challenge(folder.name, folder, design)
+
+
+def _check_format(keys: dict[str, Any], path: Path, *, command: str) -> None:
+    """Looks at the format before anything else, for what a newer one means cannot be known."""
+    text = keys.get("format")
+    if text == CHALLENGE_FORMAT:
+        return
+    if isinstance(text, str) and _FORMAT.fullmatch(text):
+        raise InputError(
+            "the design was written for a newer Braggbook", where=f"{path} format", wanted=CHALLENGE_FORMAT,
+            got=shown(text), next_command="python3 -m pip install --upgrade braggbook",
+        )  # fmt: skip
+    what = "not a challenge's design: its format is not known" if "format" in keys else "the key 'format' is missing"
+    got = shown(text) if "format" in keys else ""
+    raise InputError(what, where=str(path), wanted=f'format = "{CHALLENGE_FORMAT}"', got=got, next_command=command)

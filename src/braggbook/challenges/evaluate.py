@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from braggbook.challenges.airlock import check_predictions
+from braggbook.challenges.airlock.names import is_wanted
 from braggbook.challenges.cases import cases_of
 from braggbook.challenges.design import ESTIMATE, INPUTS, TRUTH, Challenge
 from braggbook.challenges.scoring import Scored, as_platform, score
@@ -29,7 +30,7 @@ from braggbook.datasets.catalogue import Dataset, find_dataset, open_dataset
 from braggbook.datasets.fetch import fetch
 from braggbook.errors import BraggbookError, Interrupted
 from braggbook.files import storage, sync_tree, write_json
-from braggbook.formats.challenge import Phase, Split, SubmissionKind
+from braggbook.formats.challenge import Phase, Split, SubmissionKind, SubmissionRules
 from braggbook.formats.dataset import CARD_NAME
 from braggbook.formats.submission import (
     EVALUATION_NAME,
@@ -150,6 +151,7 @@ def evaluate(challenge: Challenge, received: Path, *, kind: SubmissionKind, case
             ended, problem = _execute(challenge, received, cases, predictions, bench)
             outcome.verdict = "scored" if ended.verdict == "complete" else ended.verdict
             outcome.problem = problem
+            _drop_others(predictions, challenge.design.submission)
             outcome.used, outcome.walls = Used(**dataclasses.asdict(ended.used)), list(ended.layers)
         if outcome.verdict == "scored":
             _check(challenge, predictions, cases, bench.work, outcome)
@@ -210,6 +212,13 @@ def _execute(
             progress=bench.progress,
         )
     return ended, _problem(notebook, ended)
+
+
+def _drop_others(collected: Path, rules: SubmissionRules) -> None:
+    """Removes what a notebook wrote besides its predictions, such as figures: it is never let out, and no fault."""
+    for path in [one for one in collected.rglob("*") if one.is_file()]:
+        if not is_wanted(path.relative_to(collected).as_posix(), rules=rules):
+            path.unlink()
 
 
 def _datasets(

@@ -137,10 +137,14 @@ def verify_closed(
         return found
     rows = _chosen(opened, row)
     if any(_at_hand(opened, one) for _, one in rows):
-        say(f'about to run the scoring notebook of "{found.title}" for {len(rows)} row(s)')
+        count = "a row" if len(rows) == 1 else f"{len(rows)} rows"
+        say(f'about to run the scoring notebook of "{found.title}" for {count}')
         say(WARNING)
     for phase, one in rows:
-        found.rows.append(verify_row(opened, one, phase=phase, settings=settings, progress=progress, say=say))
+        done = verify_row(opened, one, phase=phase, settings=settings, progress=progress, say=say)
+        found.rows.append(done)
+        notes = done.scoring.notes if done.scoring else []
+        found.notes += [note for note in notes if note not in found.notes]
     return _judge(opened, found, named=row is not None)
 
 
@@ -165,6 +169,8 @@ def check_closed(folder: Path, *, vault: Path | None = None) -> tuple[BoardVerif
     try:
         opened = open_closed(folder, vault=vault)
         found.checks += [_design(opened), _seal(opened), _signatures(opened), _board(opened)]
+        if opened.vault is not None:
+            found.notes.append("the hidden cases and the scoring runs are those of the organiser's vault")
     except OutsideError:
         raise
     except BraggbookError as error:

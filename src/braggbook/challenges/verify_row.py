@@ -8,7 +8,6 @@ these are looked at before anything is executed.
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from braggbook.challenges.scoring import SCORES, Scored, read_scores
 from braggbook.challenges.signing import verify_signature
 from braggbook.challenges.submissions import RECEIVED
 from braggbook.datasets.catalogue import FOLDER as DATASETS
+from braggbook.datasets.fetch import fetch_file
 from braggbook.errors import BraggbookError, Issue, NotVerifiable, OutsideError
 from braggbook.files import sha256_file, storage
 from braggbook.formats.board import Row
@@ -133,15 +133,21 @@ def _verify(
         found.worsen("not verifiable", WITHHELD if opened.closed.truth == "withheld" else gone)
         return found
     estimate = opened.estimate(made.id)
-    found.issues = [*_unbound(made, scorer, run, hidden, estimate), *_other_scores(opened, made, run, hidden)]
+    found.issues = [
+        *_other_design(opened, made, scorer),
+        *_unbound(made, scorer, run, hidden, estimate),
+        *_other_scores(opened, made, run, hidden),
+    ]
     if found.issues:
         found.worsen("drifted", "; ".join(map(str, found.issues[:5])))
         return found
     try:
         say(f"{found.team} ({found.phase}): scoring again")
         with scratch() as work:
-            folder = _gathered(run, {INPUTS: hidden / INPUTS, TRUTH: hidden / TRUTH, ESTIMATE: estimate}, work)
-            found.scoring = repeat_run(folder, settings=settings, progress=progress, say=say)
+            beside = {INPUTS: hidden / INPUTS, TRUTH: hidden / TRUTH, ESTIMATE: estimate}
+            found.scoring = repeat_run(
+                run, settings=_with_data(run, beside, work, settings), progress=progress, say=say
+            )
         found.worsen(found.scoring.verdict, f"scoring: {found.scoring.reason}" if found.scoring.reason else "")
         if made.kind == "notebook":
             say(f"{found.team} ({found.phase}): its notebook again, in the sandbox")
@@ -151,6 +157,23 @@ def _verify(
     except BraggbookError as error:
         found.worsen("not verifiable", str(error))
     return found
+
+
+def _other_design(opened: ClosedChallenge, made: Evaluation, scorer: Scorer) -> list[Issue]:
+    """Returns what of the design is not what the evaluation was made by."""
+    challenge = opened.challenge
+    try:
+        parts = {
+            "design": (made.design, challenge.digest),
+            "scoring notebook of the design": (scorer.notebook, challenge.scorer.identity),
+        }
+    except BraggbookError as error:
+        return [Issue(error.what, DESIGN, got=error.got)]
+    return [
+        Issue(f"another {name}", DESIGN, f"{wanted[:12]}…", f"{got[:12]}…")
+        for name, (wanted, got) in parts.items()
+        if wanted != got
+    ]
 
 
 def _unbound(made: Evaluation, scorer: Scorer, run: Path, hidden: Path, estimate: Path) -> list[Issue]:
@@ -219,21 +242,20 @@ def _other_scores(opened: ClosedChallenge, made: Evaluation, run: Path, hidden: 
     return issues
 
 
-def _gathered(run: Path, datasets: dict[str, Path], work: Path) -> Path:
-    """Returns a run's folder with all its data: large ones lie only once in a closed challenge, beside the run."""
-    record = read_record(run)
-    lacking = {one.reference.partition("@")[0]: one.not_copied for one in record.datasets if one.not_copied}
+def _with_data(run: Path, datasets: dict[str, Path], work: Path, settings: Settings) -> Settings:
+    """Returns settings by which a run finds what was too large to lie in it: that lies once, beside all runs."""
+    lacking = [(one.reference.partition("@")[0], name) for one in read_record(run).datasets for name in one.not_copied]
     if not lacking:
-        return run
-    folder = work / record.id
-    with storage(folder):
-        shutil.copytree(run, folder)
-        for slug, names in lacking.items():
-            for name in names if slug in datasets else ():
-                target = folder / DATASETS / slug / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(datasets[slug] / name, target)
-    return folder
+        return settings
+    for slug, name in lacking:
+        dataset = named_dataset(run / DATASETS / slug, slug)
+        file = dataset.file(name)
+        path = datasets[slug] / name if slug in datasets else None
+        path = path or fetch_file(dataset, file, cache=settings.cache, mirror=settings.data_mirror)
+        with storage(work):
+            (work / file.sha256).unlink(missing_ok=True)
+            (work / file.sha256).symlink_to(path.resolve())
+    return dataclasses.replace(settings, data_mirror=work)
 
 
 def _predict_again(

@@ -8,11 +8,12 @@ organisation, mission, data, assessment.
 from __future__ import annotations
 
 import datetime
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from braggbook.formats.common import Author, FormatModel, Grant, KnownUnit, License, RelativePath, Slug, refusal
+from braggbook.formats.common import Author, FormatModel, Grant, KnownUnit, License, RelativePath, Slug, refusal, shown
 from braggbook.formats.notebook import DatasetReference
 
 CHALLENGE_FORMAT = "braggbook.challenge/1"
@@ -27,6 +28,23 @@ Method = Literal["mean_then_rank", "median_then_rank", "rank_then_mean", "rank_t
 
 def _tuple(default: Any = ()) -> Any:
     return Field(default, strict=False)  # TOML has lists, the models have tuples
+
+
+def _mask_value(text: str) -> str:
+    if re.fullmatch(r"[1-9][0-9]{0,2}", text) is None:
+        raise refusal("not a value of a mask", wanted="a whole number from 1 to 999", got=shown(text))
+    return text
+
+
+def _policy(given: Any) -> Any:
+    if isinstance(given, bool) or (not isinstance(given, int | float) and given not in get_args(WhenEmpty)):
+        wanted = ", ".join(map(repr, get_args(WhenEmpty))) + " or a number"
+        raise refusal("not a possible value", wanted=wanted, got=shown(given))
+    return given
+
+
+MaskValue = Annotated[str, AfterValidator(_mask_value)]
+Policy = Annotated[WhenEmpty | float, BeforeValidator(_policy)]
 
 
 class Organisation(FormatModel):
@@ -102,7 +120,7 @@ class SubmissionRules(FormatModel):
     columns: dict[Slug, PredictedColumn] = {}
     ordered: tuple[OrderedColumns, ...] = _tuple()
     folder: RelativePath = "masks"  # of masks: <folder>/<case>.nii.gz on the grid of the case's image
-    labels: dict[Annotated[str, Field(pattern=r"^[1-9][0-9]{0,2}$")], Slug] = {}  # value in a mask -> what it marks
+    labels: dict[MaskValue, Slug] = {}  # value in a mask -> what it marks
     incomplete: Literal["refuse", "missing"] = "refuse"  # what becomes of a submission that leaves cases out
     max_mb: Annotated[int, Field(gt=0, le=4096)] = 64  # of all that is handed in
 
@@ -187,9 +205,9 @@ class Phase(FormatModel):
 class EmptyRule(FormatModel):
     """What counts where a mask is empty."""
 
-    both: WhenEmpty | float
-    only_reference: WhenEmpty | float  # the reference is empty, the estimate is not
-    only_estimate: WhenEmpty | float
+    both: Policy
+    only_reference: Policy  # the reference is empty, the estimate is not
+    only_estimate: Policy
 
 
 class Metric(FormatModel):

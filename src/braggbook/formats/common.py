@@ -234,6 +234,8 @@ def issues_from(
     """
     found = []
     for details in error.errors(include_url=False):
+        if details["type"] == "too_short" and len(details["input"]) >= details["ctx"]["min_length"]:
+            continue  # it is long enough: what is in it was refused, and is told of by itself
         location = tuple(part for part in details["loc"] if part != "[key]")  # pydantic's mark of a key itself
         line, path = _place(location[:-1] if details["type"] == "missing" else location, lines or {})
         place = f"{where}:{line} {path}" if line else f"{where} {path}"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 _DIMENSIONS = (2, 3)
+_SAME_MM = 1e-3  # as in braggbook.imaging: positions have so many digits
 _SAME_SPACING = 1e-3  # of a voxel: headers round a spacing to a few digits
 
 
@@ -48,8 +49,11 @@ def check_masks(
     if first.shape != second.shape:
         issues.append(Issue("of another shape", "estimate", str(first.shape), str(second.shape)))
     places = [_place(given, what, issues) for given, what in ((reference, "reference"), (estimate, "estimate"))]
-    if places[0] and places[1] and not issues and not places[0][0].is_same(places[1][0]):
-        issues.append(Issue("voxels at other places", "estimate", "the reference's grid", "another one"))
+    if not issues and hasattr(reference, "dims") and hasattr(estimate, "dims"):
+        if places[0] and places[1] and not places[0][0].is_same(places[1][0]):
+            issues.append(Issue("voxels at other places", "estimate", "the reference's grid", "another one"))
+        elif not _same_coordinates(reference, estimate):
+            issues.append(Issue("voxels at other places", "estimate", "the reference's coordinates", "others"))
     spacing = None if spacing_mm is None else np.asarray(spacing_mm, float)
     if spacing is not None and (spacing.shape != (first.ndim,) or not (np.isfinite(spacing) & (spacing > 0)).all()):
         issues.append(Issue("not a spacing", "spacing_mm", f"{first.ndim} positive numbers", str(spacing_mm)))
@@ -71,15 +75,18 @@ def _mask(given: Any, what: str, issues: list[Issue]) -> Mask:
         issues.append(Issue("not a mask", what, "(y, x) or (z, y, x)", f"{array.ndim} axes"))
     if array.dtype == np.bool_:
         return array
-    if array.dtype.kind not in "uif" or not np.isin(array, (0, 1)).all():
+    if array.dtype.kind not in "uif" or not ((array == 0) | (array == 1)).all():
         issues.append(Issue("not a mask", what, "true and false, or 0 and 1", str(array.dtype)))
         return np.zeros(array.shape, np.bool_)
     return array.astype(np.bool_)
 
 
 def _place(given: Any, what: str, issues: list[Issue]) -> tuple[Grid, Floats] | None:
-    """Returns the grid and the spacing of a volume, or of a plane as the volume of one slice; None for an array."""
-    if not hasattr(given, "dims"):
+    """Returns the grid and the spacing of a volume, or of a plane as the volume of one slice.
+
+    None for an array, and for what xarray took the attributes from, as calculations with volumes may do.
+    """
+    if not hasattr(given, "dims") or "affine" not in given.attrs:
         return None
     from braggbook.imaging.volumes import grid_of  # noqa: PLC0415 - xarray, which arrays alone do not need
 
@@ -95,6 +102,14 @@ def _place(given: Any, what: str, issues: list[Issue]) -> tuple[Grid, Floats] | 
         issues.append(Issue("not a mask", what, "(z, y, x) or a plane of it", f"also {', '.join(unknown)}"))
         return None
     return grid, np.array([grid.spacing_mm["zyx".index(axis)] for axis in given.dims])
+
+
+def _same_coordinates(reference: Any, estimate: Any) -> bool:
+    """Whether axes of the same names are in the same order, with voxels at the same places where that is known."""
+    known = [axis for axis in reference.dims if axis in reference.coords and axis in estimate.coords]
+    return reference.dims == estimate.dims and all(
+        np.allclose(reference[axis], estimate[axis], rtol=0, atol=_SAME_MM) for axis in known
+    )
 
 
 def cropped(reference: Mask, estimate: Mask) -> tuple[Mask, Mask]:

@@ -129,7 +129,7 @@ def _front_matter(node: NotebookNode) -> tuple[FrontMatter | None, str, list[Iss
         mark = getattr(error, "problem_mark", None)
         where = f"front matter, line {mark.line + 2}" if mark else "front matter"
         return None, block, [Issue("not YAML", where, got=getattr(error, "problem", None) or str(error))]
-    except (ValueError, AttributeError) as error:  # a date that no calendar has
+    except (ValueError, AttributeError, OverflowError) as error:  # a date that no calendar has, 1:1:1:... without end
         return None, block, [Issue("not YAML", "front matter", got=str(error))]
     except RecursionError:
         return None, block, [Issue("not YAML", "front matter", got="lists inside lists without end")]

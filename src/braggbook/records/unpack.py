@@ -116,17 +116,24 @@ def _list_is_small(stream: IO[bytes], name: str) -> None:
     size = stream.seek(0, 2)
     stream.seek(max(0, size - _END_BYTES - _LONGEST_COMMENT - _LOCATOR_BYTES))
     tail = stream.read()
-    at = tail.rfind(_END)
-    listed = struct.unpack_from("<I", tail, at + 12)[0] if 0 <= at <= len(tail) - _END_BYTES else 0
-    locator = tail[at - _LOCATOR_BYTES : at] if at >= _LOCATOR_BYTES else b""
-    if locator.startswith(_LOCATOR):
-        stream.seek(min(size, struct.unpack_from("<Q", locator, 8)[0]))
-        end = stream.read(56)
-        listed = max(listed if listed < 0xFFFFFFFF else 0, _listed64(end))
+    listed, at = 0, tail.find(_END)
+    while 0 <= at <= len(tail) - _END_BYTES:  # each place that could be the end: what looks like one may be part of it
+        listed = max(listed, _listed_at(stream, tail, at, size=size))
+        at = tail.find(_END, at + 1)
     stream.seek(0)
     if listed > _MOST_LIST_BYTES:
         wanted, got = f"a list of at most {_MOST_LIST_BYTES:,} bytes", f"{listed:,}"
         raise RecordError("a zip that is not safe to unpack", where=name, wanted=wanted, got=got)
+
+
+def _listed_at(stream: IO[bytes], tail: bytes, at: int, *, size: int) -> int:
+    """Returns how many bytes the list has, if the zip's end is at a place of its tail."""
+    listed = int(struct.unpack_from("<I", tail, at + 12)[0])
+    locator = tail[at - _LOCATOR_BYTES : at] if at >= _LOCATOR_BYTES else b""
+    if not locator.startswith(_LOCATOR):
+        return listed
+    stream.seek(min(size, struct.unpack_from("<Q", locator, 8)[0]))
+    return max(listed if listed < 0xFFFFFFFF else 0, _listed64(stream.read(56)))
 
 
 def _listed64(end: bytes) -> int:

@@ -93,6 +93,7 @@ def closed_challenge(
     truth: Literal["published", "withheld"] = "published",
     teams: tuple[str, ...] = (ANNA, BEN, NET, LATE),
     execute: bool = False,
+    embed_limit_mb: int = 100,
 ) -> Made:
     """Makes a challenge, opens it, takes submissions, scores and closes it.
 
@@ -101,6 +102,7 @@ def closed_challenge(
         truth: What becomes of it.
         teams: Who takes part; of them Net hands in a notebook, and Late what is refused.
         execute: Run the scoring notebook (and the notebook of Net, in the sandbox), as a real evaluation does.
+        embed_limit_mb: Larger files are not copied into the scoring runs; 0 is as large challenges are.
     """
     settings = Settings(
         project=make_project(folder / "project"),
@@ -108,6 +110,7 @@ def closed_challenge(
         cache=folder / "cache",
         archive=folder / "archive",
         vault=folder / "vault",
+        embed_limit_mb=embed_limit_mb,
     )
     challenge = _make_challenge(settings.project / "challenges" / SLUG, truth)
     vault = open_vault(SLUG, settings=settings)

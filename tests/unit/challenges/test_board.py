@@ -281,6 +281,12 @@ def test_rows_of_different_scorers_are_told() -> None:
     ]
 
 
+def test_rows_that_were_evaluated_under_another_design_are_told() -> None:
+    found = one_metric(a=[0.9, 0.8], b=[0.5, 0.4])
+    board = board_of(make_design(metrics=DICE), [found[0].model_copy(update={"design": "0" * 64}), found[1]])
+    assert board.notes == ["1 of 2 rows was evaluated when the design's file was another one."]
+
+
 def test_a_board_is_read_back_as_it_was_written() -> None:
     board = board_of(make_design(), realistic(cases=12))
     assert Board.model_validate_json(board.model_dump_json()) == board

@@ -263,7 +263,7 @@ def test_the_strip_and_the_map(board: Board) -> None:
 def test_words() -> None:
     assert [words.letter(at) for at in (0, 25, 26, 51, 701, 702)] == ["a", "z", "aa", "az", "zz", "aaa"]
     assert [words.letters(places) for places in ([], [1], [0, 1, 2], [2, 3, 4, 5])] == ["", "b", "a b c", "c–f"]
-    assert [words.percent_text(part) for part in (0, 0.004, 0.5, 0.995, 1)] == [
+    assert [words.percent_text(part).replace("\u00a0", " ") for part in (0, 0.004, 0.5, 0.995, 1)] == [
         "0 %",
         "< 1 %",
         "50 %",

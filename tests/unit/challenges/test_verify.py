@@ -343,6 +343,8 @@ def run_removed(folder: Path, made: Made) -> None:
 @pytest.mark.parametrize(
     ("change", "verdict", "told"),
     [
+        (design_changed, "drifted", "design: another design"),
+        (scorer_changed, "drifted", "design: another scoring notebook of the design"),
         (notebook_of_run_changed, "drifted", "not the notebook of its id"),
         (wheel_of_run_changed, "drifted", "not the wheel of its id"),
         (lock_of_run_changed, "drifted", "not the lock of its id"),
@@ -413,6 +415,7 @@ def test_the_organiser_s_vault_opens_a_withheld_row(withheld: Made, tmp_path: Pa
     found = verify_closed(withheld.folder, settings=withheld.settings, row=ANNA, vault=vaults)
     assert {check.name: check.outcome for check in found.checks}["seal"] == "passed"
     assert [(row.issues, row.scoring is None) for row in found.rows] == [([], False)] * 2
+    assert found.notes == ["the hidden cases and the scoring runs are those of the organiser's vault"]
     others = tmp_path / "vaults" / withheld.challenge.slug
     others.mkdir(parents=True)
     new_key(others / "key.pem")

@@ -220,6 +220,17 @@ def test_a_volume_knows_its_spacing() -> None:
     assert m.surface_distances(volume(FULL), volume(moved)).hausdorff_mm() == wanted
 
 
+def test_what_xarray_took_the_affine_from_is_still_placed() -> None:
+    whole = volume(FULL)
+    bare = volume(np.roll(FULL, 1, axis=0)).drop_attrs()
+    assert m.score("hd.voxel@1", whole, bare) == m.score("hd.voxel@1", bare, whole) == 3
+    with pytest.raises(InputError, match="spacing_mm: no spacing"):
+        m.score("hd.voxel@1", bare, bare)
+    for other in (bare.assign_coords(z=bare.z + 3), bare.rename(z="y", y="z")):
+        with pytest.raises(InputError, match="estimate: voxels at other places"):
+            m.score("dice@1", whole, other)
+
+
 def test_so_does_a_plane_of_one() -> None:
     whole, moved = volume(FULL), volume(np.roll(FULL, 1, axis=2))
     assert m.score("hd.voxel@1", whole.isel(z=1), moved.isel(z=1)) == 0.5

@@ -95,12 +95,12 @@ def test_relations_to_data_and_to_records_of_rows(copy: Path, tmp_path: Path) ->
     card = card_of(entry(COUNTS), authors=(Author(name="Ada Lovelace"),), sources=(source,))
     (tmp_path / "project" / "datasets" / "counts").mkdir(parents=True)
     write_card(tmp_path / "project" / "datasets" / "counts" / CARD_NAME, card)
-    variant = Relation(relation="cites", identifier="10.1/x")
+    variant = Relation(relation="cites", identifier="10.5281/zenodo.5")
     planned = plan(copy, project=tmp_path / "project", relations=[variant]).plan
     assert [(one.relation, one.identifier, one.resource_type) for one in planned.metadata.relations] == [
         ("references", "10.1667/rr1", "publication"),
         ("hasPart", "10.5281/zenodo.77", "dataset"),
-        ("cites", "10.1/x", "other"),
+        ("cites", "10.5281/zenodo.5", "other"),
     ]
     assert "a DOI or address of any source of others@1" in planned.missing
     assert planned.doi == "10.5281/zenodo.99"

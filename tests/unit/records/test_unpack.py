@@ -261,3 +261,16 @@ def test_whether_it_lies_unpacked_is_seen(tmp_path: Path) -> None:
     (tmp_path / "out" / "two.txt").write_bytes(b"2" * 50)
     (tmp_path / "out" / "three.txt").symlink_to("two.txt")
     assert not is_unpacked(path, tmp_path / "out")
+
+
+def test_a_list_that_fills_the_memory_is_not_hidden_behind_a_second_end(tmp_path: Path) -> None:
+    """The numbers of the disks in the end are the four bytes that an end begins with, too near to the file's own end."""
+    path = zip_of(tmp_path / "z.zip", {"good.txt": b"1"})
+    data = bytearray(path.read_bytes())
+    at = data.rfind(b"PK\x05\x06")
+    data[at + 4 : at + 8] = b"PK\x05\x06"
+    data[at + 12 : at + 16] = (1 << 30).to_bytes(4, "little")
+    path.write_bytes(data)
+    with pytest.raises(RecordError, match="a list of at most"):
+        unpack(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -103,11 +103,8 @@ class _Door:
 
     def kind(self, parcel: Parcel) -> SubmissionKind:
         """Returns what it is meant to be: a notebook as soon as there is one."""
-        return (
-            "notebook"
-            if any(entry.name.lower().endswith(NOTEBOOK_SUFFIX) for entry in parcel.entries)
-            else "predictions"
-        )
+        there = any(entry.name.lower().endswith(NOTEBOOK_SUFFIX) for entry in parcel.entries)
+        return "notebook" if there else "predictions"
 
     def refusal(self, issues: Sequence[Issue]) -> InputError:
         """Builds the error that lists everything once."""
@@ -148,6 +145,8 @@ class _Door:
         for name in names:
             if name not in notebooks:
                 yield Issue(f"beside a notebook, {refused_kind(name)}", printable(name), "the notebook alone")
+            elif not name.endswith(NOTEBOOK_SUFFIX):
+                yield Issue("a notebook with another ending", printable(name), NOTEBOOK_SUFFIX)
             elif "/" in name:
                 yield Issue("a notebook in a folder", printable(name), "the notebook alone")
 
@@ -187,11 +186,8 @@ class _Door:
         with path.open("rb") as stream:
             what = disguised(stream.read(_HEAD_BYTES))
         if name.endswith(MASK_SUFFIX):
-            return (
-                []
-                if what == "a gzip file"
-                else [Issue(f"it is {what or 'no gzip file'}", printable(name), MASK_SUFFIX)]
-            )
+            packed = what == "a gzip file"
+            return [] if packed else [Issue(f"it is {what or 'no gzip file'}", printable(name), MASK_SUFFIX)]
         return [Issue(f"it is {what}, whatever its name says", printable(name), "a CSV table")] if what else []
 
 
@@ -200,7 +196,8 @@ def _copy(entry: Entry, place: Path, *, left: int) -> tuple[list[Issue], int]:
     try:
         count = copied(entry, place, most=left)
     except (*UNREADABLE, OSError) as error:
-        return [Issue("it cannot be read", printable(entry.name), got=reason(error))], 0
+        used = place.stat().st_size if place.exists() else 0
+        return [Issue("it cannot be read", printable(entry.name), got=reason(error))], used
     if count is None:
         return [Issue("it unpacks to more than is taken", printable(entry.name), f"at most {left:,} bytes")], left
     return [], count

@@ -268,7 +268,7 @@ def _ranking(design: Design) -> list[Said]:
         _said(
             "uncertainty of ranks",
             f"{words.counted(told.draws, 'draw')} of the cases, with repetition; seed {told.seed}; intervals "
-            f"of {100 * told.level:g} %, the part of the draws in which a team is first, Kendall's tau.",
+            f"of {words.level_text(told.level)}, the part of the draws in which a team is first, Kendall's tau.",
         ),
         _said(
             "statistical tests",

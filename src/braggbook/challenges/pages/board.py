@@ -132,7 +132,7 @@ def render_board(
         ties_say=words.TIES_SAY[design.ranking.ties] if design else "",
         truth_says=words.TRUTH_SAYS[board.truth],
         tau=words.tau_text(board.tau),
-        level=f"{100 * board.level:g} %",
+        level=words.level_text(board.level),
         number=words.number_text,
         percent=words.percent_text,
     )

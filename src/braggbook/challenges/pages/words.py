@@ -37,6 +37,7 @@ TRUTH_SAYS = {
     "sealed": "truth sealed",
 }
 _SIGNIFICANT, _MOST_DECIMALS = 4, 6
+_BLANK = "\u00a0"  # a blank at which no line ends
 _SAFE = ("https://", "http://")
 _ADDRESS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")  # RFC 3986
 
@@ -63,8 +64,13 @@ def rank_text(rank: float) -> str:
 def percent_text(part: float) -> str:
     """Returns a part in percent; what is neither none nor all is not rounded to it."""
     if 0 < part < 0.01:
-        return "< 1 %"
-    return "> 99 %" if 0.99 < part < 1 else f"{100 * part:.0f} %"
+        return f"< 1{_BLANK}%"
+    return f"> 99{_BLANK}%" if 0.99 < part < 1 else f"{100 * part:.0f}{_BLANK}%"
+
+
+def level_text(level: float) -> str:
+    """Returns the level of an interval in percent."""
+    return f"{100 * level:g}{_BLANK}%"
 
 
 def tau_text(tau: float | None) -> str:

@@ -69,8 +69,9 @@ def main(given: Path) -> None:
     execution = execute(plan, folder, settings=settings, progress=_Told(stream))
     with suppress(OSError):
         os.kill(-1, signal.SIGKILL)  # whatever the notebook left running; not this process, nor the first one
-    for path, name in _walk(folder / WRITTEN, ""):
-        _hand_out(stream, path, name)
+    if execution.verdict == "complete":
+        for path, name in _walk(folder / WRITTEN, ""):
+            _hand_out(stream, path, name)
     if task["logs"]:
         _hand_out_logs(stream, execution)
     frames.write_frame(stream, frames.OUTCOME, data=_json(**outcome(execution)))

@@ -139,7 +139,7 @@ REFUSED: list[tuple[bytes, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("data", "words"), REFUSED)
+@pytest.mark.parametrize(("data", "words"), REFUSED, ids=[f"{n}-{words}" for n, (_, words) in enumerate(REFUSED)])
 def test_what_is_wrong_is_said_with_its_file(room: Room, data: bytes, words: str) -> None:
     (issue,) = room.mask(data).issues
     assert issue.startswith("masks/case_a.nii.gz: ")

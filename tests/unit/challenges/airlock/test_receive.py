@@ -149,6 +149,7 @@ def test_front_matter_that_grows_when_it_is_read_is_refused(tmp_path: Path) -> N
         ("\U0001f600" * 40_000, "not a mapping"),
         ("? " + "k" * 40_000 + "\n: 1", "unknown key"),
     ],
+    ids=["flow", "block", "sexagesimal", "tag", "emoji", "key"],
 )
 def test_front_matter_that_breaks_its_reader_is_refused(tmp_path: Path, front: str, words: str) -> None:
     path = notebook(tmp_path)
@@ -160,7 +161,9 @@ def test_front_matter_that_breaks_its_reader_is_refused(tmp_path: Path, front: s
     assert len(said) < 4000
 
 
-@pytest.mark.parametrize("code", ["(" * 100_000, "-" * 100_000 + "1", "9" * 100_000, "1\0", "'\ud800'", "'\x1b[2J'("])
+@pytest.mark.parametrize(
+    "code", ["(" * 100_000, "-" * 100_000 + "1", "9" * 100_000, "1\0", "'\ud800'", "'\x1b[2J'("], ids=range(6)
+)
 def test_parameters_that_break_their_reader_are_refused(tmp_path: Path, code: str) -> None:
     path = notebook(tmp_path)
     node = json.loads(path.read_text())
@@ -217,9 +220,11 @@ def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
         ({"predictions.csv": b"\x80\x04\x95"}, "predictions.csv: it is a pickle, whatever its name says"),
         ({"predictions.csv": b"\x7fELF"}, "it is a program"),
         ({"a.ipynb": b"{}", "b.ipynb": b"{}"}, "several notebooks; wanted one, got 2"),
+        ({"a.IPYNB": b"{}"}, "a.IPYNB: a notebook with another ending; wanted .ipynb"),
         ({"a.ipynb": b"{}", "model.pt": b"x"}, "model.pt: beside a notebook, a pickle or NumPy file"),
         ({"a.ipynb": b" " * (3 << 20)}, "a notebook that is too large; wanted at most 2 MB; clear its outputs"),
     ],
+    ids=["none", "litter", "empty", "pickle", "program", "two notebooks", "capitals", "weights", "large notebook"],
 )
 def test_folders_that_are_refused(tmp_path: Path, files: dict[str, bytes], words: str) -> None:
     (tmp_path / "handed_in").mkdir()

@@ -118,7 +118,7 @@ REFUSED: list[tuple[str | bytes, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "words"), REFUSED)
+@pytest.mark.parametrize(("text", "words"), REFUSED, ids=[f"{n}-{words}" for n, (_, words) in enumerate(REFUSED)])
 def test_what_is_wrong_is_said_with_its_place(room: Room, text: str | bytes, words: str) -> None:
     assert words in "\n".join(room.table(text).issues)
 
