@@ -238,6 +238,7 @@ def _datasets(
     return found
 
 
+_AT_THE_DOOR = "what came is not what the design asks for; nothing of it was kept"
 _SAID = {
     "failed": "the notebook raised an exception",
     "timed out": "the notebook took longer than it may",
@@ -313,12 +314,14 @@ def evaluate_submission(
         with storage(target):
             part.mkdir(parents=True)
         bench = Bench(part, vault.runs, settings, progress=progress)
-        if (known := _known_estimate(vault, submission, cases)) is not None:
+        if submission.refused:
+            outcome = Outcome("refused", Problem(what=_AT_THE_DOOR, issues=submission.refused))
+        elif (known := _known_estimate(vault, submission, cases)) is not None:
             outcome = evaluate_again(challenge, known[1], cases=cases, bench=bench)
             outcome.used, outcome.walls = known[0].used, known[0].walls
         else:
             outcome = evaluate(challenge, received, kind=submission.kind, cases=cases, bench=bench)
-        if outcome.verdict in FAULT_OF_PARTICIPANT and submission.kind == "notebook":
+        if outcome.verdict in FAULT_OF_PARTICIPANT and submission.kind == "notebook" and not submission.refused:
             _replay(challenge, received, part, settings)
         evaluation = _evaluation(challenge, vault, submission, cases, outcome, id=id, now=clock())
         write_json(part / EVALUATION_NAME, evaluation.model_dump(mode="json"))
@@ -382,7 +385,7 @@ def _evaluation(
         received=submission.received,
         evaluated=now.isoformat(timespec="microseconds"),
         verdict=outcome.verdict,
-        charged=_charged(submission.kind, outcome.verdict),
+        charged=_charged(submission, outcome.verdict),
         problem=outcome.problem,
         used=outcome.used,
         walls=outcome.walls,
@@ -394,9 +397,10 @@ def _evaluation(
     return made.signed(sign(vault.key, made.message))
 
 
-def _charged(kind: SubmissionKind, verdict: Verdict) -> bool:
+def _charged(submission: Submission, verdict: Verdict) -> bool:
     """A score counts, and so does the fault of a participant's code; a file that is refused gave nothing away."""
-    return verdict == "scored" or (kind == "notebook" and verdict in FAULT_OF_PARTICIPANT)
+    executed = submission.kind == "notebook" and not submission.refused
+    return verdict == "scored" or (executed and verdict in FAULT_OF_PARTICIPANT)
 
 
 def _receipt(challenge: Challenge, vault: Vault, submission: Submission, made: Evaluation, phase: Phase) -> Receipt:

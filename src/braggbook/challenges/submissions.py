@@ -13,7 +13,7 @@ from pathlib import Path
 from braggbook.challenges.airlock import clean_label, receive_submission
 from braggbook.challenges.design import INPUTS, Challenge
 from braggbook.challenges.vault import Vault
-from braggbook.errors import InputError
+from braggbook.errors import InputError, Issue
 from braggbook.files import sha256_bytes, storage, sync_tree, write_json
 from braggbook.formats.challenge import Phase, SubmissionKind
 from braggbook.formats.run import FileRecord
@@ -46,9 +46,12 @@ def submit(
         now: When it came, with a time zone.
         title: What the team calls it.
 
+    Returns:
+        What came. If it is not what the design asks for, nothing of it is kept but the reasons (``refused``), of which
+        its evaluation makes a receipt; that costs no quota.
+
     Raises:
-        InputError: The phase is not open, the team has no submission left, the terms were not accepted, or what came is
-            not what the design asks for; nothing is kept then, and no quota is used.
+        InputError: The phase is not open, the team has no submission left, or the terms were not accepted.
     """
     team = clean_label(team, what="team")
     title = clean_label(title, what="title") if title else ""
@@ -81,10 +84,16 @@ def _keep(
     id = secrets.token_hex(_ID_BYTES)
     target = vault.submission_folder(id)
     part = target.with_name(f".{id}.part")
+    kind: SubmissionKind = "notebook" if source.suffix == ".ipynb" else phase.kinds[0]
+    files: dict[str, FileRecord] = {}
+    refused: list[str] = []
     try:
         with storage(target):
             (part / RECEIVED).mkdir(parents=True)
-        kind, files = take_in(challenge, source, part / RECEIVED, kinds=phase.kinds)
+        try:
+            kind, files = take_in(challenge, source, part / RECEIVED, kinds=phase.kinds)
+        except InputError as error:
+            refused = [str(issue) for issue in error.issues] or [str(Issue(error.what, wanted=error.wanted))]
         made = Submission(
             id=id,
             challenge=challenge.slug,
@@ -95,6 +104,7 @@ def _keep(
             received=now.isoformat(timespec="milliseconds"),
             terms=sha256_bytes(phase.terms.encode()),
             files=files,
+            refused=refused,
         )
         write_json(part / SUBMISSION_NAME, made.model_dump(mode="json"))
         with storage(target):

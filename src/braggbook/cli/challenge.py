@@ -160,13 +160,18 @@ def open_command(face: Face, slug: str, split: str, inputs: Path, truth: Path, b
 def submit_command(
     face: Face, slug: str, submission: Path, team: str, phase: str | None, title: str, accept_terms: bool
 ) -> None:
-    """Take SUBMISSION in for the challenge SLUG: a notebook, a file or folder of predictions, or a zip of one."""
-    from braggbook.challenges.submissions import submit  # noqa: PLC0415 - help need not wait for it
+    """Take SUBMISSION in for the challenge SLUG: a notebook, a file or folder of predictions, or a zip of one.
+
+    What is not what the design asks for is refused with a receipt, and costs nothing.
+    """
+    from braggbook.challenges.evaluate import evaluate_submission  # noqa: PLC0415 - help need not wait for it
+    from braggbook.challenges.submissions import submit  # noqa: PLC0415 - the same
 
     challenge = _challenge(face, slug)
+    vault = _vault(face, challenge)
     made = submit(
         challenge,
-        _vault(face, challenge),
+        vault,
         submission,
         phase=challenge.phase(phase),
         team=team,
@@ -174,6 +179,10 @@ def submit_command(
         now=_now(),
         title=title,
     )
+    if made.refused:
+        _, receipt = evaluate_submission(challenge, vault, made, settings=face.settings, clock=_now)
+        face.emit(receipt.model_dump(mode="json"), *receipt_lines(receipt))
+        raise click.exceptions.Exit(InputError.exit_code)
     face.emit(
         made.model_dump(mode="json"),
         Text(f"taken  {made.id}   {made.kind} of {made.team}, phase {made.phase}"),

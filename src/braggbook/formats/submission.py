@@ -88,6 +88,7 @@ class Submission(_Model):
     received: str
     terms: Sha256  # of the text that was accepted
     files: dict[InnerPath, FileRecord]
+    refused: list[str] = []  # what was wrong with it at the door; then nothing of it was kept
 
 
 class Problem(_Model):

@@ -31,6 +31,7 @@ Border = Literal["voxel", "surfel"]
 Percentile = Literal["directed_max", "pooled"]
 _EIGHTH = 0.125  # of a voxel's face: the unit of the table
 _LEAF = 32  # points that a leaf of the tree holds: fastest for surfaces, on which points are dense
+_LOOKS, _REACH = 100, 6  # places around an element that are looked at before a tree is made, and how many voxels away
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,17 +199,48 @@ def _places(there: Mask) -> npt.NDArray[np.int64]:
 def _nearest(of: _Surface, to: _Surface, spacing: Floats) -> Floats:
     """Distance of every element to the nearest of the other surface; what is in both has none.
 
-    A distance follows from the steps between two places alone, and so does not depend on where in the grid they are:
-    what is exactly at a tolerance is within it everywhere.
+    Most elements have theirs a few voxels away, and are found by looking there, the nearest steps first; a tree finds
+    the others. A distance follows from the steps between two places alone, and so does not depend on where in the grid
+    they are: what is exactly at a tolerance is within it everywhere.
     """
     distances = np.zeros(len(of.places))
-    apart = ~to.there[tuple(of.places.T)]
-    if apart.any():
+    left = _look_around(of, to, spacing=spacing, distances=distances)
+    if len(left):
+        places = of.places[left]
         tree = cKDTree(to.places * spacing, leafsize=_LEAF, balanced_tree=False, compact_nodes=False)
-        _, found = tree.query(of.places[apart] * spacing)
-        steps = (to.places[found] - of.places[apart]) * spacing
-        distances[apart] = np.sqrt(np.einsum("ij,ij->i", steps, steps))
+        _, found = tree.query(places * spacing)
+        steps = (to.places[found] - places) * spacing
+        distances[left] = np.sqrt(np.einsum("ij,ij->i", steps, steps))
     return distances
+
+
+def _look_around(of: _Surface, to: _Surface, *, spacing: Floats, distances: Floats) -> npt.NDArray[np.int64]:
+    """Writes the distances of elements whose nearest is near; returns the numbers of the others."""
+    steps, lengths = _steps(spacing)
+    reach = np.abs(steps).max(axis=0)
+    around = np.pad(to.there, [(int(width), int(width)) for width in reach])
+    strides = np.array(around.strides)
+    there = around.ravel()
+    left = np.arange(len(of.places))
+    at = (of.places + reach) @ strides
+    for stride, length in zip((steps @ strides).tolist(), lengths.tolist(), strict=True):
+        hit = there[at + stride]
+        distances[left[hit]] = length
+        missed = np.flatnonzero(~hit)
+        left, at = left[missed], at[missed]
+    return left
+
+
+def _steps(spacing: Floats) -> tuple[npt.NDArray[np.int64], Floats]:
+    """All steps up to a length, (n, axes) in voxels with none first, and their lengths in mm, rising."""
+    ball = np.pi if len(spacing) == 2 else 4 * np.pi / 3
+    longest = min((_LOOKS * np.prod(spacing) / ball) ** (1 / len(spacing)), _REACH * spacing.min())
+    axes = [np.arange(-width, width + 1) for width in np.floor(longest / spacing).astype(int)]
+    steps = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(spacing))
+    lengths = np.sqrt(np.square(steps * spacing).sum(axis=1))
+    order = np.argsort(lengths, kind="stable")
+    order = order[lengths[order] <= longest]
+    return steps[order], lengths[order]
 
 
 def _rising(there: Floats, back: Floats, ours: _Surface, theirs: _Surface) -> tuple[Floats, Floats, Floats, Floats]:

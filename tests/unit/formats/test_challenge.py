@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 import tomlkit
+from pydantic import BaseModel
 
 from braggbook.challenges.design import Challenge, open_challenge
 from braggbook.errors import InputError
+from braggbook.formats import challenge as formats
 
 EXAMPLES = Path(__file__).parents[2] / "formats" / "challenge"
 GOOD = sorted((EXAMPLES / "good").glob("*.toml"))
@@ -51,12 +53,25 @@ def test_every_expectation_belongs_to_an_example() -> None:
     assert [path.stem for path in sorted((EXAMPLES / "bad").glob("*.txt"))] == [path.stem for path in BAD]
 
 
-def test_every_key_is_in_the_good_examples(tmp_path: Path) -> None:
-    """What the two leave out together would be read by nobody."""
-    designs = [tomlkit.parse(path.read_text(encoding="utf-8")).unwrap() for path in GOOD]
-    assert {key for design in designs for key in design} == set(good("minimal.toml", tmp_path).design.model_fields_set) | {
-        "why_withheld", "keywords", "limits",
-    }  # fmt: skip
+def typed(part: object, found: dict[type[BaseModel], set[str]]) -> dict[type[BaseModel], set[str]]:
+    """Returns by model which keys a design has."""
+    if isinstance(part, BaseModel):
+        found.setdefault(type(part), set()).update(part.model_fields_set)
+        part = [getattr(part, name) for name in part.model_fields_set]
+    for one in part.values() if isinstance(part, dict) else part if isinstance(part, list | tuple) else ():
+        typed(one, found)
+    return found
+
+
+def test_the_good_examples_have_every_key_that_there_is(tmp_path: Path) -> None:
+    found: dict[type[BaseModel], set[str]] = {}
+    for path in GOOD:
+        typed(open_challenge(placed(path, tmp_path / path.stem)).design, found)
+    left_out = {model.__name__: set(model.model_fields) - keys for model, keys in found.items()}
+    assert left_out == {model.__name__: set() for model in found}
+    assert {
+        one for one in vars(formats).values() if isinstance(one, type) and one.__module__ == formats.__name__
+    } <= set(found)
 
 
 def test_what_is_left_out_has_a_documented_value(tmp_path: Path) -> None:

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.spatial.distance import cdist
 
 from braggbook.errors import InputError
 from braggbook.metrics.masks import NoValue
 from braggbook.metrics.overlap import count_voxels, dice, iou, relative_volume_difference, volume_difference_cc
-from braggbook.metrics.surfaces import surface_distances
+from braggbook.metrics.surfaces import border_voxels, surface_distances
 
 DIGITS = 1e-6  # relative: sources print seven digits or more
 
@@ -194,6 +195,21 @@ def test_what_holds_for_all_planes(reference, estimate, scale) -> None:
         assert parts == sorted(parts)
         assert parts[-1] == found.hausdorff_mm()
         assert dice(reference, reference) == iou(reference, reference) == 1
+
+
+@pytest.mark.parametrize("spacing", [(1, 1, 1), (2.5, 0.9, 0.9), (0.01, 1, 100), (3, 1), (1e-3, 1e3)])
+@pytest.mark.parametrize("filled", [0.002, 0.05, 0.6])
+def test_distances_are_the_smallest_of_all(spacing, filled) -> None:
+    """Near ones and far ones, beside a loop over all pairs."""
+    random = np.random.default_rng(5)
+    shape = (17, 19, 23) if len(spacing) == 3 else (60, 70)
+    reference, estimate = (random.random(shape) < filled for _ in range(2))
+    reference[0, 0], estimate[-1, -1] = True, True
+    found = surface_distances(reference, estimate, spacing_mm=spacing)
+    ours, theirs = (np.argwhere(border_voxels(mask)) * spacing for mask in (reference, estimate))
+    pairs = cdist(ours, theirs)
+    assert found.of_reference_mm == pytest.approx(np.sort(pairs.min(axis=1)), rel=1e-9, abs=1e-12)
+    assert found.of_estimate_mm == pytest.approx(np.sort(pairs.min(axis=0)), rel=1e-9, abs=1e-12)
 
 
 @settings(max_examples=30)

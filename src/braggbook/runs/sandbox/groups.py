@@ -16,6 +16,7 @@ from pathlib import Path
 
 from braggbook.runs.sandbox.usage import MIB, Used
 
+_MARK = "braggbook"
 _PERIOD_US = 100_000  # in which a group's share of the processors is given out
 _LEAST_US = 1000  # the smallest share of a period that the kernel takes
 _OWN = 2  # bubblewrap's own processes, which are in the group too
@@ -144,6 +145,7 @@ def make_group(
         made: list[Path] = []
         try:
             for folder in sorted(set(folders.values())):
+                _sweep(folder.parent)
                 folder.mkdir()
                 made.append(folder)
             return Group(version, folders, memory_mb=memory_mb, processes=processes, cpus=cpus)
@@ -153,8 +155,15 @@ def make_group(
     return None
 
 
+def _sweep(parent: Path) -> None:
+    """Removes groups whose maker was killed; one that still holds a process cannot be removed."""
+    for folder in parent.glob(f"{_MARK}-*-*"):
+        if not Path(f"/proc/{folder.name.split('-')[1]}").exists():
+            _removed(folder)
+
+
 def _candidates(proc: Path, root: Path) -> Iterator[tuple[int, dict[str, Path]]]:
-    name = f"braggbook-{os.getpid()}-{secrets.token_hex(4)}"
+    name = f"{_MARK}-{os.getpid()}-{secrets.token_hex(4)}"
     try:
         groups = [line.split(":", 2) for line in (proc / "cgroup").read_text(encoding="utf-8").splitlines()]
         mounts = list(_mounts((proc / "mountinfo").read_text(encoding="utf-8"), root))

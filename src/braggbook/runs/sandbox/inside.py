@@ -34,12 +34,13 @@ from braggbook.notebooks.source import read_notebook
 from braggbook.runs.execute import WRITTEN, Execution, execute
 from braggbook.runs.plan import RunPlan
 from braggbook.runs.sandbox import frames
+from braggbook.runs.sandbox.walls import ENTRY, WORK
 from braggbook.runs.wheel import Wheel
 from braggbook.settings import Settings, load_settings
 
 TASK, NOTEBOOK, WHEEL, FONTS = "task.json", "submission.ipynb", "software.whl", "matplotlib"
 _PR_SET_DUMPABLE = 4  # linux/prctl.h: whether others of the same user may look into this process
-_WORK = Path("/work")
+_WORK = Path(WORK)
 _SPARE_S, _SPARE = 2.0, 0.1  # kept from a cell's time for its end to be reported, at most this part of the whole
 _LINE = re.compile(r"\bIn\[\d+\], line (\d+)")  # IPython's tracebacks
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -50,6 +51,7 @@ _DEEPEST = 20  # folders in folders; what is below is not accepted outside anywa
 def main(given: Path) -> None:
     """Executes what lies in a folder, and writes the stream to what was the standard output."""
     began = time.monotonic()
+    _require_walls()
     stream = _own_output()
     task = json.loads((given / TASK).read_text(encoding="utf-8"))
     settings = _settings(given, task)
@@ -75,6 +77,12 @@ def main(given: Path) -> None:
     if task["logs"]:
         _hand_out_logs(stream, execution)
     frames.write_frame(stream, frames.OUTCOME, data=_json(**outcome(execution)))
+
+
+def _require_walls() -> None:
+    # outside, the end of all that a notebook left running would be the end of everything this user has
+    if os.getppid() != 1 or os.getuid() == 0 or not Path(ENTRY).is_file():
+        sys.exit("only to be run inside the walls: braggbook.runs.sandbox.run starts it there")
 
 
 def outcome(execution: Execution) -> dict[str, Any]:

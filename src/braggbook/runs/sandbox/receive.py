@@ -22,7 +22,7 @@ _DEEPEST = 8  # parts of a name
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+ -]*(?<![. ])")
 _OUTCOME_BYTES = 4096
 _LOG_BYTES = 64 * MIB
-_CELLS = 100_000  # told of at most
+_CELLS = 100_000  # and other parts that are taken at most
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Receiver:
     _part: _Part | None = None
     _bytes: int = 0
     _seen: set[str] = field(default_factory=set)
-    _told: int = 0
+    _parts: int = 0
 
     def feed(self, data: bytes) -> None:
         """Takes the next bytes.
@@ -103,6 +103,9 @@ class Receiver:
         if len(self._buffer) < size:
             return False
         kind, name_bytes, data_bytes = frames.HEADING.unpack(self._buffer[:size])
+        self._parts += 1
+        if self._parts > _CELLS:
+            self._refuse("too many parts of an outcome")
         if self.outcome is not None or kind not in frames.KINDS:
             self._refuse("more than the outcome" if self.outcome is not None else "not a part of an outcome")
         if name_bytes > _NAME_BYTES:
@@ -173,8 +176,7 @@ class Receiver:
             self.reading = True
         elif part.kind == frames.STARTING:
             self.starting = True
-        elif part.kind == frames.CELL and self._told < _CELLS:
-            self._told += 1
+        elif part.kind == frames.CELL:
             self.cells = _number(part.name)
             self.on_cell(self.cells)
 

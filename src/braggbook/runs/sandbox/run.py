@@ -194,12 +194,12 @@ class _Progress:
 
 def _outcome(ending: Ending, receiver: Receiver, lines: list[int]) -> Outcome:
     seen: dict[str, Any] = {"used": ending.used, "layers": ending.layers, "issues": tuple(receiver.issues)}
-    if ending.problem is not None:
-        return Outcome("refused", kind="output", **seen)
     said = receiver.outcome
     if _is_ours(receiver):
         issue = Issue("the run did not begin inside", got=ending.stderr.strip()[-500:] or ending.cause)
-        return Outcome("platform", kind="platform", **{**seen, "issues": (issue,)})
+        return Outcome("platform", kind="platform", **{**seen, "issues": (*receiver.issues, issue)})
+    if ending.problem is not None:
+        return Outcome("refused", kind="output", **seen)
     running = receiver.cells + 1 if receiver.cells is not None and receiver.cells < len(lines) else None
     if ending.cause in _STOPPED:
         verdict, kind = _STOPPED[ending.cause]

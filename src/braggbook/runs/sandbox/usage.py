@@ -155,11 +155,14 @@ def _shared_out(pid: int) -> int:
 
 
 def _file_bytes(pids: list[int], places: tuple[str, ...], *, size: int) -> int:
-    """Returns how much memory the files in the writable folders take, as the last process sees them."""
-    for pid in reversed(pids):
+    """Returns how much memory the files in the writable folders take, as a process inside sees them."""
+    most = 0
+    for pid in pids:
         with suppress(OSError):
             states = [os.statvfs(f"/proc/{pid}/root{place}") for place in places]
             ours = [state for state in states if state.f_blocks * state.f_frsize == size]
             blocks = sum((state.f_blocks - state.f_bfree) * state.f_frsize for state in ours)
-            return blocks + sum(state.f_files - state.f_ffree for state in ours) * _INODE_BYTES
-    return 0
+            most = max(most, blocks + sum(state.f_files - state.f_ffree for state in ours) * _INODE_BYTES)
+            if len(ours) == len(places):
+                break
+    return most

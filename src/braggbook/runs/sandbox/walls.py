@@ -37,7 +37,7 @@ _SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts")
 _FIRST_UID, _UIDS = 2_000_000_000, 100_000_000  # of users that no machine has
 _UIDS_MAPPED = Path("/proc/self/uid_map")  # fewer in a container
-_ENTRY = "/braggbook/entry.py"
+ENTRY = "/braggbook/entry.py"
 _LEAST_ADDRESS_MB = 2048  # that Python needs to import NumPy, pandas and matplotlib at all
 _OLDEST = (0, 8)  # bubblewrap's --disable-userns, --size and --perms
 
@@ -52,7 +52,7 @@ class Limits:
         cpus: Processors at a time, where a control group can be made.
         memory_mb: Memory of everything inside together, files in the writable folders included, in MiB; no process
             has more address space either (but 2048 MiB, without which Python's libraries do not load).
-        processes: Processes and threads together.
+        processes: Processes and threads together, of which the run itself has about 20.
         work_mb: Size of each of the writable folders, in MiB.
         file_mb: Size of any one file, in MiB.
         open_files: Of any one process.
@@ -106,7 +106,7 @@ class Walls:
             KernelUnavailable: There is no bubblewrap here, or one that is too old.
         """
         waiting = ["--info-fd", str(ready), "--block-fd", str(start)]
-        entry = [python(), "-I", "-S", _ENTRY, json.dumps(self.entry_settings()), *inner]
+        entry = [python(), "-I", "-S", ENTRY, json.dumps(self.entry_settings()), *inner]
         return [bubblewrap(), *self.options(), "--seccomp", str(rules), *waiting, "--", *entry]
 
     def options(self) -> list[str]:
@@ -125,7 +125,7 @@ class Walls:
         options += ["--perms", "0755", "--dir", "/etc"]
         for place in _SYSTEM:
             options += ["--ro-bind-try", place, place]
-        for place, path in {**self.readable, _ENTRY: _entry_file()}.items():
+        for place, path in {**self.readable, ENTRY: _entry_file()}.items():
             for parent in reversed(Path(place).parents[:-1]):
                 options += ["--perms", "0755", "--dir", str(parent)]
             options += ["--ro-bind", str(path), place]
@@ -145,7 +145,7 @@ class Walls:
                 "FSIZE": limit.file_mb * MIB, "NOFILE": limit.open_files, "CORE": 0,
             },
             "landlock": {
-                "read": [*_SYSTEM, "/proc", "/dev", _ENTRY, *self.readable],
+                "read": [*_SYSTEM, "/proc", "/dev", ENTRY, *self.readable],
                 "write": list(WRITABLE),
                 "devices": [f"/dev/{name}" for name in DEVICES],
             },

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from braggbook.challenges.evaluate import evaluate_submission
+from braggbook.challenges.signing import verify_signature
 from braggbook.challenges.submissions import left, quota_text, same_team, submit, waiting
 from braggbook.challenges.vault import Vault
 from braggbook.errors import InputError
@@ -83,14 +85,25 @@ def test_nothing_is_taken_before_the_challenge_is_open(desk: Desk) -> None:
         desk.submit()
 
 
-def test_what_is_not_asked_for_costs_nothing_and_is_not_kept(desk: Desk) -> None:
+def test_what_is_not_asked_for_gets_a_receipt_and_costs_nothing(desk: Desk) -> None:
     desk.open()
-    odd = desk.folder / "odd.pkl"
+    odd = desk.folder / "predictions.csv"
     odd.write_bytes(b"\x80\x04N.")
-    with pytest.raises(InputError):
-        desk.submit(odd)
-    assert desk.vault.submissions() == []
-    assert left(desk.vault, phase=desk.challenge.phase(), team="One", now=NOW) == 5
+    made = desk.submit(odd)
+    assert made.refused
+    assert made.files == {}
+    assert not any((desk.vault.submission_folder(made.id) / "received").iterdir())
+    evaluation, receipt = evaluate_submission(
+        desk.challenge, desk.vault, made, settings=desk.settings, clock=lambda: NOW
+    )
+    assert (receipt.verdict, receipt.charged, receipt.left) == ("refused", False, 5)
+    assert receipt.problem is not None
+    assert receipt.problem.issues == made.refused
+    sealed = desk.challenge.sealed
+    assert sealed is not None
+    for signed in (evaluation, receipt):
+        assert verify_signature(sealed.key, signed.message, signed.signature)
+    assert waiting(desk.vault) == []
 
 
 def test_a_team_has_so_many_submissions_however_it_is_spelled(tmp_path: Path) -> None:
