@@ -27,6 +27,8 @@ import braggbook
 from braggbook import errors, units
 from braggbook.formats import (
     archive,
+    board,
+    challenge,
     common,
     dataset,
     deidentification,
@@ -36,6 +38,7 @@ from braggbook.formats import (
     record,
     result,
     run,
+    submission,
     sweep,
     sweep_record,
     verification,
@@ -167,6 +170,12 @@ MODELS: dict[str, Any] = {
     "PublishPlan": record.PublishPlan,
     "Deposit": record.Deposit,
     "VerificationFile": verification.VerificationFile,
+    "Sealed": submission.Sealed,
+    "Submission": submission.Submission,
+    "Evaluation": submission.Evaluation,
+    "Receipt": submission.Receipt,
+    "Board": board.Board,
+    "Closed": board.Closed,
 }
 DEFAULTS: dict[tuple[str, str], Any] = {
     ("formats/notebook.md", "yaml"): notebook.FrontMatter,
@@ -290,6 +299,15 @@ def test_every_exit_code_is_documented() -> None:
 
 
 FIELDS: dict[str, dict[str, type[BaseModel]]] = {
+    "formats/board.md": {
+        "board.json": board.Board,
+        "Metrics": board.MetricShown,
+        "Rows": board.Row,
+        "Scores": board.Standing,
+        "Spread": board.Spread,
+        "Not on the board": board.Left,
+        "closed.json": board.Closed,
+    },
     "formats/notebook.md": {
         "Front matter": notebook.FrontMatter,
         "Authors": common.Author,
@@ -384,7 +402,7 @@ def test_no_model_of_a_file_is_left_out() -> None:
     inner = {run.FileRecord, dataset.Beam, dataset.CellLine, dataset.Experiment}  # told in words, and tested below
     modules = (
         notebook, dataset, kernel, run, result, sweep, sweep_record, volume, quality, deidentification, record, archive,
-        verification,
+        verification, challenge, submission, board,
     )  # fmt: skip
     for module in modules:
         models = {value for value in vars(module).values() if isinstance(value, type) and issubclass(value, BaseModel)}
@@ -555,6 +573,8 @@ def test_every_topic_has_one_picture_and_every_picture_its_script() -> None:
         found = re.findall(r"!\[[^\]]{40,}\]\(\.\./pictures/([\w-]+)\.svg\)", path.read_text(encoding="utf-8"))
         assert found or path.stem == "coming_from", path.name
         shown += found
+    for path in sorted((DOCS / "explain").glob("*.md")):
+        shown += re.findall(r"!\[[^\]]{40,}\]\(\.\./pictures/([\w-]+)\.svg\)", path.read_text(encoding="utf-8"))
     pictures = DOCS / "pictures"
     assert {path.stem for path in pictures.glob("*.py")} == set(shown)
     assert all((pictures / f"{name}.svg").is_file() for name in shown)

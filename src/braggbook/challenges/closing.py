@@ -231,17 +231,18 @@ def _write_software(challenge: Challenge, part: Path, settings: Settings) -> Non
 
 
 def _write_pages(challenge: Challenge, vault: Vault, part: Path, doi: str | None) -> None:
-    phases = _scored_phases(challenge, vault)
     (part / "boards").mkdir()
-    board = None
-    for phase in phases:
-        board = _with_records(board_of(challenge, vault, phase, closed=True), vault)
-        write_json(part / "boards" / f"{phase.id}.json", board.model_dump(mode="json"))
-        write_text(part / "boards" / f"{phase.id}.html", _page(challenge, board, part, doi, up="../"))
-    if board is not None:
-        write_json(part / BOARD_NAME, board.model_dump(mode="json"))
-        write_text(part / PAGE, _page(challenge, board, part, doi, up=""))
-    write_text(part / BIAS, render_bias(challenge.design, sealed=challenge.sealed, board=board))
+    phases = _scored_phases(challenge, vault)
+    boards = [_with_records(board_of(challenge, vault, phase, closed=True), vault) for phase in phases]
+    for board in boards:
+        others = [one.phase for one in boards if one.phase != board.phase]
+        write_json(part / "boards" / f"{board.phase}.json", board.model_dump(mode="json"))
+        page = _page(challenge, board, part, doi, up="../", own=f"../boards/{board.phase}.json", others=others)
+        write_text(part / "boards" / f"{board.phase}.html", page)
+    last, others = boards[-1], [one.phase for one in boards[:-1]]
+    write_json(part / BOARD_NAME, last.model_dump(mode="json"))
+    write_text(part / PAGE, _page(challenge, last, part, doi, up="", own=BOARD_NAME, others=others))
+    write_text(part / BIAS, render_bias(challenge.design, sealed=challenge.sealed, board=last))
     write_text(part / "README.txt", _readme(challenge))
 
 
@@ -251,13 +252,14 @@ def _with_records(board: Board, vault: Vault) -> Board:
     return board.model_copy(update={"rows": rows})
 
 
-def _page(challenge: Challenge, board: Board, part: Path, doi: str | None, *, up: str) -> str:
+def _page(
+    challenge: Challenge, board: Board, part: Path, doi: str | None, *, up: str, own: str, others: Sequence[str]
+) -> str:
     """Returns the page of a board that lies in the closed folder, with links to what lies beside it."""
-    phases = {f"board of the phase {path.stem}": f"{up}boards/{path.name}" for path in (part / "boards").glob("*.html")}
-    files = {"the design, block by block": f"{up}{BIAS}", "what is in this folder": f"{up}README.txt"}
-    others = {name: address for name, address in sorted(phases.items()) if not name.endswith(f" {board.phase}")}
+    files = {"the design, block by block": f"{up}{BIAS}", BOARD_NAME: own, "what is in this folder": f"{up}README.txt"}
+    files |= {f"board of the phase {phase}": f"{up}boards/{phase}.html" for phase in others}
     links = _links(board, part, doi, up=up)
-    return render_board(board, links=links, design=challenge.design, doi=doi, files={**files, **others})
+    return render_board(board, links=links, design=challenge.design, doi=doi, files=files)
 
 
 def write_board(board: Board, folder: Path, *, design: Design) -> Path:
@@ -269,7 +271,7 @@ def write_board(board: Board, folder: Path, *, design: Design) -> Path:
     with storage(folder):
         folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / BOARD_NAME, board.model_dump(mode="json"))
-    write_text(folder / PAGE, render_board(board, links={}, design=design))
+    write_text(folder / PAGE, render_board(board, links={}, design=design, files={BOARD_NAME: BOARD_NAME}))
     return folder / PAGE
 
 

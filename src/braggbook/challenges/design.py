@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from braggbook.datasets.catalogue import TWIN, Dataset, open_dataset
-from braggbook.errors import InputError, Issue, unknown_name
+from braggbook.errors import InputError, Issue, UnknownName, unknown_name
 from braggbook.files import canonical_json, sha256_bytes
 from braggbook.formats.challenge import CHALLENGE_FORMAT, Design, Phase
 from braggbook.formats.common import CHALLENGE_NAME, SLUG, issues_from, read_toml, shown
@@ -69,9 +69,12 @@ class Challenge:
         phases = {phase.id: phase for phase in self.design.phases}
         if id is None and len(phases) == 1:
             return self.design.phases[0]
-        if id is None or id not in phases:
-            command = f"braggbook show challenge {self.slug}"
-            raise unknown_name(f"phase of {self.slug}", id or "", phases, next_command=command)
+        command = f"braggbook show challenge {self.slug}"
+        if id is None:
+            wanted = f"--phase {' or '.join(phases)}"
+            raise UnknownName("which phase? there are several", where=self.slug, wanted=wanted, next_command=command)
+        if id not in phases:
+            raise unknown_name(f"phase of {self.slug}", id, phases, next_command=command)
         return phases[id]
 
 

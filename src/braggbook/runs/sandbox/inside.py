@@ -97,8 +97,15 @@ def outcome(execution: Execution) -> dict[str, Any]:
         if output.output_type == "error":
             found["exception"] = built_in(output.ename)
             lines = [_LINE.search(_COLOUR.sub("", text)) for text in output.traceback]
-            found["line"] = next((int(match[1]) for match in lines if match), None)
+            first = next((int(match[1]) for match in lines if match), None)
+            found["line"] = None if first is None else first + _blank_lines(cells[failure.cell].source)
     return found
+
+
+def _blank_lines(source: str) -> int:
+    """Returns how many lines at a cell's beginning are blank: IPython takes them away before it counts."""
+    lines = source.splitlines()
+    return next((number for number, line in enumerate(lines) if line.strip()), 0)
 
 
 def built_in(name: str) -> str:

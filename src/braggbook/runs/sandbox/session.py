@@ -25,7 +25,7 @@ _BLOCK_BYTES = 1 << 16
 _STDERR_BYTES = 1 << 16  # of its last words that are kept
 _FIRST_LINE_BYTES = 1 << 12
 _GONE_S = 5.0  # for the last process to be gone; one that waits for a disk may take longer, and does nothing more
-_START_S = 30.0  # for bubblewrap to have its first process
+_START_S = 60.0  # for the walls to stand: on a busy machine Python takes its time
 
 
 class Refused(Exception):
@@ -71,12 +71,22 @@ def run_inside(
     Raises:
         KernelUnavailable: The walls do not stand, which is not the command's fault: it was not begun.
     """
-    meter = meter or best_meter(walls.limits)
+    try:
+        return _run(walls, command, receive, meter or best_meter(walls.limits))
+    except _NotCounted:
+        return _run(walls, command, receive, watchdog(walls.limits))
+
+
+def _run(walls: Walls, command: Sequence[str], receive: Callable[[bytes], None], meter: Meter) -> Ending:
     try:
         with _started(walls, command, meter) as process:
             return _Session(walls, process, meter, receive).ending()
     finally:
         meter.remove()
+
+
+class _NotCounted(Exception):
+    """A control group could be made, but no process may be put into it (version 2 asks for rights above both)."""
 
 
 def best_meter(limits: Limits) -> Meter:
@@ -107,11 +117,16 @@ def _started(walls: Walls, command: Sequence[str], meter: Meter) -> Iterator[sub
         ready.close()
         waits.close()
         first = _first_inside(told, process)
-        handle = os.pidfd_open(first)
-        stack.callback(os.close, handle)
-        stack.callback(_kill, handle)
-        meter.add(process.pid)
-        meter.add(first)
+        try:
+            handle = os.pidfd_open(first)
+            stack.callback(os.close, handle)
+            stack.callback(_kill, handle)
+            meter.add(process.pid)
+            meter.add(first)
+        except ProcessLookupError:
+            raise _fell(process) from None
+        except OSError as error:
+            raise _NotCounted from error
         start.write(b"1")
         start.flush()
         yield process
@@ -141,8 +156,12 @@ def _first_inside(told: IO[bytes], process: subprocess.Popen[bytes]) -> int:
     try:
         return int(json.loads(said)["child-pid"])
     except (ValueError, KeyError):
-        process.kill()
-        raise walls_fell(process.communicate()[1]) from None
+        raise _fell(process) from None
+
+
+def _fell(process: subprocess.Popen[bytes]) -> KernelUnavailable:
+    process.kill()
+    return walls_fell(process.communicate()[1])
 
 
 def walls_fell(words: bytes) -> KernelUnavailable:
@@ -177,7 +196,7 @@ class _Session:
         self, walls: Walls, process: subprocess.Popen[bytes], meter: Meter, receive: Callable[[bytes], None]
     ) -> None:
         self._walls, self._process, self._meter, self._receive = walls, process, meter, receive
-        self._began = time.monotonic()
+        self._began = self._stood = time.monotonic()  # the command's own time begins when the walls stand
         self._first_line: bytes | None = b""  # None once it has been read
         self._landlock = 0
         self._stderr = b""
@@ -234,13 +253,14 @@ class _Session:
                 return
             self._landlock = int(json.loads(line)["landlock"])
             self._first_line = None
+            self._stood = time.monotonic()
         if data:
             self._receive(data)
 
     def _over(self) -> Cause | None:
         self._look()
         limits = self._walls.limits
-        if time.monotonic() - self._began > limits.wall_s:
+        if time.monotonic() - self._stood > (limits.wall_s if self._first_line is None else _START_S):
             return "wall clock"
         if self._used.cpu_s > limits.cpu_s:
             return "processor time"
