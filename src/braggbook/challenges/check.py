@@ -59,9 +59,14 @@ def _metrics(challenge: Challenge) -> Iterator[Issue]:
         except BraggbookError as error:
             yield Issue(error.what, where, error.wanted)
             continue
-        for issue in known.issues(metric.options, empty=_policy(metric)):
+        chosen = known.issues(metric.options, empty=_policy(metric))
+        for issue in chosen:
             yield Issue(issue.what, f"{where}: {issue.where}", issue.wanted, issue.got)
-        yield from _contradictions(metric, known, where)
+        yield from _contradictions(metric, known, _unit(challenge, metric, known), where)
+        if metric.better == known.better == "target" and not chosen:
+            perfect = known.perfect_for(metric.options)
+            if metric.target != perfect:
+                yield Issue("another target", where, f"{perfect:g}", f"{metric.target:g}")
         if metric.empty is None and known.kind == "masks":
             yield Issue("no policy for empty masks", where, "empty = {both = ..., only_reference = ..., ...}")
     yield from _several(challenge)
@@ -71,14 +76,20 @@ def _policy(metric: Metric) -> EmptyPolicy | None:
     return None if metric.empty is None else EmptyPolicy(**metric.empty.model_dump())
 
 
-def _contradictions(metric: Metric, known: Definition, where: str) -> Iterator[Issue]:
+def _unit(challenge: Challenge, metric: Metric, known: Definition) -> str:
+    """Returns the unit that scores must have; where it is that of the data, that of the column that is judged."""
+    column = challenge.design.submission.columns.get(metric.of or "")
+    return column.unit if column is not None and known.unit == OF_DATA else known.unit
+
+
+def _contradictions(metric: Metric, known: Definition, unit: str, where: str) -> Iterator[Issue]:
     """Compares what the design says of a metric with what its definition says."""
     if metric.better != known.better:
         yield Issue("the other direction", where, known.better, metric.better)
     if metric.scope != known.scope:
         yield Issue("another scope", where, known.scope, metric.scope)
-    if known.unit not in (OF_DATA, OF_DATA_SQUARED, metric.unit):
-        yield Issue("another unit", where, known.unit, metric.unit)
+    if unit not in (OF_DATA, OF_DATA_SQUARED, metric.unit):
+        yield Issue("another unit", where, unit, metric.unit)
     least, most = known.bounds
     if least is not None and metric.minimum < least:
         yield Issue("a minimum that the metric cannot have", where, f"{least:g}", f"{metric.minimum:g}")
@@ -131,8 +142,11 @@ def _promises(metrics: Sequence[Metric], front: FrontMatter) -> Iterator[Issue]:
     ):
         yield Issue("no table of scores", f"{SCORER}: results", f"{SCORES}: {{kind: table}}")
     for metric in metrics:
-        if metric.scope == "all" and metric.id not in declared:
-            yield Issue("a metric without a result", f"{SCORER}: results", f"{metric.id}: {{unit: {metric.unit}}}")
+        spec, promise = declared.get(metric.id), f"{metric.id}: {{unit: {metric.unit}}}"
+        if metric.scope == "all" and spec is None:
+            yield Issue("a metric without a result", f"{SCORER}: results", promise)
+        elif metric.scope == "all" and spec is not None and spec.unit != metric.unit:
+            yield Issue("another unit", f"{SCORER}: results", promise, spec.unit or "none")
 
 
 def _twin(challenge: Challenge) -> Iterator[Issue]:

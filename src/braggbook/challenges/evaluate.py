@@ -25,13 +25,14 @@ from braggbook.challenges.design import ESTIMATE, INPUTS, TRUTH, Challenge
 from braggbook.challenges.scoring import Scored, as_platform, score
 from braggbook.challenges.signing import sign
 from braggbook.challenges.submissions import RECEIVED, left
-from braggbook.challenges.vault import Vault
+from braggbook.challenges.vault import Hidden, Vault
 from braggbook.datasets.catalogue import Dataset, find_dataset, open_dataset
 from braggbook.datasets.fetch import fetch
 from braggbook.errors import BraggbookError, Interrupted
 from braggbook.files import storage, sync_tree, write_json
 from braggbook.formats.challenge import Phase, Split, SubmissionKind, SubmissionRules
 from braggbook.formats.dataset import CARD_NAME
+from braggbook.formats.run import Engine
 from braggbook.formats.submission import (
     EVALUATION_NAME,
     FAULT_OF_PARTICIPANT,
@@ -39,6 +40,7 @@ from braggbook.formats.submission import (
     Evaluation,
     Problem,
     Receipt,
+    Sealed,
     Submission,
     Used,
     Verdict,
@@ -67,6 +69,7 @@ class Cases:
         canaries: Texts of the inputs that must not come out.
         split: Which cases these are.
         version: Of their truth.
+        sealed: The salted hash of the truth, as it was sealed.
     """
 
     inputs: Dataset
@@ -74,6 +77,7 @@ class Cases:
     canaries: tuple[str, ...] = ()
     split: Split | Literal["twin"] = "twin"
     version: int = 1
+    sealed: str | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ class Bench:
         settings: Limits and places.
         logs: Where a notebook's full logs go: on public cases only.
         progress: Told of what takes time.
+        engine: Of the scoring run, which is the organiser's own; a participant's notebook always has a cold kernel.
     """
 
     work: Path
@@ -93,6 +98,7 @@ class Bench:
     settings: Settings
     logs: Path | None = None
     progress: Progress | None = None
+    engine: Engine = "kernel"
 
 
 @dataclass
@@ -127,7 +133,12 @@ def hidden_cases(challenge: Challenge, vault: Vault, phase: Phase, *, version: i
     latest = sealed.latest(phase.split) if sealed else None
     hidden = vault.hidden(phase.split, version or (latest.version if latest else 1))
     canaries = (hidden.canary,) if phase.inputs == "hidden" else ()
-    return Cases(hidden.inputs, hidden.truth, canaries, phase.split, hidden.version)
+    return Cases(hidden.inputs, hidden.truth, canaries, phase.split, hidden.version, _sealed(sealed, hidden))
+
+
+def _sealed(sealed: Sealed | None, hidden: Hidden) -> str | None:
+    splits = sealed.splits if sealed else []
+    return next((one.truth for one in splits if (one.split, one.version) == (hidden.split, hidden.version)), None)
 
 
 def evaluate(challenge: Challenge, received: Path, *, kind: SubmissionKind, cases: Cases, bench: Bench) -> Outcome:
@@ -185,7 +196,9 @@ def _own_faults(outcome: Outcome, cases: Cases) -> Iterator[None]:
 
 def _score(challenge: Challenge, estimate: Dataset, cases: Cases, bench: Bench) -> Scored:
     datasets = {INPUTS: cases.inputs, TRUTH: cases.truth, ESTIMATE: estimate}
-    return score(challenge, datasets, runs=bench.runs, settings=bench.settings, progress=bench.progress)
+    return score(
+        challenge, datasets, runs=bench.runs, settings=bench.settings, progress=bench.progress, engine=bench.engine
+    )
 
 
 def _execute(
@@ -296,6 +309,7 @@ def evaluate_submission(
     settings: Settings,
     clock: Clock,
     progress: Progress | None = None,
+    engine: Engine = "kernel",
 ) -> tuple[Evaluation, Receipt]:
     """Evaluates a submission on the hidden cases of its phase, and keeps what came of it, signed.
 
@@ -313,7 +327,7 @@ def evaluate_submission(
     try:
         with storage(target):
             part.mkdir(parents=True)
-        bench = Bench(part, vault.runs, settings, progress=progress)
+        bench = Bench(part, vault.runs, settings, progress=progress, engine=engine)
         if submission.refused:
             outcome = Outcome("refused", Problem(what=_AT_THE_DOOR, issues=submission.refused))
         elif (known := _known_estimate(vault, submission, cases)) is not None:
@@ -379,6 +393,7 @@ def _evaluation(
         phase=submission.phase,
         split=cases.split,
         truth_version=cases.version,
+        sealed=cases.sealed,
         team=submission.team,
         title=submission.title,
         kind=submission.kind,
@@ -421,6 +436,7 @@ def _receipt(challenge: Challenge, vault: Vault, submission: Submission, made: E
         files=submission.files,
         predictions=made.predictions,
         scorer=made.scorer,
+        sealed=made.sealed,
         scores=means_of(made.cases, made.overall) if scored and shows.score != "organiser" else None,
         cases=made.cases if scored and shows.cases != "organiser" else None,
         left=left(vault, phase=phase, team=submission.team, now=datetime.datetime.fromisoformat(made.evaluated)),

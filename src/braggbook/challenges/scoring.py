@@ -14,6 +14,7 @@ from braggbook.datasets.catalogue import Dataset
 from braggbook.errors import BraggbookError, InputError, Issue, RunError
 from braggbook.formats.challenge import Metric
 from braggbook.formats.result import Result, ScalarResult, TableResult
+from braggbook.formats.run import Engine
 from braggbook.formats.submission import Scorer
 from braggbook.kernels.catalogue import find_kernel
 from braggbook.kernels.install import choose_environment
@@ -53,6 +54,7 @@ def score(
     runs: Path,
     settings: Settings,
     progress: Progress | None = None,
+    engine: Engine = "kernel",
 ) -> Scored:
     """Scores checked predictions.
 
@@ -62,13 +64,14 @@ def score(
         runs: Where the run goes.
         settings: Limits and places.
         progress: Told of every cell.
+        engine: Many scorings in one process are faster with forked kernels.
 
     Raises:
         RunError: The scoring notebook failed, or what it said are no scores of this challenge; that is never the
             participant's fault.
     """
     plan = plan_scoring(challenge, datasets, settings=settings)
-    done = run(plan, settings=dataclasses.replace(settings, runs=runs), progress=progress)
+    done = run(plan, settings=dataclasses.replace(settings, runs=runs), progress=progress, engine=engine)
     if done.record.verdict != "complete":
         message = done.record.failure.message if done.record.failure else done.record.verdict
         raise RunError("the scoring notebook failed", where=str(done.folder), got=message)

@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from braggbook.challenges.airlock import clean_label, receive_submission
@@ -18,6 +18,8 @@ from braggbook.files import sha256_bytes, storage, sync_tree, write_json
 from braggbook.formats.challenge import Phase, SubmissionKind
 from braggbook.formats.run import FileRecord
 from braggbook.formats.submission import SUBMISSION_NAME, Evaluation, Submission
+from braggbook.records.traces import find_traces
+from braggbook.runs.scrub import make_scrubber
 
 RECEIVED = "received"
 _ID_BYTES = 8
@@ -123,9 +125,24 @@ def take_in(
     Raises:
         InputError: It is not what the design asks for; all findings are listed.
     """
-    return receive_submission(
+    kind, files = receive_submission(
         source, target, rules=challenge.design.submission, kinds=kinds, datasets=allowed_datasets(challenge)
     )
+    if kind == "notebook":
+        _require_publishable({name: target / name for name in files})
+    return kind, files
+
+
+def _require_publishable(notebooks: Mapping[str, Path]) -> None:
+    """Refuses a notebook that names a machine's folders or holds a secret: it is published with the board.
+
+    Raises:
+        InputError: All findings are listed.
+    """
+    own_words = "\n".join(path.read_text(encoding="utf-8") for path in notebooks.values())
+    nothing = make_scrubber({}, vocabulary=own_words)
+    if issues := find_traces(notebooks, scrubber=nothing, own_words=own_words):
+        raise InputError("a notebook that tells more than it should: it is published with the board", issues=issues)
 
 
 def allowed_datasets(challenge: Challenge) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ _SHOWN = 3  # findings of a check in the verdict's reason
 _MOST_DIFFERENCES = 10  # of one board
 _BOTH_SAY = (
     "submission", "challenge", "phase", "team", "received", "evaluated", "verdict", "charged", "problem", "used",
-    "predictions", "scorer",
+    "predictions", "scorer", "sealed",
 )  # fmt: skip
 _FROM_SUBMISSION = ("challenge", "phase", "team", "title", "kind", "received")
 
@@ -266,10 +266,12 @@ def _seal(opened: ClosedChallenge) -> Check:
         if released.is_dir() and one == opened.sealed.latest(one.split):
             where = f"{DESIGN}/{INPUTS}/{one.split}"
             issues += dataset_issues(released, INPUTS, wanted=one.inputs, where=where)
-    known = {(one.split, one.version) for one in opened.sealed.splits}
+    known: dict[tuple[str, int], str] = {(one.split, one.version): one.truth for one in opened.sealed.splits}
     for id, made in opened.evaluations.items():
-        if (made.split, made.truth_version) not in known:
-            where = f"{EVALUATIONS}/{id}"
+        where, wanted = f"{EVALUATIONS}/{id}", known.get((made.split, made.truth_version))
+        if wanted is not None and made.sealed != wanted:
+            issues.append(Issue("another truth than was sealed", where, _short(wanted), _short(made.sealed or "none")))
+        if wanted is None:
             issues.append(Issue("a truth that was never sealed", where, got=f"{made.split}@{made.truth_version}"))
     return _check("seal", "the hidden cases and their truth are those that were sealed", issues, withheld=withheld)
 

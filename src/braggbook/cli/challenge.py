@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from braggbook.challenges.design import Challenge
     from braggbook.challenges.vault import Vault
     from braggbook.formats.board import Board
+    from braggbook.formats.run import Engine
+    from braggbook.formats.submission import Receipt
 
 _FAILED = 3
 _BOARDS = "boards"  # below the runs
@@ -213,10 +215,13 @@ def score_command(face: Face, slug: str, submissions: tuple[str, ...], everythin
     before = _boards(challenge, vault) if everything else {}
     if everything:
         chosen = vault.submissions()
-    receipts = []
+    receipts: list[Receipt] = []
+    engine: Engine = "warm" if len(chosen) > 1 else "kernel"
     for one in chosen:
         face.say(f"{one.id}  {one.kind} of {one.team}")
-        _, receipt = evaluate_submission(challenge, vault, one, settings=face.settings, clock=_now, progress=face.bar)
+        _, receipt = evaluate_submission(
+            challenge, vault, one, settings=face.settings, clock=_now, progress=face.bar, engine=engine
+        )
         receipts.append(receipt)
     after = _boards(challenge, vault) if everything else {}
     moved = {phase: changes(before[phase], board) for phase, board in after.items() if phase in before}

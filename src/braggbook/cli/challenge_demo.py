@@ -107,7 +107,7 @@ def play(face: Face, place: Path) -> int:
     doi = _publish(stage, closed)
     face.say(f"6/6  verifying the row of {ROW!r} from the DOI alone")
     received = receive(doi, shelf=Shelf(face.settings.archive, os.environ), cache=face.settings.cache)
-    found = verify_closed(received.folder, settings=face.settings, row=ROW, progress=face.bar)
+    found = verify_closed(received.folder, settings=face.settings, row=ROW, progress=face.bar, say=face.say)
     ended = {receipt.team: receipt.verdict for receipt in receipts}
     data = {
         "receipts": [receipt.model_dump(mode="json") for receipt in receipts],

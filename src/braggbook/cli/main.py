@@ -49,7 +49,7 @@ class _Lazy(click.Group):
         "dataset": "Fetch, add and verify datasets.",
         "kernel": "Lock, install and verify kernels.",
         "dicom": "See, convert, assess and de-identify DICOM.",
-        "publish": "Give a run, dataset or sweep a DOI: plan, push, mint.",
+        "publish": "Give a run, dataset, sweep or board a DOI: plan, push, mint.",
         "archive": "Look into an archive of records, or serve one.",
         "challenge": "Hold a challenge with hidden cases, or enter one.",
     }  # fmt: skip

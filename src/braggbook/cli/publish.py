@@ -44,7 +44,7 @@ class _InOrder(click.Group):
 
 @click.group("publish", cls=_InOrder)
 def group() -> None:
-    """Give a run, a dataset or a sweep a DOI, in three steps that can each be looked at."""
+    """Give a run, a dataset, a sweep or a closed challenge a DOI, in three steps that can each be looked at."""
 
 
 _what = click.argument("what")
@@ -95,8 +95,8 @@ class Order:
 def plan_command(face: Face, what: str, archive: str, new_version_of: str | None) -> None:
     """Show exactly what would be sent of WHAT, and send nothing.
 
-    WHAT is a run (its id, the beginning of its id, or its folder), a dataset (SLUG or SLUG@VERSION), or a sweep (its
-    id or its folder).
+    WHAT is a run (its id, the beginning of its id, or its folder), a dataset (SLUG or SLUG@VERSION), a sweep (its id or
+    its folder), or a closed challenge (its slug or its folder).
     """
     from braggbook.records.deposit import read_deposit  # noqa: PLC0415 - help need not wait for it
 

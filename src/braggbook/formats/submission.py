@@ -131,6 +131,7 @@ class Evaluation(_Signed):
     phase: Slug
     split: Split | Literal["twin"]
     truth_version: int
+    sealed: Sha256 | None = None  # the salted hash of the truth that it was scored against, as sealed.json said it
     team: Team
     title: str = ""
     kind: SubmissionKind
@@ -165,6 +166,7 @@ class Receipt(_Signed):
     files: dict[InnerPath, FileRecord]  # what was received
     predictions: Sha256 | None = None
     scorer: Scorer | None = None
+    sealed: Sha256 | None = None  # as in the evaluation: a truth that is changed later contradicts a team's receipt
     scores: dict[Slug, float] | None = None  # aggregates, where the phase shows them to the team
     cases: dict[Slug, dict[str, float | None]] | None = None  # where the phase shows them
     left: int | None = None  # submissions that the team has left in this phase

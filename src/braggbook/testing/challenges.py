@@ -22,7 +22,7 @@ from braggbook.challenges.closing import close
 from braggbook.challenges.design import ESTIMATE, INPUTS, TRUTH, Challenge, open_challenge
 from braggbook.challenges.evaluate import evaluate_submission, means_of
 from braggbook.challenges.scoring import SCORES, Scored, plan_scoring
-from braggbook.challenges.sealing import open_split
+from braggbook.challenges.sealing import commitment, open_split
 from braggbook.challenges.signing import sign
 from braggbook.challenges.submissions import submit
 from braggbook.challenges.vault import Hidden, Vault, open_vault
@@ -309,6 +309,7 @@ def _sign(
         "submission": sent.id, "challenge": SLUG, "phase": sent.phase, "team": sent.team, "received": sent.received,
         "evaluated": _IN_TIME.isoformat(timespec="microseconds"), "verdict": "scored" if scored else "refused",
         "charged": scored is not None, "predictions": predictions, "scorer": scored.scorer if scored else None,
+        "sealed": commitment(hidden.truth.digest, salt=hidden.salt),
     }  # fmt: skip
     scores = {"cases": scored.cases, "overall": scored.overall} if scored else {}
     made = Evaluation(

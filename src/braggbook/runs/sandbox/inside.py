@@ -199,16 +199,16 @@ def _hand_out(stream: BinaryIO, path: Path, name: str) -> None:
     except OSError:
         frames.write_frame(stream, frames.LEFT_OUT, name=name)
         return
-    with open(handle, "rb") as source:  # noqa: PTH123 - a descriptor
-        state = os.fstat(handle)
-        if not stat.S_ISREG(state.st_mode):
-            frames.write_frame(stream, frames.LEFT_OUT, name=name)
-            return
-        stream.write(frames.heading(frames.FILE, name=name, size=state.st_size))
-        left = state.st_size
-        while left and (block := source.read(min(_BLOCK_BYTES, left))):
-            stream.write(block)
-            left -= len(block)
+    state = os.fstat(handle)
+    if not stat.S_ISREG(state.st_mode):
+        frames.write_frame(stream, frames.LEFT_OUT, name=name)
+        return
+    stream.write(frames.heading(frames.FILE, name=name, size=state.st_size))
+    left = state.st_size
+    while left and (block := os.read(handle, min(_BLOCK_BYTES, left))):
+        stream.write(block)
+        left -= len(block)
+    os.close(handle)
 
 
 def _hand_out_logs(stream: BinaryIO, execution: Execution) -> None:

@@ -52,6 +52,14 @@ def change_front(desk: Desk, name: str, **keys: Any) -> None:
     path.write_text(nbformat.writes(node), encoding="utf-8")
 
 
+def change_code(desk: Desk, name: str, code: str) -> None:
+    """Adds code to a notebook."""
+    path = desk.challenge.folder / name
+    node = nbformat.read(path, as_version=4)
+    node.cells[-1].source += f"\n{code}"
+    path.write_text(nbformat.writes(node), encoding="utf-8")
+
+
 def test_a_new_challenge_has_no_finding(desk: Desk) -> None:
     assert found(desk) == []
 
@@ -69,13 +77,14 @@ def test_an_open_challenge_has_none(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("keys", "what"),
     [
-        ({"definition": "absolute_eror@1"}, "no metric named 'absolute_eror@1'"),
-        ({"definition": "absolute_error@2"}, "no metric named 'absolute_error@2'"),
+        ({"definition": "absolute_eror@1"}, "no metric 'absolute_eror@1'"),
+        ({"definition": "absolute_error@2"}, "no metric 'absolute_error@2'"),
         ({"better": "larger"}, "the other direction"),
         ({"better": "target", "target": 1.0}, "the other direction"),
         ({"minimum": -1.0}, "a minimum that the metric cannot have"),
         ({"scope": "all"}, "another scope"),
         ({"definition": "relative_error@1", "unit": "Gy"}, "another unit"),
+        ({"unit": "Gy"}, "another unit"),
         ({"options": {"tolerance_mm": 1.0}}, "no such option"),
         ({"definition": "interval_score@1"}, "missing"),
         ({"definition": "interval_score@1", "options": {"confidence": 2.0}}, "out of its range"),
@@ -119,7 +128,9 @@ def test_a_bound_that_the_metric_cannot_reach(desk: Desk) -> None:
 def test_a_test_by_cases_of_a_number_of_all_cases(desk: Desk) -> None:
     def all_cases(design: dict[str, Any]) -> None:
         design["ranking"]["method"] = "test_then_rank"
-        design["metrics"].append({**design["metrics"][0], "id": "rmse", "definition": "rmse@1", "scope": "all"})
+        design["metrics"].append(
+            {**design["metrics"][0], "id": "rmse", "definition": "root_mean_square_error@1", "scope": "all"}
+        )
 
     change(desk, all_cases)
     assert Issue("a test by cases of a number of all cases", "ranking.method", "metrics of scope case") in found(desk)
@@ -143,9 +154,9 @@ def test_a_training_dataset_that_is_not_there(desk: Desk) -> None:
 
 def test_a_training_dataset_may_be_used_once_the_design_names_it(desk: Desk) -> None:
     change_front(desk, "baseline.ipynb", datasets=["inputs@1", "dicentrics@1"])
+    change_code(desk, "baseline.ipynb", 'bb.load("dicentrics@1")')
     shutil.copytree(desk.challenge.folder / "twin" / "truth", desk.settings.project / "datasets" / "dicentrics")
-    (issue,) = found(desk)
-    assert (issue.what, issue.where) == ("a dataset that it may not use", "baseline.ipynb: dicentrics@1")
+    assert Issue("a dataset that it may not use", "baseline.ipynb: dicentrics@1", "inputs@1") in found(desk)
     change(desk, lambda design: design["data"].update(training=["dicentrics@1"]))
     assert found(desk) == []
 
@@ -168,10 +179,32 @@ def test_a_scorer_whose_scores_are_a_number(desk: Desk) -> None:
 
 def test_a_scorer_that_does_not_promise_a_number_of_all_cases(desk: Desk) -> None:
     def rmse(design: dict[str, Any]) -> None:
-        design["metrics"].append({**design["metrics"][0], "id": "rmse", "definition": "rmse@1", "scope": "all"})
+        design["metrics"].append(
+            {**design["metrics"][0], "id": "rmse", "definition": "root_mean_square_error@1", "scope": "all"}
+        )
 
     change(desk, rmse)
     assert found(desk) == [Issue("a metric without a result", "score.ipynb: results", "rmse: {unit: 1}")]
+
+
+def test_a_scorer_that_promises_another_unit(desk: Desk) -> None:
+    def rmse(design: dict[str, Any]) -> None:
+        more = {"id": "rmse", "definition": "root_mean_square_error@1", "scope": "all", "unit": "Gy"}
+        design["metrics"].append({**design["metrics"][0], **more})
+
+    change(desk, rmse)
+    change_front(desk, "score.ipynb", results={"scores": {"kind": "table"}, "rmse": {"unit": "1"}})
+    issues = [issue for issue in found(desk) if issue.where == "score.ipynb: results"]
+    assert issues == [Issue("another unit", "score.ipynb: results", "rmse: {unit: Gy}", "1")]
+
+
+def test_a_target_that_is_not_what_the_options_say(desk: Desk) -> None:
+    def coverage(design: dict[str, Any]) -> None:
+        more = {"definition": "coverage@1", "better": "target", "target": 0.95, "maximum": 1.0, "worst": 0.0}
+        design["metrics"][0].update({**more, "scope": "all", "options": {"confidence": 0.9}})
+
+    change(desk, coverage)
+    assert Issue("another target", "metrics absolute_error", "0.9", "0.95") in found(desk)
 
 
 @pytest.mark.parametrize("name", ["baseline.ipynb", "score.ipynb"])
@@ -187,10 +220,7 @@ def test_a_notebook_whose_kernel_nobody_has(desk: Desk) -> None:
 
 
 def test_what_check_notebook_finds_is_told_too(desk: Desk) -> None:
-    path = desk.challenge.folder / "score.ipynb"
-    node = nbformat.read(path, as_version=4)
-    node.cells[-1].source += "\nimport random\nrandom.random()"
-    path.write_text(nbformat.writes(node), encoding="utf-8")
+    change_code(desk, "score.ipynb", "import random\nrandom.random()")
     assert any(issue.where.startswith("score.ipynb: ") for issue in found(desk))
 
 
