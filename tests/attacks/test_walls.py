@@ -381,7 +381,8 @@ def test_an_exception_that_says_what_it_saw(arena: Arena) -> None:
 def test_printing_without_end(arena: Arena) -> None:
     outcome, outputs = arena.run('line = "x" * (1 << 20)\nwhile True:\n    print(line)', wall_s=10)
     _nothing_of_it(outcome, outputs)
-    assert outcome.verdict in ("timed out", "killed")
+    assert outcome.verdict in ("timed out", "killed", "failed"), "what is not read fills the kernel's own memory"
+    assert outcome.exception in (None, "MemoryError")
 
 
 def _front(arena: Arena, text: str) -> Path:

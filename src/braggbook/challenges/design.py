@@ -77,6 +77,10 @@ class Challenge:
             raise unknown_name(f"phase of {self.slug}", id, phases, next_command=command)
         return phases[id]
 
+    def option(self, phase: str) -> str:
+        """Returns how a phase is named in a command: not at all, where there is only one."""
+        return f" --phase {phase}" if len(self.design.phases) > 1 else ""
+
 
 def challenge_folders(project: Path) -> dict[str, Path]:
     """Returns the folder of every challenge by its slug."""

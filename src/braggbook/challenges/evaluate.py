@@ -457,7 +457,7 @@ def means_of(cases: Mapping[str, Mapping[str, float | None]], overall: Mapping[s
 
 def _next(challenge: Challenge, made: Evaluation) -> str:
     if made.verdict == "scored":
-        return f"braggbook challenge board {challenge.slug}"
+        return f"braggbook challenge board {challenge.slug}{challenge.option(made.phase)}"
     if made.verdict == "platform":
         return "nothing: it will be evaluated again"
     what = "NOTEBOOK" if made.kind == "notebook" else "PREDICTIONS"

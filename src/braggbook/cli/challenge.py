@@ -183,7 +183,7 @@ def submit_command(
     )
     if made.refused:
         _, receipt = evaluate_submission(challenge, vault, made, settings=face.settings, clock=_now)
-        face.emit(receipt.model_dump(mode="json"), *receipt_lines(receipt))
+        face.emit(receipt.model_dump(mode="json"), *receipt_lines(receipt), _where(vault, receipt))
         raise click.exceptions.Exit(InputError.exit_code)
     face.emit(
         made.model_dump(mode="json"),
@@ -225,14 +225,15 @@ def score_command(face: Face, slug: str, submissions: tuple[str, ...], everythin
         receipts.append(receipt)
     after = _boards(challenge, vault) if everything else {}
     moved = {phase: changes(before[phase], board) for phase, board in after.items() if phase in before}
-    lines: list[Any] = [line for receipt in receipts for line in receipt_lines(receipt)]
+    lines: list[Any] = [line for receipt in receipts for line in (*receipt_lines(receipt), _where(vault, receipt))]
     lines += change_rows(moved)
     lines += [] if receipts else [Text("nothing waits for its score")]
     data = {
         "receipts": [receipt.model_dump(mode="json") for receipt in receipts],
         "changes": {phase: [dataclasses.asdict(row) for row in rows] for phase, rows in moved.items()},
     }
-    face.emit(data, *lines, Text(f"next: braggbook challenge board {slug}"))
+    phase = challenge.option(receipts[-1].phase if receipts else challenge.design.phases[-1].id)
+    face.emit(data, *lines, Text(f"next: braggbook challenge board {slug}{phase}"))
 
 
 @group.command("board", short_help="Show who stands where, and write it as a page.")
@@ -323,6 +324,11 @@ def _emptied(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         mark.touch()
     return folder
+
+
+def _where(vault: Vault, receipt: Receipt) -> Text:
+    """Says where a receipt lies, to be handed to the team."""
+    return Text(f"  receipt {vault.evaluation_folder(receipt.submission, receipt.evaluation) / 'receipt.json'}")
 
 
 def _boards(challenge: Challenge, vault: Vault) -> dict[str, Board]:

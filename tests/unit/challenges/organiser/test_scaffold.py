@@ -155,8 +155,8 @@ def test_a_goal_that_is_not_open(
 def test_a_goal_of_no_notebook(project: Path) -> None:
     with pytest.raises(InputError, match="a goal of no notebook"):
         new_challenge("doses", project=project, goal="dose")
+    experiment(project, OPEN)
     with pytest.raises(UnknownName, match="no notebook named 'summs'; did you mean sums"):
-        experiment(project, OPEN)
         new_challenge("doses", project=project, origin="summs")
 
 
