@@ -29,7 +29,7 @@ from braggbook.challenges.vault import Hidden, Vault
 from braggbook.datasets.catalogue import Dataset, find_dataset, open_dataset
 from braggbook.datasets.fetch import fetch
 from braggbook.errors import BraggbookError, Interrupted
-from braggbook.files import storage, sync_tree, write_json
+from braggbook.files import storage, sync_tree, write_json, write_text
 from braggbook.formats.challenge import Phase, Split, SubmissionKind, SubmissionRules
 from braggbook.formats.dataset import CARD_NAME
 from braggbook.formats.run import Engine
@@ -54,6 +54,7 @@ from braggbook.runs.sandbox.run import run_untrusted
 from braggbook.runs.sandbox.walls import Limits
 from braggbook.settings import Settings
 
+ERROR = "error.txt"  # in an evaluation's folder: what went wrong in the organiser's part; never handed on
 _ID_BYTES = 8
 _LINES_AROUND = 2  # of the participant's own notebook, shown with a failure
 _LONGEST_LINE = 160
@@ -219,6 +220,7 @@ def _execute(
                 memory_mb=limits.memory_mb,
                 processes=limits.processes,
                 work_mb=limits.work_mb,
+                output_mb=limits.output_mb,
             ),
             collect=collected,
             logs=bench.logs,
@@ -337,6 +339,8 @@ def evaluate_submission(
             outcome = evaluate(challenge, received, kind=submission.kind, cases=cases, bench=bench)
         if outcome.verdict in FAULT_OF_PARTICIPANT and submission.kind == "notebook" and not submission.refused:
             _replay(challenge, received, part, settings)
+        if outcome.error is not None:
+            write_text(part / ERROR, f"{outcome.error}\n")
         evaluation = _evaluation(challenge, vault, submission, cases, outcome, id=id, now=clock())
         write_json(part / EVALUATION_NAME, evaluation.model_dump(mode="json"))
         shutil.rmtree(part / "collected", ignore_errors=True)

@@ -5,7 +5,7 @@
     <vault>/<challenge>/key.pem                          the private key
     <vault>/<challenge>/hidden/<split>@<version>/        inputs/  truth/  salt  canary
     <vault>/<challenge>/submissions/<id>/                submission.json  received/
-    <vault>/<challenge>/evaluations/<submission>/<id>/   evaluation.json  receipt.json  estimate/  replay/
+    <vault>/<challenge>/evaluations/<submission>/<id>/   evaluation.json  receipt.json  estimate/  replay/  error.txt
     <vault>/<challenge>/runs/                            the scoring runs
 """
 

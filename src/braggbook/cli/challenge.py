@@ -203,7 +203,7 @@ def score_command(face: Face, slug: str, submissions: tuple[str, ...], everythin
     Each gets a signed receipt. With --all every submission is scored again with the scoring notebook and the truth of
     now; predictions that a notebook made of the same inputs are not made again.
     """
-    from braggbook.challenges.evaluate import evaluate_submission  # noqa: PLC0415 - the same
+    from braggbook.challenges.evaluate import ERROR, evaluate_submission  # noqa: PLC0415 - the same
     from braggbook.challenges.seen import changes  # noqa: PLC0415 - help need not wait for it
     from braggbook.challenges.submissions import waiting  # noqa: PLC0415 - the same
 
@@ -219,10 +219,12 @@ def score_command(face: Face, slug: str, submissions: tuple[str, ...], everythin
     engine: Engine = "warm" if len(chosen) > 1 else "kernel"
     for one in chosen:
         face.say(f"{one.id}  {one.kind} of {one.team}")
-        _, receipt = evaluate_submission(
+        made, receipt = evaluate_submission(
             challenge, vault, one, settings=face.settings, clock=_now, progress=face.bar, engine=engine
         )
         receipts.append(receipt)
+        if (why := vault.evaluation_folder(one.id, made.id) / ERROR).is_file():
+            face.say(f"for the organiser alone: {why.read_text(encoding='utf-8').strip()}")
     after = _boards(challenge, vault) if everything else {}
     moved = {phase: changes(before[phase], board) for phase, board in after.items() if phase in before}
     lines: list[Any] = [line for receipt in receipts for line in (*receipt_lines(receipt), _where(vault, receipt))]

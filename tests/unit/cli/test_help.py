@@ -58,6 +58,8 @@ def test_the_verbs_are_these() -> None:
         "dataset fetch", "dataset add", "dataset verify", "kernel lock", "kernel install", "kernel verify",
         "dicom inspect", "dicom convert", "dicom quality", "dicom exposure", "dicom deidentify",
         "publish plan", "publish push", "publish mint", "archive list", "archive show", "archive serve",
+        "challenge new", "challenge check", "challenge try", "challenge open", "challenge submit", "challenge score",
+        "challenge board", "challenge close", "challenge demo",
     }  # fmt: skip
 
 

@@ -119,7 +119,7 @@ def render_board(
         linked=any(line.links for line in lines),
         plots=[(column, plot) for column, plot in plots if plot],
         strip=charts.strip(board, drawn_rows),
-        compared=[one for one in compared if one.groups],
+        compared=[one for one in compared if one.groups and len(rows) > 1],
         drawn=len(drawn_rows),
         more=max(len(rows) - MOST_DRAWN, 0),
         left=board.left[:_MOST_LEFT],

@@ -32,6 +32,7 @@ _CALLS = {
     "userfaultfd": (323, 282), "memfd_create": (319, 279), "process_vm_writev": (311, 271), "clone3": (435, 435),
     "open_by_handle_at": (304, 265), "shmget": (29, 194),
 }  # fmt: skip
+_BOTH_S = 5.0  # that one process keeps its memory for the other to have its own, on a busy machine too
 _GETPID_X32 = 0x40000000 + 39
 _library = ctypes.CDLL(None, use_errno=True)
 
@@ -366,7 +367,7 @@ def _use_memory(limit_mb: int) -> str:
         child = os.fork()
         if not child:
             held = bytearray(b"x") * (limit_mb * 3 // 4 * _MIB)
-            time.sleep(1)
+            time.sleep(_BOTH_S)
             os._exit(len(held) == 0)
         children.append(child)
     if os.WIFSIGNALED(os.wait()[1]) or os.WIFSIGNALED(os.wait()[1]):

@@ -121,26 +121,32 @@ def run_untrusted(
         raise InputError("the folder for outputs is not empty", where=str(collect))
     environment = choose_environment(kernel, cache=settings.cache)
     task = Task(data, datasets, kernel, environment, build_wheel(), limits, logs=logs is not None)
-    told = _Progress(progress or Silent(), total=len(lines))
+    told = _Progress(progress or Silent(), title=notebook.stem, total=len(lines))
     receiver = Receiver(collect=collect, limits=limits, logs=logs, on_cell=told.begins)
+    outcome = None
     try:
-        require_walls()
-        with staging(settings.cache / "sandbox") as private:
-            given = hand_in(private / "given", task, settings=settings)
-            told.start(notebook.stem)
-            ending = run_inside(_walls(given, environment.python, limits), _COMMAND, receive=receiver.feed)
+        ending = _run(task, settings, receiver, told)
+        outcome = _outcome(ending, receiver, lines)
     except KernelUnavailable as error:
         issue = Issue(error.what, error.where, error.wanted, error.got)
         return Outcome("platform", kind="platform", issues=(*error.issues, issue), next_command=error.next_command)
     finally:
         receiver.close()
         told.stop()
+        if outcome is None or outcome.verdict != "complete":
+            _empty(collect)
     if logs is not None:
         write_text(logs / "stderr.log", ending.stderr)
-    outcome = _outcome(ending, receiver, lines)
-    if outcome.verdict != "complete":
-        _empty(collect)
     return outcome
+
+
+def _run(task: Task, settings: Settings, receiver: Receiver, told: _Progress) -> Ending:
+    require_walls()
+    with staging(settings.cache / "sandbox") as private:
+        given = hand_in(private / "given", task, settings=settings)
+        told.start()
+        walls = _walls(given, task.environment.python, task.limits)
+        return run_inside(walls, _COMMAND, receive=receiver.feed)
 
 
 def _read(notebook: Path) -> tuple[bytes, list[int]]:
@@ -176,12 +182,12 @@ def _walls(given: Given, python: Path, limits: Limits) -> Walls:
 class _Progress:
     """Hands what the inside tells on, within what can be."""
 
-    def __init__(self, progress: Progress, *, total: int) -> None:
-        self._progress, self._total, self._started = progress, total, False
+    def __init__(self, progress: Progress, *, title: str, total: int) -> None:
+        self._progress, self._title, self._total, self._started = progress, title, total, False
 
-    def start(self, title: str) -> None:
+    def start(self) -> None:
         self._started = True
-        self._progress.start(title, self._total)
+        self._progress.start(self._title, self._total)
 
     def begins(self, done: int) -> None:
         done = min(done, self._total)

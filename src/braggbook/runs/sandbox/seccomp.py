@@ -17,7 +17,7 @@ import platform
 import struct
 from dataclasses import dataclass
 
-from braggbook.errors import InputError
+from braggbook.errors import KernelUnavailable
 
 _LOAD, _JUMP_EQUAL, _JUMP_SET, _JUMP_FROM, _RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
@@ -84,11 +84,11 @@ def seccomp_filter(machine: str | None = None) -> bytes:
         machine: As ``uname -m`` says it; this one where None.
 
     Raises:
-        InputError: No filter is known for it.
+        KernelUnavailable: No filter is known for it.
     """
     name = machine or platform.machine()
     if name not in _MACHINES:
-        raise InputError("no system call filter for this machine", wanted=", ".join(_MACHINES), got=name)
+        raise KernelUnavailable("no system call filter for this machine", wanted=", ".join(_MACHINES), got=name)
     known = _MACHINES[name]
     program = [_load(_ARCHITECTURE), _if_equal(known.audit, skip=1), _return(_KILL), _load(_NUMBER)]
     if known.x32:

@@ -27,7 +27,7 @@ from braggbook.runs.sandbox.entry import landlock_version
 from braggbook.runs.sandbox.places import environment_places
 from braggbook.runs.sandbox.session import Ending, best_meter, run_inside
 from braggbook.runs.sandbox.usage import Meter
-from braggbook.runs.sandbox.walls import DEVICES, UNLISTED, WRITABLE, Limits, Walls, python
+from braggbook.runs.sandbox.walls import DEVICES, UNLISTED, WRITABLE, Limits, Walls, bubblewrap, python
 
 _PROBE = "/braggbook/probe.py"
 _NAMESPACES = ("net", "pid", "ipc", "uts", "mnt")  # a cgroup's is not to be had everywhere, and shows nothing here
@@ -89,6 +89,7 @@ def self_test(walls: Walls | None = None, *, meter: Callable[[Limits], Meter] = 
         KernelUnavailable: The walls do not stand.
     """
     began = time.monotonic()
+    bubblewrap()  # where there is none, the baits cannot be laid either
     probe = Path(str(files("braggbook.runs.sandbox").joinpath("probe.py")))
     readable = environment_places(Path(python())) | {_PROBE: probe}
     tested = replace(walls or Walls(), readable=readable, variables={"LANG": "C.UTF-8"}, limits=_LIMITS, unlisted=True)

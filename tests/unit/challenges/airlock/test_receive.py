@@ -144,7 +144,7 @@ def test_front_matter_that_grows_when_it_is_read_is_refused(tmp_path: Path) -> N
     [
         ("a: " + "[" * 20_000, "front matter with lists inside lists without end"),
         ("- " * 20_000, "front matter with lists inside lists without end"),
-        ("title: " + "1:" * 10_000 + "1.0", "a notebook that cannot be read; got OverflowError"),
+        ("title: " + "1:" * 10_000 + "1.0", "not YAML; got int too large to convert to float"),
         ("a: !!python/object/apply:os.system ['touch burnt']", "could not determine a constructor"),
         ("\U0001f600" * 40_000, "not a mapping"),
         ("? " + "k" * 40_000 + "\n: 1", "unknown key"),

@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from braggbook.errors import InputError
+from braggbook.errors import KernelUnavailable
 from braggbook.runs.sandbox.seccomp import seccomp_filter
 
 ALLOWED, KILLED = 0x7FFF0000, 0x80000000
@@ -101,5 +101,5 @@ def test_calls_of_another_kind_end_the_process() -> None:
 
 
 def test_a_machine_without_a_filter() -> None:
-    with pytest.raises(InputError, match="no system call filter"):
+    with pytest.raises(KernelUnavailable, match="no system call filter"):
         seccomp_filter("riscv64")

@@ -1,0 +1,241 @@
+"""Evaluating: what can be known before a kernel is needed."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from braggbook.challenges.evaluate import (
+    Bench,
+    Clock,
+    evaluate,
+    evaluate_submission,
+    hidden_cases,
+    means_of,
+    twin_cases,
+)
+from braggbook.challenges.signing import verify_signature
+from braggbook.challenges.submissions import left, waiting
+from braggbook.errors import InputError, StorageError
+from braggbook.formats.submission import Evaluation, Receipt, Submission
+
+from .desk import CASES, HOUR, NOW, Desk, make_desk
+
+
+def ticking() -> Clock:
+    """Returns a clock that goes an hour with every look."""
+    seen: list[datetime.datetime] = []
+
+    def look() -> datetime.datetime:
+        seen.append(NOW + len(seen) * HOUR)
+        return seen[-1]
+
+    return look
+
+
+def evaluated(desk: Desk, one: Submission, clock: Clock = ticking()) -> tuple[Evaluation, Receipt]:  # noqa: B008 - one clock for all of them
+    return evaluate_submission(desk.challenge, desk.vault, one, settings=desk.settings, clock=clock)
+
+
+def bench(desk: Desk) -> Bench:
+    work = desk.folder / "work"
+    work.mkdir()
+    return Bench(work, desk.folder / "runs", desk.settings)
+
+
+@pytest.fixture
+def refused(desk: Desk) -> tuple[Desk, Submission, Evaluation, Receipt]:
+    """Predictions of which two are none."""
+    desk.open()
+    one = desk.submit(desk.predictions(k2="nan", k3=99))
+    return desk, one, *evaluated(desk, one)
+
+
+def test_a_refusal_says_where_and_repeats_no_value(refused: tuple[Desk, Submission, Evaluation, Receipt]) -> None:
+    _, _, made, receipt = refused
+    assert (made.verdict, made.predictions, made.scorer, made.cases, made.overall) == ("refused", None, None, {}, {})
+    assert receipt.problem is not None
+    assert receipt.problem.what == "the predictions are not what the design asks for"
+    assert [issue.partition(";")[0].rpartition(":")[0] for issue in receipt.problem.issues] == [
+        "predictions.csv: row 3, column value", "predictions.csv: row 4, column value",
+    ]  # fmt: skip
+    assert "99" not in " ".join(receipt.problem.issues)
+
+
+def test_what_was_refused_unread_costs_nothing(refused: tuple[Desk, Submission, Evaluation, Receipt]) -> None:
+    desk, one, made, receipt = refused
+    assert (made.charged, receipt.charged, receipt.left) == (False, False, 5)
+    assert left(desk.vault, phase=desk.challenge.phase(), team=one.team, now=NOW) == 5
+    assert waiting(desk.vault) == []
+    assert receipt.next.startswith("braggbook challenge try signals PREDICTIONS")
+
+
+def test_evaluation_and_receipt_are_kept_and_signed(refused: tuple[Desk, Submission, Evaluation, Receipt]) -> None:
+    desk, one, made, receipt = refused
+    sealed = desk.challenge.sealed
+    assert sealed is not None
+    assert desk.vault.evaluations(one.id) == [made]
+    assert desk.vault.receipt(made) == receipt
+    assert (made.design, made.truth_version, made.split) == (desk.challenge.digest, 1, "final")
+    assert (receipt.files, receipt.team, receipt.received) == (one.files, one.team, one.received)
+    for signed in (made, receipt):
+        assert verify_signature(sealed.key, signed.message, signed.signature)
+        assert not verify_signature("0" * 64, signed.message, signed.signature)
+        assert not verify_signature(sealed.key, signed.message + b" ", signed.signature)
+    folder = desk.vault.evaluation_folder(one.id, made.id)
+    assert sorted(path.name for path in folder.iterdir()) == ["evaluation.json", "receipt.json"]
+    assert [path for path in folder.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_second_evaluation_stands_beside_the_first(refused: tuple[Desk, Submission, Evaluation, Receipt]) -> None:
+    desk, one, made, _ = refused
+    again, _ = evaluated(desk, one)
+    assert again.id != made.id
+    assert desk.vault.evaluations() == [made, again]
+
+
+def test_what_the_organiser_lacks_is_no_fault_of_the_team(desk: Desk) -> None:
+    desk.open()
+    one = desk.submit()
+    shutil.rmtree(desk.settings.project / "kernels")
+    made, receipt = evaluated(desk, one)
+    assert (made.verdict, made.charged, receipt.left) == ("platform", False, 5)
+    assert receipt.problem is not None
+    assert receipt.problem.what == (
+        "the evaluation failed, and not through your fault (UnknownName); nothing is charged"
+    )
+    assert receipt.next == "nothing: it will be evaluated again"
+    assert waiting(desk.vault) == [one]
+    assert made.predictions is not None  # they were read, and need not be again
+
+
+def test_on_the_twin_the_whole_reason_is_told(desk: Desk) -> None:
+    kernels = desk.settings.project / "kernels"
+    kernels.rename(desk.folder / "kernels")
+    outcome = evaluate(
+        desk.challenge,
+        desk.challenge.folder / "example_submission",
+        kind="predictions",
+        cases=twin_cases(desk.challenge),
+        bench=bench(desk),
+    )
+    assert (outcome.verdict, outcome.scored) == ("platform", None)
+    assert outcome.problem is not None
+    assert outcome.problem.what == str(outcome.error)
+    assert "no kernel named" in outcome.problem.what
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("a,0.3\nb,0.7\nc,0.9\nd,1.2\n", "a case is missing: e"),
+        ("a,0.3\nb,0.7\nc,0.9\nd,1.2\ne,1.7\na,0.3\n", "too many rows"),
+        ("a,0.3\nb,0.7\nc,0.9\nd,1.2\ne,inf\n", "row 6, column value"),
+        ("a,0.3\nb,0.7\nc,0.9\nd,1.2\nz,1.7\n", "row 6"),
+    ],
+)
+def test_predictions_are_checked_before_anything_is_scored(desk: Desk, rows: str, words: str) -> None:
+    received = desk.folder / "received"
+    received.mkdir()
+    (received / "predictions.csv").write_text(f"case,value\n{rows}")
+    outcome = evaluate(
+        desk.challenge, received, kind="predictions", cases=twin_cases(desk.challenge), bench=bench(desk)
+    )
+    assert (outcome.verdict, outcome.estimate, outcome.error) == ("refused", None, None)
+    assert outcome.problem is not None
+    assert words in " ".join(outcome.problem.issues)
+    assert not (desk.settings.runs / "failed").exists()
+
+
+def test_the_cases_of_a_phase_are_the_newest(desk: Desk) -> None:
+    phase = desk.challenge.phase()
+    with pytest.raises(InputError, match="no hidden cases of the split final"):
+        hidden_cases(desk.challenge, desk.vault, phase)
+    desk.open()
+    desk.open(k4=1.5)
+    newest = hidden_cases(desk.challenge, desk.vault, phase)
+    first = hidden_cases(desk.challenge, desk.vault, phase, version=1)
+    assert (newest.version, first.version, newest.split) == (2, 1, "final")
+    assert newest.truth.digest != first.truth.digest
+    assert newest.inputs.digest == first.inputs.digest
+
+
+@pytest.mark.parametrize(("inputs", "kinds", "there"), [("hidden", ["notebook"], 1), ("released", ["predictions"], 0)])
+def test_only_hidden_inputs_have_a_canary(tmp_path: Path, inputs: str, kinds: list[str], there: int) -> None:
+    """Who has the released ones may say what stands in them."""
+    desk = make_desk(tmp_path, inputs=inputs, kinds=kinds)
+    desk.open()
+    assert len(hidden_cases(desk.challenge, desk.vault, desk.challenge.phase()).canaries) == there
+
+
+def test_the_twin_has_none(desk: Desk) -> None:
+    cases = twin_cases(desk.challenge)
+    assert (cases.split, cases.version, cases.canaries) == ("twin", 1, ())
+
+
+def test_means_are_of_cases_that_have_a_score() -> None:
+    cases = {"dice": {"a": 0.5, "b": None, "c": 1.0}, "hd": {"a": None}}
+    assert means_of(cases, {"coverage": 0.9}) == {"dice": 0.75, "coverage": 0.9}
+
+
+def test_means_are_exact_sums() -> None:
+    """0.1 ten times is 1 only if it is summed exactly: means of equal scores must be equal."""
+    assert means_of({"error": {str(number): 0.1 for number in range(10)}}, {}) == {"error": 0.1}
+
+
+def _no_vault(desk: Desk) -> None:
+    shutil.rmtree(desk.vault.hidden_folder("final", 1))
+
+
+def _no_key(desk: Desk) -> None:
+    desk.vault.key.unlink()
+
+
+@pytest.mark.parametrize(("lost", "words"), [(_no_vault, "no hidden cases"), (_no_key, "no key")])
+def test_without_its_vault_nothing_is_evaluated_and_nothing_left(
+    desk: Desk, lost: Callable[[Desk], None], words: str
+) -> None:
+    desk.open()
+    one = desk.submit(desk.predictions(k1="nan"))
+    lost(desk)
+    with pytest.raises(InputError, match=words):
+        evaluated(desk, one)
+    assert desk.vault.evaluations() == []
+    assert waiting(desk.vault) == [one]
+
+
+def test_a_disk_that_refuses_leaves_nothing(desk: Desk) -> None:
+    desk.open()
+    one = desk.submit(desk.predictions(k1="nan"))
+    (desk.vault.folder / "evaluations").write_text("a file where the folder should be")
+    with pytest.raises(StorageError):
+        evaluated(desk, one)
+    (desk.vault.folder / "evaluations").unlink()
+    assert waiting(desk.vault) == [one]
+
+
+@pytest.mark.parametrize(
+    ("shows", "seen"),
+    [({"score": "organiser", "rank": "organiser"}, False), ({"score": "team"}, True), ({"score": "everyone"}, True)],
+)
+def test_a_receipt_of_what_has_no_score_shows_none(tmp_path: Path, shows: dict[str, Any], seen: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    desk = make_desk(tmp_path, shows=shows)
+    desk.open()
+    _, receipt = evaluated(desk, desk.submit(desk.predictions(k1="nan")))
+    assert (receipt.scores, receipt.cases) == (None, None)
+    assert dataclasses.asdict(desk.settings)["vault"] == desk.settings.vault
+    assert json.loads(receipt.model_dump_json())["team"] == "One"
+    assert (desk.challenge.phase().shows.score != "organiser") is seen
+
+
+def test_the_cases_of_the_desk_are_all_scored_against(desk: Desk) -> None:
+    desk.open()
+    assert hidden_cases(desk.challenge, desk.vault, desk.challenge.phase()).truth.card.files[0].path == "truth.csv"
+    assert len(CASES) == 4
