@@ -183,6 +183,7 @@ DEFAULTS: dict[tuple[str, str], Any] = {
     ("formats/kernel.md", "json"): KernelSpec,
     ("formats/result.md", "json"): result.result_adapter,
     ("formats/dataset.md", "toml"): dataset.DatasetCard,
+    ("formats/challenge.md", "toml"): challenge.Design,
     ("formats/sweep.md", "json"): sweep_record.SweepRecord,
     ("formats/sweep_design.md", "toml"): sweep.SweepDesign,
     ("how-to/sweep.md", "toml"): sweep.SweepDesign,
@@ -299,6 +300,30 @@ def test_every_exit_code_is_documented() -> None:
 
 
 FIELDS: dict[str, dict[str, type[BaseModel]]] = {
+    "formats/challenge.md": {
+        "Keys": challenge.Design,
+        "`[organisation]`": challenge.Organisation,
+        "`[mission]`": challenge.Mission,
+        "`[data]`": challenge.Data,
+        "`[submission]`": challenge.SubmissionRules,
+        "`[submission.columns.<name>]`": challenge.PredictedColumn,
+        "`[[submission.ordered]]`": challenge.OrderedColumns,
+        "`[limits]`": challenge.NotebookLimits,
+        "`[[phases]]`": challenge.Phase,
+        "`[phases.quota]`": challenge.Quota,
+        "`[phases.shows]`": challenge.Visibility,
+        "`[[metrics]]`": challenge.Metric,
+        "`[metrics.empty]`": challenge.EmptyRule,
+        "`[ranking]`": challenge.RankingRules,
+        "sealed.json": submission.Sealed,
+        "Splits": submission.SealedSplit,
+        "submission.json": submission.Submission,
+        "evaluation.json": submission.Evaluation,
+        "Problem": submission.Problem,
+        "Used": submission.Used,
+        "Scorer": submission.Scorer,
+        "receipt.json": submission.Receipt,
+    },
     "formats/board.md": {
         "board.json": board.Board,
         "Metrics": board.MetricShown,

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
-import json
+import itertools
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from braggbook.challenges.evaluate import (
     Bench,
-    Clock,
     evaluate,
     evaluate_submission,
     hidden_cases,
@@ -26,21 +23,17 @@ from braggbook.challenges.submissions import left, waiting
 from braggbook.errors import InputError, StorageError
 from braggbook.formats.submission import Evaluation, Receipt, Submission
 
-from .desk import CASES, HOUR, NOW, Desk, make_desk
+from .desk import HOUR, NOW, Desk, make_desk
+
+_HOURS = itertools.count()
 
 
-def ticking() -> Clock:
-    """Returns a clock that goes an hour with every look."""
-    seen: list[datetime.datetime] = []
-
-    def look() -> datetime.datetime:
-        seen.append(NOW + len(seen) * HOUR)
-        return seen[-1]
-
-    return look
+def clock() -> datetime.datetime:
+    """An hour later with every look."""
+    return NOW + next(_HOURS) * HOUR
 
 
-def evaluated(desk: Desk, one: Submission, clock: Clock = ticking()) -> tuple[Evaluation, Receipt]:  # noqa: B008 - one clock for all of them
+def evaluated(desk: Desk, one: Submission) -> tuple[Evaluation, Receipt]:
     return evaluate_submission(desk.challenge, desk.vault, one, settings=desk.settings, clock=clock)
 
 
@@ -221,21 +214,30 @@ def test_a_disk_that_refuses_leaves_nothing(desk: Desk) -> None:
     assert waiting(desk.vault) == [one]
 
 
-@pytest.mark.parametrize(
-    ("shows", "seen"),
-    [({"score": "organiser", "rank": "organiser"}, False), ({"score": "team"}, True), ({"score": "everyone"}, True)],
-)
-def test_a_receipt_of_what_has_no_score_shows_none(tmp_path: Path, shows: dict[str, Any], seen: bool) -> None:  # noqa: FBT001 - a parameter of the test
-    desk = make_desk(tmp_path, shows=shows)
+def test_what_was_refused_at_the_door_gets_a_receipt_and_costs_nothing(desk: Desk) -> None:
     desk.open()
-    _, receipt = evaluated(desk, desk.submit(desk.predictions(k1="nan")))
-    assert (receipt.scores, receipt.cases) == (None, None)
-    assert dataclasses.asdict(desk.settings)["vault"] == desk.settings.vault
-    assert json.loads(receipt.model_dump_json())["team"] == "One"
-    assert (desk.challenge.phase().shows.score != "organiser") is seen
+    odd = desk.folder / "odd.pkl"
+    odd.write_bytes(b"\x80\x04N.")
+    made, receipt = evaluated(desk, desk.submit(odd))
+    assert (made.verdict, made.charged, receipt.left, receipt.files) == ("refused", False, 5, {})
+    assert receipt.problem is not None
+    assert receipt.problem.what == "what came is not what the design asks for; nothing of it was kept"
+    assert any("odd.pkl" in issue for issue in receipt.problem.issues)
 
 
-def test_the_cases_of_the_desk_are_all_scored_against(desk: Desk) -> None:
+def test_why_an_evaluation_failed_is_told_to_the_organiser_alone(desk: Desk) -> None:
     desk.open()
-    assert hidden_cases(desk.challenge, desk.vault, desk.challenge.phase()).truth.card.files[0].path == "truth.csv"
-    assert len(CASES) == 4
+    shutil.rmtree(desk.settings.project / "kernels")
+    made, receipt = evaluated(desk, desk.submit())
+    folder = desk.vault.evaluation_folder(made.submission, made.id)
+    assert "no kernel named" in (folder / "error.txt").read_text()
+    assert "no kernel named" not in receipt.model_dump_json() + made.model_dump_json()
+
+
+def test_an_evaluation_says_which_seal_it_was_scored_against(desk: Desk) -> None:
+    first = desk.open()
+    one = desk.submit(desk.predictions(k1="nan"))
+    made, receipt = evaluated(desk, one)
+    assert made.sealed == receipt.sealed == first.truth
+    second = desk.open(k4=1.5)
+    assert evaluated(desk, one)[0].sealed == second.truth != first.truth
