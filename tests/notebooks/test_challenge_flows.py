@@ -318,12 +318,12 @@ def test_a_score_that_was_changed_in_a_copy_is_found(played: Played, tmp_path: P
 
 # A challenge with hidden inputs
 
-_CARD = """from pathlib import Path
-import pandas as pd
+_CARD = """import os
+from pathlib import Path
 import braggbook as bb
 
 inputs = bb.load("inputs@1")
-cards = [path.read_text() for path in Path("/").glob("braggbook/**/inputs/dataset.toml")]
+cards = [path.read_text() for path in Path(os.environ["BRAGGBOOK_DATASETS"]).rglob("dataset.toml")]
 """
 LEAK = f"""{_CARD}
 case = inputs["case"][0]

@@ -27,7 +27,6 @@ from braggbook.challenges.signing import sign
 from braggbook.challenges.submissions import RECEIVED, left
 from braggbook.challenges.vault import Hidden, Vault
 from braggbook.datasets.catalogue import Dataset, find_dataset, open_dataset
-from braggbook.datasets.fetch import fetch
 from braggbook.errors import BraggbookError, Interrupted
 from braggbook.files import storage, sync_tree, write_json, write_text
 from braggbook.formats.challenge import Phase, Split, SubmissionKind, SubmissionRules
@@ -164,7 +163,7 @@ def evaluate(challenge: Challenge, received: Path, *, kind: SubmissionKind, case
             outcome.verdict = "scored" if ended.verdict == "complete" else ended.verdict
             outcome.problem = problem
             _drop_others(predictions, challenge.design.submission)
-            outcome.used, outcome.walls = Used(**dataclasses.asdict(ended.used)), list(ended.layers)
+            outcome.used, outcome.walls = _used(ended, hidden=bool(cases.canaries)), list(ended.layers)
         if outcome.verdict == "scored":
             _check(challenge, predictions, cases, bench.work, outcome)
         if outcome.estimate is not None:
@@ -208,25 +207,33 @@ def _execute(
     """Executes a participant's notebook behind the walls."""
     notebook = read_notebook(next(received.glob("*.ipynb")))
     settings, limits = bench.settings, challenge.design.limits
-    with scratch() as place:
-        ended = run_untrusted(
-            notebook.path,
-            datasets=_datasets(challenge, notebook, cases.inputs, place, settings),
-            kernel=find_kernel(notebook.front.braggbook.kernel, project=settings.project),
-            settings=settings,
-            limits=Limits(
-                wall_s=limits.wall_s,
-                cpu_s=limits.cpu_s,
-                memory_mb=limits.memory_mb,
-                processes=limits.processes,
-                work_mb=limits.work_mb,
-                output_mb=limits.output_mb,
-            ),
-            collect=collected,
-            logs=bench.logs,
-            progress=bench.progress,
-        )
+    ended = run_untrusted(
+        notebook.path,
+        datasets=_datasets(challenge, notebook, cases.inputs, settings.project),
+        kernel=find_kernel(notebook.front.braggbook.kernel, project=settings.project),
+        settings=settings,
+        limits=Limits(
+            wall_s=limits.wall_s,
+            cpu_s=limits.cpu_s,
+            memory_mb=limits.memory_mb,
+            processes=limits.processes,
+            work_mb=limits.work_mb,
+            output_mb=limits.output_mb,
+        ),
+        collect=collected,
+        logs=bench.logs,
+        progress=bench.progress,
+    )
     return ended, _problem(notebook, ended)
+
+
+def _used(ended: SandboxOutcome, *, hidden: bool) -> Used:
+    """Returns what was used; on hidden cases only roughly, since a notebook could tell by it what it saw."""
+    used = dataclasses.asdict(ended.used)
+    if hidden:
+        used = {name: None if value is None else float(f"{value:.1g}") for name, value in used.items()}
+        used["processes"] = None
+    return Used(**used)
 
 
 def _drop_others(collected: Path, rules: SubmissionRules) -> None:
@@ -236,21 +243,11 @@ def _drop_others(collected: Path, rules: SubmissionRules) -> None:
             path.unlink()
 
 
-def _datasets(
-    challenge: Challenge, notebook: Notebook, inputs: Dataset, place: Path, settings: Settings
-) -> dict[str, Path]:
+def _datasets(challenge: Challenge, notebook: Notebook, inputs: Dataset, project: Path) -> dict[str, Path]:
     """Returns the folders of what a participant's notebook may see: the inputs, and public datasets that it names."""
-    found = {INPUTS: inputs.folder}
-    for reference in notebook.front.braggbook.datasets:
-        if reference in challenge.design.data.training:
-            dataset = find_dataset(reference, project=settings.project)
-            found[dataset.slug] = target = place / dataset.slug
-            target.mkdir()
-            shutil.copyfile(dataset.folder / CARD_NAME, target / CARD_NAME)
-            for name, path in fetch(dataset, cache=settings.cache, mirror=settings.data_mirror).items():
-                (target / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, target / name)
-    return found
+    named = [name for name in notebook.front.braggbook.datasets if name in challenge.design.data.training]
+    public = [find_dataset(name, project=project) for name in named]
+    return {INPUTS: inputs.folder, **{dataset.slug: dataset.folder for dataset in public}}
 
 
 _AT_THE_DOOR = "what came is not what the design asks for; nothing of it was kept"
@@ -344,11 +341,11 @@ def evaluate_submission(
         evaluation = _evaluation(challenge, vault, submission, cases, outcome, id=id, now=clock())
         write_json(part / EVALUATION_NAME, evaluation.model_dump(mode="json"))
         shutil.rmtree(part / "collected", ignore_errors=True)
+        receipt = _receipt(challenge, vault, submission, evaluation, phase)
+        write_json(part / RECEIPT_NAME, receipt.model_dump(mode="json"))
         with storage(target):
             sync_tree(part)
             os.rename(part, target)
-        receipt = _receipt(challenge, vault, submission, evaluation, phase)
-        write_json(target / RECEIPT_NAME, receipt.model_dump(mode="json"))
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return evaluation, receipt
@@ -443,10 +440,14 @@ def _receipt(challenge: Challenge, vault: Vault, submission: Submission, made: E
         sealed=made.sealed,
         scores=means_of(made.cases, made.overall) if scored and shows.score != "organiser" else None,
         cases=made.cases if scored and shows.cases != "organiser" else None,
-        left=left(vault, phase=phase, team=submission.team, now=datetime.datetime.fromisoformat(made.evaluated)),
+        left=left(vault, phase=phase, team=submission.team, now=_when(made), counts={made.submission: made.charged}),
         next=_next(challenge, made),
     )
     return receipt.signed(sign(vault.key, receipt.message))
+
+
+def _when(made: Evaluation) -> datetime.datetime:
+    return datetime.datetime.fromisoformat(made.evaluated)
 
 
 def means_of(cases: Mapping[str, Mapping[str, float | None]], overall: Mapping[str, float]) -> dict[str, float]:

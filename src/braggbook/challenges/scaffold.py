@@ -30,6 +30,7 @@ from braggbook.notebooks.catalogue import find_notebook
 _INPUTS = b"case,signal\na,0.1\nb,0.4\nc,0.9\nd,1.6\ne,2.5\n"
 _TRUTH = b"case,value\na,0.3\nb,0.7\nc,0.9\nd,1.2\ne,1.7\n"
 _SAID = b"case,value\na,0.316\nb,0.632\nc,0.949\nd,1.265\ne,1.581\n"
+_HEAD = "# The design of a challenge{taken}. Every key is explained in docs/formats/challenge.md.\n"
 _FIRST_KERNEL = "radiobiology"
 _MONTH = datetime.timedelta(days=30)
 
@@ -79,7 +80,10 @@ def new_challenge(
         with storage(target):
             (work / EXAMPLE).mkdir(parents=True)
         design = _design(slug, front, taken, today or datetime.datetime.now(datetime.UTC).date())
-        write_text(work / CHALLENGE_NAME, tomlkit.dumps(design))
+        write_text(
+            work / CHALLENGE_NAME,
+            _HEAD.format(taken=f"; takes up {taken.id} of {origin}" if taken else "") + tomlkit.dumps(design),
+        )
         write_bytes(work / EXAMPLE / "predictions.csv", _SAID)
         _write_twin(work / TWIN)
         _write_notebook(work / BASELINE, "Baseline", kernel, _PREDICT, {"answers": {"kind": "table"}}, ["inputs@1"])

@@ -150,14 +150,24 @@ def allowed_datasets(challenge: Challenge) -> tuple[str, ...]:
     return (f"{INPUTS}@1", *challenge.design.data.training)
 
 
-def left(vault: Vault, *, phase: Phase, team: str, now: datetime.datetime) -> int | None:
+def left(
+    vault: Vault, *, phase: Phase, team: str, now: datetime.datetime, counts: Mapping[str, bool] | None = None
+) -> int | None:
     """Returns how many submissions a team has left in a phase at a time; None where there is no limit.
 
     A submission counts when it got a score, or when the participant's own code was at fault; one that waits counts
     until that is known.
+
+    Args:
+        vault: The organiser's.
+        phase: Which.
+        team: Whose.
+        now: The time.
+        counts: Whether submissions count of which the vault does not know it yet, by their ids.
     """
+    told = counts or {}
     mine = [one for one in vault.submissions() if one.phase == phase.id and same_team(one.team, team)]
-    counted = [one for one in mine if _counts(vault.evaluations(one.id))]
+    counted = [one for one in mine if told.get(one.id, _counts(vault.evaluations(one.id)))]
     quota, zone = phase.quota, phase.opens.tzinfo
     today = [one for one in counted if _day(one.received, zone) == now.astimezone(zone).date()]
     rest = [] if quota.total is None else [quota.total - len(counted)]
