@@ -186,7 +186,7 @@ class Reader:
         """Types a line into a shell in the folder, and follows a ``cd``."""
         own = ("BRAGGBOOK_PROJECT", "BRAGGBOOK_RUNS")
         kept = {name: value for name, value in os.environ.items() if name not in own and not _TOKEN.search(name)}
-        places = {f"BRAGGBOOK_{name.upper()}": str(self.tools / name) for name in ("archive", "cache")}
+        places = {f"BRAGGBOOK_{name.upper()}": str(self.tools / name) for name in ("archive", "cache", "vault")}
         path = f"{self.tools}{os.pathsep}{os.environ['PATH']}"
         environment = {**kept, **places, "PATH": path, "LC_ALL": "C.UTF-8"}
         place = self.tools / "place"

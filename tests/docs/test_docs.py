@@ -558,7 +558,7 @@ def test_the_pages_build_without_a_warning(tmp_path: Path) -> None:
         module = importlib.import_module(f"braggbook.radiobiology.{topic}")
         functions += [f"{module.__name__}.{name}" for name in module.__all__ if name not in values]
     assert not [name for name in functions if f'id="{name}"' not in python]
-    modules = {"__version__", "errors", "imaging", "radiobiology", "units"}
+    modules = {"__version__", "errors", "imaging", "metrics", "radiobiology", "units"}
     assert set(braggbook.__all__) == {*modules, *own}
 
 

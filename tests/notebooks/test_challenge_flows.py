@@ -107,12 +107,12 @@ def scorer(desk: Desk, old: str, new: str) -> None:
     path.write_text(nbformat.writes(node) + "\n", encoding="utf-8")
 
 
-def score_all(desk: Desk) -> dict[str, Any]:
-    """What ``braggbook challenge score --all`` says."""
+def say(desk: Desk, *words: str | Path) -> dict[str, Any]:
+    """What the command line says to an organiser."""
     settings = desk.settings
-    words = ["--project", str(settings.project), "--runs", str(settings.runs), "challenge", "score", "signals"]
+    given = ["--project", str(settings.project), "--runs", str(settings.runs), "challenge", *map(str, words)]
     places = {f"BRAGGBOOK_{name.upper()}": str(getattr(settings, name)) for name in ("vault", "cache", "archive")}
-    answer = CliRunner().invoke(main, [*words, "--all", "--json"], env=places)
+    answer = CliRunner().invoke(main, [*given, "--json"], env=places)
     assert answer.exit_code == 0, (answer.output, answer.exception)
     return dict(json.loads(answer.stdout))
 
@@ -157,10 +157,10 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     made = Played(desk, broken, waited, first, [board(desk)])
     inputs, truth = dataset(desk, "inputs", list(SIGNALS.values())), dataset(desk, "truth", RIGHT)
     open_split(desk.challenge, desk.vault, "final", inputs=inputs, truth=truth, now=now(), because="a slip of the pen")
-    made.answers.append(score_all(desk))
+    made.answers.append(say(desk, "score", "signals", "--all"))
     made.boards.append(board(desk))
     scorer(desk, "scores = pd.DataFrame", FIRST_CASE)
-    made.answers.append(score_all(desk))
+    made.answers.append(say(desk, "score", "signals", "--all"))
     made.boards.append(board(desk))
     evaluated(desk, hand_in(desk, "Files", predictions(desk, 9, 9, 9, 9)))
     made.boards.append(board(desk))
@@ -184,7 +184,8 @@ def test_predictions_and_a_notebook_are_scored(played: Played) -> None:
     made, receipt = played.first["Files"]
     by_hand = dict(zip(CASES, (0.0, 0.2, 0.2, 0.0), strict=True))
     assert made.cases == {"absolute_error": pytest.approx(by_hand)}
-    assert receipt.scores == {"absolute_error": pytest.approx(0.1)}
+    assert receipt.scores is not None
+    assert receipt.scores["absolute_error"] == pytest.approx(0.1)
     assert receipt.cases is None  # which the phase keeps from the team
     said = [round(signal**0.5, 3) for signal in SIGNALS.values()]
     made, _ = played.first["Book"]
@@ -430,6 +431,15 @@ def test_rows_of_the_inputs_that_come_out_are_refused(misbehaved: Misbehaved) ->
     assert "a whole line of them stands there" in issue
 
 
+def test_what_was_used_on_hidden_cases_is_told_roughly(misbehaved: Misbehaved) -> None:
+    """To one digit: by how long it computes a notebook could tell what it saw."""
+    for _, receipt in misbehaved.made.values():
+        numbers = [number for number in receipt.used.model_dump().values() if number is not None]
+        assert numbers
+        assert [float(f"{number:.1g}") for number in numbers] == numbers
+        assert receipt.used.processes is None
+
+
 def test_the_fault_of_ones_own_code_is_charged(misbehaved: Misbehaved) -> None:
     assert {receipt.left for _, receipt in misbehaved.made.values()} == {0}
     source = misbehaved.desk.challenge.folder / "baseline.ipynb"
@@ -490,3 +500,20 @@ def test_the_organiser_can_verify_a_row_of_it(withheld: tuple[Desk, Path]) -> No
     found = verify_closed(closed, settings=desk.settings, vault=desk.settings.vault, row="Ben")
     assert (found.verdict, [row.verdict for row in found.rows]) == ("identical", ["identical"]), found.as_json()
     assert [check.outcome for check in found.checks] == ["passed"] * 5
+
+
+# Before anything is handed in
+
+
+def test_a_notebook_is_tried_as_it_will_be_evaluated(tmp_path: Path) -> None:
+    """In the same sandbox with the same limits, on public cases, where its logs may be seen."""
+    desk = make_desk(tmp_path)
+    said = say(desk, "try", "signals", desk.challenge.folder / "baseline.ipynb")
+    assert (said["verdict"], said["kind"], said["problem"]) == ("scored", "notebook", None)
+    twin = {"a": 0.016, "b": 0.068, "c": 0.049, "d": 0.065, "e": 0.119}  # |root of the signal - value|, by hand
+    assert said["cases"]["absolute_error"] == pytest.approx(twin)
+    assert said["used"]["wall_s"] > 0
+    assert said["walls"]
+    assert Path(said["logs"], "executed.ipynb").is_file()
+    assert Path(said["scoring_run"], "report.html").is_file()
+    assert not desk.settings.vault.exists()

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from braggbook.challenges.board import make_board
-from braggbook.challenges.design import ESTIMATE, INPUTS, SCORER, Challenge
+from braggbook.challenges.design import ESTIMATE, INPUTS, SCORER, Challenge, find_challenge
 from braggbook.challenges.pages import render_bias, render_board
 from braggbook.challenges.submissions import RECEIVED, waiting
 from braggbook.challenges.vault import Vault
@@ -57,6 +57,28 @@ def board_of(challenge: Challenge, vault: Vault, phase: Phase, *, closed: bool =
         closed=closed,
         truth=challenge.design.truth if closed else "sealed",
     )
+
+
+def require_free(run: Path, *, settings: Settings, now: datetime.datetime) -> None:
+    """Refuses to publish a scoring run whose truth is not to be seen, or not yet: the run holds it.
+
+    Args:
+        run: The folder of a run, in a vault or not.
+        settings: Where vaults and challenges are.
+        now: The time.
+
+    Raises:
+        InputError: Its challenge withholds the truth, or a phase of it goes on.
+    """
+    place = settings.vault.resolve()
+    if not run.resolve().is_relative_to(place):
+        return
+    challenge = find_challenge(run.resolve().relative_to(place).parts[0], project=settings.project)
+    if challenge.design.truth == "withheld":
+        raise InputError("the truth is withheld, and the run holds it", where=challenge.slug)
+    if open_phases := [phase.id for phase in challenge.design.phases if now < phase.closes]:
+        got = ", ".join(open_phases)
+        raise InputError("a phase goes on, and the run holds the truth", where=challenge.slug, got=got)
 
 
 def record_of_run(vault: Vault, run: str) -> str | None:
@@ -134,6 +156,12 @@ def _require_over(challenge: Challenge, vault: Vault, target: Path, *, now: date
         raise InputError(
             "submissions wait for their score", where=challenge.slug, got=", ".join(one.id for one in left[:10]),
             next_command=f"braggbook challenge score {challenge.slug}",
+        )  # fmt: skip
+    last = {made.submission: made for made in vault.evaluations()}
+    if any(made.design != challenge.digest for made in last.values()):
+        raise InputError(
+            "the design was changed since submissions were scored", where=challenge.slug,
+            next_command=f"braggbook challenge score {challenge.slug} --all",
         )  # fmt: skip
     if not vault.evaluations():
         raise InputError("nothing to close: there is no evaluation", where=challenge.slug)

@@ -35,8 +35,8 @@ class Challenge:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the design, however its file is laid out."""
-        return sha256_bytes(canonical_json(self.design.model_dump(mode="json")))
+        """SHA-256 of the design, however its file is laid out, without keys at their defaults (more may come)."""
+        return sha256_bytes(canonical_json(self.design.model_dump(mode="json", exclude_defaults=True)))
 
     @cached_property
     def scorer(self) -> Notebook:

@@ -24,7 +24,7 @@ from braggbook.challenges.cases import cases_of
 from braggbook.challenges.design import ESTIMATE, INPUTS, TRUTH, Challenge
 from braggbook.challenges.scoring import Scored, as_platform, score
 from braggbook.challenges.signing import sign
-from braggbook.challenges.submissions import RECEIVED, left
+from braggbook.challenges.submissions import RECEIVED, counts, left
 from braggbook.challenges.vault import Hidden, Vault
 from braggbook.datasets.catalogue import Dataset, find_dataset, open_dataset
 from braggbook.errors import BraggbookError, Interrupted
@@ -422,6 +422,7 @@ def _charged(submission: Submission, verdict: Verdict) -> bool:
 def _receipt(challenge: Challenge, vault: Vault, submission: Submission, made: Evaluation, phase: Phase) -> Receipt:
     shows = phase.shows
     scored = made.verdict == "scored"
+    counted = counts([*vault.evaluations(submission.id), made])
     receipt = Receipt(
         submission=submission.id,
         evaluation=made.id,
@@ -440,7 +441,7 @@ def _receipt(challenge: Challenge, vault: Vault, submission: Submission, made: E
         sealed=made.sealed,
         scores=means_of(made.cases, made.overall) if scored and shows.score != "organiser" else None,
         cases=made.cases if scored and shows.cases != "organiser" else None,
-        left=left(vault, phase=phase, team=submission.team, now=_when(made), counts={made.submission: made.charged}),
+        left=left(vault, phase=phase, team=submission.team, now=_when(made), told={submission.id: counted}),
         next=_next(challenge, made),
     )
     return receipt.signed(sign(vault.key, receipt.message))

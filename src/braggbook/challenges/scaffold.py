@@ -82,7 +82,8 @@ def new_challenge(
         design = _design(slug, front, taken, today or datetime.datetime.now(datetime.UTC).date())
         write_text(
             work / CHALLENGE_NAME,
-            _HEAD.format(taken=f"; takes up {taken.id} of {origin}" if taken else "") + tomlkit.dumps(design),
+            _HEAD.format(taken=f"; takes up {taken.id} of {Path(str(origin)).stem}" if taken else "")
+            + tomlkit.dumps(design),
         )
         write_bytes(work / EXAMPLE / "predictions.csv", _SAID)
         _write_twin(work / TWIN)

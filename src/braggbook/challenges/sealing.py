@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from braggbook.challenges.cases import cases_of
-from braggbook.challenges.design import INPUTS, TRUTH, Challenge
+from braggbook.challenges.design import BASELINE, INPUTS, SCORER, TRUTH, Challenge
 from braggbook.challenges.signing import new_key, public_key
 from braggbook.challenges.vault import Hidden, Vault
 from braggbook.datasets.catalogue import Dataset, open_dataset
@@ -24,8 +24,11 @@ from braggbook.datasets.verify import verify_dataset
 from braggbook.errors import BraggbookError, InputError, Issue
 from braggbook.files import storage, sync_tree, write_json, write_text
 from braggbook.formats.challenge import Split
+from braggbook.formats.common import CHALLENGE_NAME
 from braggbook.formats.dataset import CARD_NAME, Column, DatasetCard, write_card
+from braggbook.formats.placeholders import AUTHOR
 from braggbook.formats.submission import SEALED_NAME, Sealed, SealedSplit
+from braggbook.notebooks.source import read_notebook
 
 _SALT_BYTES, _CANARY_BYTES = 32, 16
 _WHAT = "hidden cases that cannot be used"
@@ -70,6 +73,7 @@ def open_split(
         StorageError: The disk refuses; nothing is opened then.
     """
     with vault.alone():
+        _require_named(challenge)
         sealed = _sealed(challenge, vault)
         before = sealed.latest(split)
         _require_reason(challenge, split, before, because)
@@ -87,22 +91,46 @@ def open_split(
         if any(phase.inputs == "released" for phase in challenge.design.phases if phase.split == split):
             _release(challenge, hidden)
         sealed = sealed.model_copy(update={"splits": [*sealed.splits, found]})
-        write_json(challenge.folder / SEALED_NAME, sealed.model_dump(mode="json"))
+        for folder in (vault.folder, challenge.folder):
+            write_json(folder / SEALED_NAME, sealed.model_dump(mode="json"))
     return found
 
 
 def _sealed(challenge: Challenge, vault: Vault) -> Sealed:
-    """Returns the seal so far; the first time there is a new key."""
-    known = challenge.sealed
-    if known is None:
-        key = public_key(vault.key) if vault.key.is_file() else new_key(vault.key)
+    """Returns the seal so far; at first with a new key. One that the project has lost comes from the vault."""
+    known, kept = challenge.sealed, vault.sealed
+    key = public_key(vault.key) if vault.key.is_file() or known or kept else new_key(vault.key)
+    wanted = known or kept
+    if wanted is None:
         return Sealed(challenge=challenge.slug, key=key)
-    if public_key(vault.key) != known.key:
+    if wanted.key != key:
         raise InputError(
             "the vault's key is not the one that the challenge was opened with", where=str(vault.key),
-            wanted=f"the key {known.key[:12]}…",
+            wanted=f"the key {wanted.key[:12]}…",
         )  # fmt: skip
-    return known
+    if kept is not None and known != kept:
+        lost = known is None or known.splits == kept.splits[: len(known.splits)]
+        if not lost:
+            raise InputError(
+                "the seal in the project is not the vault's", where=str(challenge.folder / SEALED_NAME),
+                wanted=f"what {vault.folder / SEALED_NAME} says",
+            )  # fmt: skip
+        write_json(challenge.folder / SEALED_NAME, kept.model_dump(mode="json"))
+        return kept
+    return wanted
+
+
+def _require_named(challenge: Challenge) -> None:
+    """Refuses a challenge that nobody stands for: later its design could not be mended without scoring all again."""
+    authors = {CHALLENGE_NAME: challenge.design.organisation.organisers}
+    authors |= {name: tuple(read_notebook(challenge.folder / name).front.authors) for name in (SCORER, BASELINE)}
+    issues = [
+        Issue("a name that is to be replaced", name, got=repr(AUTHOR))
+        for name, people in authors.items()
+        if any(one.name == AUTHOR for one in people)
+    ]
+    if issues:
+        raise InputError("nobody stands for the challenge yet", where=challenge.slug, issues=issues)
 
 
 def _require_reason(challenge: Challenge, split: Split, before: SealedSplit | None, because: str) -> None:

@@ -64,6 +64,7 @@ def submit(
             next_command="the same with --accept-terms",
         )  # fmt: skip
     with vault.alone():
+        team = next((one.team for one in vault.submissions() if same_team(one.team, team)), team)  # as it was first
         if left(vault, phase=phase, team=team, now=now) == 0:
             raise InputError("no submission left", where=f"{team}, {phase.id}", wanted=quota_text(phase))
         return _keep(challenge, vault, source, phase=phase, team=team, title=title, now=now)
@@ -151,7 +152,7 @@ def allowed_datasets(challenge: Challenge) -> tuple[str, ...]:
 
 
 def left(
-    vault: Vault, *, phase: Phase, team: str, now: datetime.datetime, counts: Mapping[str, bool] | None = None
+    vault: Vault, *, phase: Phase, team: str, now: datetime.datetime, told: Mapping[str, bool] | None = None
 ) -> int | None:
     """Returns how many submissions a team has left in a phase at a time; None where there is no limit.
 
@@ -163,11 +164,10 @@ def left(
         phase: Which.
         team: Whose.
         now: The time.
-        counts: Whether submissions count of which the vault does not know it yet, by their ids.
+        told: Whether submissions count of which the vault does not know it yet, by their ids.
     """
-    told = counts or {}
     mine = [one for one in vault.submissions() if one.phase == phase.id and same_team(one.team, team)]
-    counted = [one for one in mine if told.get(one.id, _counts(vault.evaluations(one.id)))]
+    counted = [one for one in mine if (told or {}).get(one.id, counts(vault.evaluations(one.id)))]
     quota, zone = phase.quota, phase.opens.tzinfo
     today = [one for one in counted if _day(one.received, zone) == now.astimezone(zone).date()]
     rest = [] if quota.total is None else [quota.total - len(counted)]
@@ -198,8 +198,10 @@ def waiting(vault: Vault) -> Sequence[Submission]:
     return found
 
 
-def _counts(evaluations: Sequence[Evaluation]) -> bool:
-    return evaluations[-1].charged if evaluations else True
+def counts(evaluations: Sequence[Evaluation]) -> bool:
+    """Tells whether a submission counts in the quota; a later fault of ours gives back nothing that was counted."""
+    sound = [one for one in evaluations if one.verdict != "platform"]
+    return sound[-1].charged if sound else not evaluations
 
 
 def _day(when: str, zone: datetime.tzinfo | None) -> datetime.date:

@@ -3,6 +3,7 @@
 ::
 
     <vault>/<challenge>/key.pem                          the private key
+    <vault>/<challenge>/sealed.json                      a copy of the seal that lies beside the design
     <vault>/<challenge>/hidden/<split>@<version>/        inputs/  truth/  salt  canary
     <vault>/<challenge>/submissions/<id>/                submission.json  received/
     <vault>/<challenge>/evaluations/<submission>/<id>/   evaluation.json  receipt.json  estimate/  replay/  error.txt
@@ -27,7 +28,16 @@ from braggbook.errors import InputError, RecordError, unknown_name
 from braggbook.files import storage
 from braggbook.formats.challenge import Split
 from braggbook.formats.common import issues_from
-from braggbook.formats.submission import EVALUATION_NAME, RECEIPT_NAME, SUBMISSION_NAME, Evaluation, Receipt, Submission
+from braggbook.formats.submission import (
+    EVALUATION_NAME,
+    RECEIPT_NAME,
+    SEALED_NAME,
+    SUBMISSION_NAME,
+    Evaluation,
+    Receipt,
+    Sealed,
+    Submission,
+)
 from braggbook.settings import Settings
 
 _ONLY_ME = 0o700
@@ -78,6 +88,12 @@ class Vault:
     def runs(self) -> Path:
         """Where the scoring runs lie."""
         return self.folder / "runs"
+
+    @property
+    def sealed(self) -> Sealed | None:
+        """The vault's own copy of the seal; None before the challenge was opened."""
+        path = self.folder / SEALED_NAME
+        return read_model(path, Sealed) if path.is_file() else None
 
     def hidden_folder(self, split: Split, version: int) -> Path:
         """Returns where a version of a split lies, or would."""

@@ -141,12 +141,15 @@ def open_command(face: Face, slug: str, split: str, inputs: Path, truth: Path, b
         because=because,
     )
     then = (
-        f"braggbook challenge score {slug} --all" if because else f"braggbook challenge submit {slug} FILE --team NAME"
+        f"braggbook challenge score {slug} --all"
+        if because
+        else f"braggbook challenge submit {slug} FILE --team NAME --accept-terms"
     )
     face.emit(
         {"challenge": slug, **sealed.model_dump(mode="json")},
         Text(f"open   {sealed.split}, version {sealed.version}, {sealed.cases} cases"),
-        Text(f"truth  {sealed.truth}   (salted hash; commit {challenge.folder / 'sealed.json'})"),
+        Text(f"truth  {sealed.truth}   (salted hash)"),
+        Text(f"commit {challenge.folder / 'sealed.json'}"),
         Text(f"next: {then}"),
     )
 

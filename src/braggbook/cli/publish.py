@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import io
 import os
 import select
@@ -177,7 +178,20 @@ def _planned(order: Order) -> tuple[Planned, Path]:
 
     settings = order.face.settings
     with order.understood():
+        _require_free(order)
         return plan_what(order.what, settings=settings, archive=order.archive, version_of=order.version_of)
+
+
+def _require_free(order: Order) -> None:
+    """Refuses a scoring run that holds a truth which is not to be seen."""
+    from braggbook.records.plans import find_what  # noqa: PLC0415 - help need not wait for it
+
+    settings = order.face.settings
+    kind, folder = find_what(order.what, settings=settings)
+    if kind == "run" and folder.resolve().is_relative_to(settings.vault.resolve()):
+        from braggbook.challenges.closing import require_free  # noqa: PLC0415 - other runs need no challenges
+
+        require_free(folder, settings=settings, now=datetime.datetime.now(datetime.UTC))
 
 
 def _open(order: Order, *, own: bool = False) -> Archive:

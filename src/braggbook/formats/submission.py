@@ -3,7 +3,8 @@
 See docs/formats/challenge.md.
 
 Evaluations and receipts are signed by the organiser's key (Ed25519, RFC 8032) over the canonical JSON of everything but
-the signature, so that a board can be made again from them by somebody who never saw the truth.
+the signature, fields at their defaults left out, so that a board can be made again from them by somebody who never saw
+the truth.
 """
 
 from __future__ import annotations
@@ -35,12 +36,14 @@ class _Model(BaseModel):
 class _Signed(_Model):
     """Something that the organiser signs."""
 
+    format: str
     signature: Signature | None = None
 
     @property
     def message(self) -> bytes:
-        """What is signed."""
-        return canonical_json(self.model_dump(mode="json", exclude={"signature"}))
+        """What is signed: without fields at their defaults, so that more may come."""
+        said = self.model_dump(mode="json", exclude={"signature"}, exclude_defaults=True)
+        return canonical_json({"format": self.format, **said})
 
     def signed(self, signature: str) -> Self:
         """Returns the same with a signature."""

@@ -203,11 +203,12 @@ def test_the_twins_estimate_is_mended(line: Line) -> None:
 
 
 def test_opening_says_what_to_commit_and_what_comes_next(line: Line) -> None:
-    first, second, third = line.open().splitlines()
+    first, second, *commit, last = line.open().splitlines()
     (sealed,) = line.say("show", "challenge", "signals")["sealed"]["splits"]
     assert first == "open   final, version 1, 4 cases"
-    assert second.startswith(f"truth  {sealed['truth']}   (salted hash; commit ")
-    assert third == "next: braggbook challenge submit signals FILE --team NAME"
+    assert second == f"truth  {sealed['truth']}   (salted hash)"
+    assert "".join(commit) == f"commit {line.desk.challenge.folder / 'sealed.json'}"
+    assert last == "next: braggbook challenge submit signals FILE --team NAME --accept-terms"
 
 
 def test_a_corrected_truth_wants_a_reason_and_a_new_scoring(line: Line) -> None:
@@ -385,6 +386,18 @@ def test_an_unknown_archive_is_told_before_anything_is_written(line: Line) -> No
     error = line.fail("challenge", "close", "signals", "--early", "--reserve", "foldr")
     assert (error.what, error.exit_code) == ("no such archive", 2)
     assert not (line.desk.settings.runs / "boards" / "signals").exists()
+
+
+def test_a_reserved_doi_is_on_the_pages_and_stays_the_same(line: Line) -> None:
+    line.open()
+    line.submit(line.desk.predictions(k2="nan"))
+    line.do("challenge", "score", "signals")
+    folders = [line.desk.folder / name for name in ("one", "other")]
+    words = ("challenge", "close", "signals", "--early", "--reserve", "folder", "--out")
+    first, second = (line.say(*words, folder)["doi"] for folder in folders)
+    assert first == second
+    assert first.startswith("10.")
+    assert all(first in (folder / "index.html").read_text(encoding="utf-8") for folder in folders)
 
 
 # try

@@ -73,7 +73,10 @@ def test_the_order_of_keys_is_no_part_of_it() -> None:
 @pytest.fixture
 def settings(project: Project, tmp_path: Path) -> Settings:
     return Settings(
-        project=project.folder, runs=tmp_path / "runs", cache=tmp_path / "cache", archive=tmp_path / "archive",
+        project=project.folder,
+        runs=tmp_path / "runs",
+        cache=tmp_path / "cache",
+        archive=tmp_path / "archive",
         vault=tmp_path / "vault",
     )
 

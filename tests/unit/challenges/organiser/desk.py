@@ -79,6 +79,9 @@ def make_desk(folder: Path, **phase: Any) -> Desk:
     (project / "notebooks").mkdir(parents=True)
     shutil.copytree(ROOT / "kernels", project / "kernels")
     challenge = new_challenge("signals", project=project)
+    for name in ("score.ipynb", "baseline.ipynb"):
+        path = challenge.folder / name
+        path.write_text(path.read_text().replace("Your Name", "Ada Lovelace"))
     edit(challenge.folder, **{"opens": NOW - DAY, "closes": NOW + DAY, **phase})
     settings = Settings(project, folder / "runs", folder / "cache", folder / "archive", folder / "vault")
     return Desk(settings, open_challenge(challenge.folder), open_vault("signals", settings=settings), folder)
@@ -89,4 +92,5 @@ def edit(folder: Path, **phase: Any) -> None:
     path = folder / "challenge.toml"
     design = tomlkit.parse(path.read_text()).unwrap()
     design["phases"][0] |= phase
+    design["organisation"]["organisers"] = [{"name": "Ada Lovelace"}]
     path.write_text(tomlkit.dumps(design))

@@ -21,6 +21,7 @@ from braggbook.challenges.evaluate import (
 from braggbook.challenges.signing import verify_signature
 from braggbook.challenges.submissions import left, waiting
 from braggbook.errors import InputError, StorageError
+from braggbook.files import write_json
 from braggbook.formats.submission import Evaluation, Receipt, Submission
 
 from .desk import HOUR, NOW, Desk, make_desk
@@ -174,7 +175,7 @@ def test_the_twin_has_none(desk: Desk) -> None:
 
 
 def test_means_are_of_cases_that_have_a_score() -> None:
-    cases = {"dice": {"a": 0.5, "b": None, "c": 1.0}, "hd": {"a": None}}
+    cases: dict[str, dict[str, float | None]] = {"dice": {"a": 0.5, "b": None, "c": 1.0}, "hd": {"a": None}}
     assert means_of(cases, {"coverage": 0.9}) == {"dice": 0.75, "coverage": 0.9}
 
 
@@ -241,3 +242,19 @@ def test_an_evaluation_says_which_seal_it_was_scored_against(desk: Desk) -> None
     assert made.sealed == receipt.sealed == first.truth
     second = desk.open(k4=1.5)
     assert evaluated(desk, one)[0].sealed == second.truth != first.truth
+
+
+def test_a_later_fault_of_ours_gives_no_submission_back(desk: Desk) -> None:
+    """Else a team could submit once more while the scoring notebook is broken."""
+    desk.open()
+    one = desk.submit()
+    shutil.rmtree(desk.settings.project / "kernels")
+    made, receipt = evaluated(desk, one)
+    assert receipt.left == 5
+    scored = made.model_copy(update={"id": "0" * 16, "verdict": "scored", "charged": True})
+    folder = desk.vault.evaluation_folder(one.id, scored.id)
+    folder.mkdir()
+    write_json(folder / "evaluation.json", scored.model_dump(mode="json"))
+    made, receipt = evaluated(desk, one)
+    assert (made.verdict, receipt.charged, receipt.left) == ("platform", False, 4)
+    assert left(desk.vault, phase=desk.challenge.phase(), team="One", now=NOW) == 4

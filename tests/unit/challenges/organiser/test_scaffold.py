@@ -114,8 +114,11 @@ def test_no_kernel_to_score_with(tmp_path: Path) -> None:
 
 def test_it_takes_up_the_only_open_goal(project: Path) -> None:
     experiment(project, OPEN, ANSWERED)
-    made = new_challenge("doses", project=project, origin="sums")
+    made = new_challenge("doses", project=project, origin=str(project / "notebooks" / "sums.ipynb"))
     _asks(made, OPEN["text"])
+    first = (made.folder / "challenge.toml").read_text(encoding="utf-8").splitlines()[0]
+    assert "takes up dose of sums." in first
+    assert str(project) not in first
     assert check_challenge(made, project=project) == []
 
 

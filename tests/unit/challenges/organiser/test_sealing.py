@@ -161,3 +161,42 @@ def test_another_vaults_key_is_noticed(desk: Desk) -> None:
     desk.vault.key.write_bytes(other.vault.key.read_bytes())
     with pytest.raises(InputError, match="not the one that the challenge was opened with"):
         desk.open(k1=0.25)
+
+
+def test_a_seal_that_the_project_lost_comes_from_the_vault(desk: Desk) -> None:
+    """Otherwise the first version would be opened anew over the hidden cases that are there."""
+    desk.open()
+    seal = desk.challenge.folder / "sealed.json"
+    kept, salt = seal.read_text(), desk.vault.hidden("final", 1).salt
+    seal.unlink()
+    with pytest.raises(InputError, match="the split final is open"):
+        desk.open()
+    assert seal.read_text() == kept
+    assert desk.vault.hidden("final", 1).salt == salt
+
+
+def test_a_seal_that_is_not_the_vaults_is_refused(desk: Desk) -> None:
+    desk.open()
+    seal = desk.challenge.folder / "sealed.json"
+    data = json.loads(seal.read_text())
+    data["splits"][0]["truth"] = "0" * 64
+    seal.write_text(json.dumps(data))
+    with pytest.raises(InputError, match="the seal in the project is not the vault's"):
+        desk.open(k1=0.25)
+
+
+def test_what_was_left_by_an_opening_that_was_killed_is_done_again(desk: Desk) -> None:
+    left = desk.vault.hidden_folder("final", 1)
+    left.mkdir(parents=True)
+    (left / "salt").write_text("half")
+    assert desk.open().version == 1
+    assert len(desk.vault.hidden("final", 1).salt) == 32
+
+
+def test_a_challenge_that_nobody_stands_for_is_not_opened(desk: Desk) -> None:
+    path = desk.challenge.folder / "score.ipynb"
+    path.write_text(path.read_text().replace("Ada Lovelace", "Your Name"))
+    with pytest.raises(InputError, match="nobody stands for the challenge yet") as caught:
+        desk.open()
+    assert [issue.where for issue in caught.value.issues] == ["score.ipynb"]
+    assert not desk.vault.key.exists()

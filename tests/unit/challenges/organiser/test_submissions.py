@@ -157,3 +157,9 @@ def test_what_waits_is_what_has_no_answer_or_failed_through_our_fault(desk: Desk
 )
 def test_one_team_has_one_name(one: str, other: str, same: bool) -> None:
     assert same_team(one, other) is same
+
+
+def test_a_team_is_called_what_it_was_called_first(desk: Desk) -> None:
+    desk.open()
+    desk.submit(team="North")
+    assert desk.submit(team="NORTH").team == "North"
