@@ -76,9 +76,11 @@ def require_free(run: Path, *, settings: Settings, now: datetime.datetime) -> No
     challenge = find_challenge(run.resolve().relative_to(place).parts[0], project=settings.project)
     if challenge.design.truth == "withheld":
         raise InputError("the truth is withheld, and the run holds it", where=challenge.slug)
-    if open_phases := [phase.id for phase in challenge.design.phases if now < phase.closes]:
-        got = ", ".join(open_phases)
-        raise InputError("a phase goes on, and the run holds the truth", where=challenge.slug, got=got)
+    open_phases = [phase.id for phase in challenge.design.phases if now < phase.closes]
+    if open_phases and Vault(place / challenge.slug).ended is None:
+        got, command = ", ".join(open_phases), f"braggbook challenge close {challenge.slug} --early"
+        what = "a phase goes on, and the run holds the truth"
+        raise InputError(what, where=challenge.slug, got=got, next_command=command)
 
 
 def record_of_run(vault: Vault, run: str) -> str | None:
@@ -100,7 +102,7 @@ def close(
     early: bool = False,
     doi: str | None = None,
 ) -> Closed:
-    """Makes the closed folder of a challenge.
+    """Makes the closed folder of a challenge, which takes nothing in any more from then on.
 
     Args:
         challenge: Which.
@@ -139,6 +141,7 @@ def close(
         with storage(target):
             sync_tree(part)
             os.rename(part, target)
+        vault.end(closed.closed)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return closed
@@ -146,7 +149,7 @@ def close(
 
 def _require_over(challenge: Challenge, vault: Vault, target: Path, *, now: datetime.datetime, early: bool) -> None:
     open_phases = [phase for phase in challenge.design.phases if now < phase.closes]
-    if open_phases and not early:
+    if open_phases and not early and vault.ended is None:
         phase = max(open_phases, key=lambda one: one.closes)
         raise InputError(
             "a phase goes on", where=phase.id, wanted=f"closed at {phase.closes.isoformat()}",

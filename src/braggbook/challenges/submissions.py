@@ -57,7 +57,7 @@ def submit(
     """
     team = clean_label(team, what="team")
     title = clean_label(title, what="title") if title else ""
-    _require_open(challenge, phase, now)
+    _require_open(challenge, vault, phase, now)
     if not accepted:
         raise InputError(
             "the terms of the phase are not accepted", where=phase.id, wanted=phase.terms,
@@ -70,7 +70,9 @@ def submit(
         return _keep(challenge, vault, source, phase=phase, team=team, title=title, now=now)
 
 
-def _require_open(challenge: Challenge, phase: Phase, now: datetime.datetime) -> None:
+def _require_open(challenge: Challenge, vault: Vault, phase: Phase, now: datetime.datetime) -> None:
+    if vault.ended is not None:
+        raise InputError("the challenge was closed", where=challenge.slug, got=vault.ended)
     sealed = challenge.sealed
     if sealed is None or sealed.latest(phase.split) is None:
         command = f"braggbook challenge open {challenge.slug} --split {phase.split} --inputs DIR --truth DIR"

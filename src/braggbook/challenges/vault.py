@@ -8,6 +8,7 @@
     <vault>/<challenge>/submissions/<id>/                submission.json  received/
     <vault>/<challenge>/evaluations/<submission>/<id>/   evaluation.json  receipt.json  estimate/  replay/  error.txt
     <vault>/<challenge>/runs/                            the scoring runs
+    <vault>/<challenge>/ended                            when it was closed
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pydantic import BaseModel, ValidationError
 from braggbook.challenges.design import INPUTS, TRUTH
 from braggbook.datasets.catalogue import Dataset, open_dataset
 from braggbook.errors import InputError, RecordError, unknown_name
-from braggbook.files import storage
+from braggbook.files import storage, write_text
 from braggbook.formats.challenge import Split
 from braggbook.formats.common import issues_from
 from braggbook.formats.submission import (
@@ -94,6 +95,17 @@ class Vault:
         """The vault's own copy of the seal; None before the challenge was opened."""
         path = self.folder / SEALED_NAME
         return read_model(path, Sealed) if path.is_file() else None
+
+    @property
+    def ended(self) -> str | None:
+        """When the challenge was closed; None while it was not. From then on nothing is taken in."""
+        path = self.folder / "ended"
+        return path.read_text(encoding="ascii").strip() if path.is_file() else None
+
+    def end(self, when: str) -> None:
+        """Marks the challenge as closed, once."""
+        if self.ended is None:
+            write_text(self.folder / "ended", when)
 
     def hidden_folder(self, split: Split, version: int) -> Path:
         """Returns where a version of a split lies, or would."""

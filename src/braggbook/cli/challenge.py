@@ -273,7 +273,7 @@ def board_command(face: Face, slug: str, phase: str | None, out: Path | None, vi
 def close_command(face: Face, slug: str, out: Path | None, early: bool, reserve: str | None) -> None:
     """Close the challenge SLUG: boards, receipts, submissions, design and, unless it is withheld, the truth.
 
-    Nothing is sent anywhere: the next command plans that.
+    Nothing is taken in any more from then on. Nothing is sent anywhere: the next command plans that.
     """
     from braggbook.challenges.closing import close  # noqa: PLC0415 - help need not wait for it
 

@@ -24,6 +24,15 @@ def test_not_while_a_phase_goes_on(desk: Desk) -> None:
     with pytest.raises(InputError, match="a phase goes on, and the run holds the truth"):
         require_free(run, settings=desk.settings, now=NOW)
     require_free(run, settings=desk.settings, now=NOW + DAY)
+    desk.vault.end(NOW.isoformat())
+    require_free(run, settings=desk.settings, now=NOW)
+
+
+def test_nothing_is_taken_in_after_the_end(desk: Desk) -> None:
+    desk.open()
+    desk.vault.end(NOW.isoformat())
+    with pytest.raises(InputError, match="the challenge was closed"):
+        desk.submit()
 
 
 def test_never_where_the_truth_is_withheld(desk: Desk) -> None:
