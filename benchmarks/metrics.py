@@ -18,14 +18,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
-import re
 import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -35,7 +32,7 @@ import platformdirs
 from engine_tables import Rounds
 from imaging_sides import Failed, Side, in_turn, run, say
 from imaging_tables import OURS, compare_table
-from page import write_tables
+from page import facts, write_tables
 from scipy import ndimage
 
 MARKS = ("<!-- metrics: begin -->", "<!-- metrics: end -->")
@@ -138,27 +135,18 @@ def row(title: str, sides: Mapping[str, Side], *, rounds: int) -> tuple[str, boo
     return f"### {title}\n\nBoth say: {scores}.\n\n{compare_table(measured, aims={peer: AIM})}", True
 
 
-def facts(sides: Mapping[str, Side], masks: Path, *, rounds: int, load: float) -> str:
+def told(sides: Mapping[str, Side], masks: Path, *, rounds: int, load: float) -> str:
     """Returns what machine, versions and masks these are, as a list."""
-    model = re.search(r"^model name\s*:\s*(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     peers = {name: [one.partition("==")[0] for one in PEERS[name]] for name in sides if name != OURS}
-    told = [
+    programs = [
         f"{n} {v}" for peer, names in peers.items() for n, v in sides[peer].ask("versions", names=names).value.items()
     ]
     with np.load(masks) as both:
         parts = [both[name] for name in ("reference", "estimate")]
         filled = ", ".join(f"{100 * part.mean():.1f} %" for part in parts)
         shape = " x ".join(map(str, parts[0].shape))
-    lines = {
-        "processor": f"{model[1] if model else platform.machine()}, {len(os.sched_getaffinity(0))} cores",
-        "versions": f"Python {platform.python_version()}, "
-        + ", ".join(f"{name} {version(name)}" for name in ("braggbook", "numpy", "scipy")),
-        "peers": ", ".join(told),
-        "masks": f"{shape}, {filled} filled",
-        "date": f"{datetime.now(UTC).date()}, {rounds} rounds",
-        "load average": f"{load:.1f} before, {os.getloadavg()[0]:.1f} after",
-    }
-    return "\n".join(f"- {name}: {value}" for name, value in lines.items())
+    known = facts(("braggbook", "numpy", "scipy"), rounds=rounds, load=load, programs=programs)
+    return f"{known}\n- masks: {shape}, {filled} filled"
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -178,8 +166,8 @@ def main(words: Sequence[str] | None = None) -> int:
         make_masks(masks, size=QUICK_SIZE if options.quick else SIZE)
         sides, missing = open_sides(stack, masks, cache=options.cache, scratch=Path(scratch))
         done = [row(title, sides, rounds=options.rounds) for title, (_, peer, _) in ROWS.items() if peer in sides]
-        told = facts(sides, masks, rounds=options.rounds, load=load)
-    text = "\n\n".join([told, *missing, *(section for section, _ in done)]) + "\n"
+        about = told(sides, masks, rounds=options.rounds, load=load)
+    text = "\n\n".join([about, *missing, *(section for section, _ in done)]) + "\n"
     print(text)
     if options.markdown:
         write_tables(options.markdown, text, marks=MARKS)

@@ -19,8 +19,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
-import re
 import statistics
 import subprocess
 import sys
@@ -28,13 +26,11 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 from engine_tables import middle_and_range, table
-from page import write_tables
+from page import facts, write_tables
 from scipy.stats import rankdata, wilcoxon
 
 from braggbook.challenges.ranking import METHODS, Rules, Scores, bootstrap
@@ -191,20 +187,6 @@ def fresh(*, rounds: int, quick: bool) -> str:
 ROWS = {"small": small, "large": large, "fresh": fresh}
 
 
-def facts(rounds: int, load: float) -> str:
-    """Returns what machine and versions these are, as a list."""
-    model = re.search(r"^model name\s*:\s*(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    names = ("braggbook", "numpy", "scipy", "numba")
-    told = {
-        "processor": f"{model[1] if model else platform.machine()}, {len(os.sched_getaffinity(0))} cores",
-        "system": f"{platform.system()} {platform.release()}",
-        "versions": ", ".join([f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in names)]),
-        "date": f"{datetime.now(UTC).date()}, {rounds} rounds",
-        "load average": f"{load:.1f} before, {os.getloadavg()[0]:.1f} after",
-    }
-    return "\n".join(f"- {name}: {value}" for name, value in told.items())
-
-
 def main(words: Sequence[str] | None = None) -> int:
     """Runs the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -217,7 +199,10 @@ def main(words: Sequence[str] | None = None) -> int:
     for name in options.rows.split(","):
         sections.append(ROWS[name](rounds=options.rounds, quick=options.quick))
         print(sections[-1], file=sys.stderr)
-    text = "\n\n".join([facts(options.rounds, load), *sections]) + "\n"
+    text = (
+        "\n\n".join([facts(("braggbook", "numpy", "scipy", "numba"), rounds=options.rounds, load=load), *sections])
+        + "\n"
+    )
     print(text)
     if options.markdown:
         write_tables(options.markdown, text, marks=MARKS)

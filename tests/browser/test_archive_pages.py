@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from braggbook.formats.record import Creator, Relation
 from braggbook.progress import Silent
 from braggbook.records.folder import FolderArchive
 from braggbook.testing.archive import make_metadata, make_plan
 
+from .opening import opened
 from .test_report import contrast
 
 pytestmark = pytest.mark.full
@@ -49,19 +49,6 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> FolderArchive:
     )
     publish(archive, folder / "file", title=f"{HOSTILE} {LONG}")
     return archive
-
-
-def opened(browser: Browser, path: Path, **options: Any) -> tuple[Page, list[str]]:
-    """Opens a page, and collects what else it asks for and what it complains about."""
-    page = browser.new_page(**options)
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("console", lambda message: asked.append(message.text))
-    page.on("pageerror", lambda error: asked.append(str(error)))
-    page.goto(path.as_uri())
-    page.wait_for_load_state("networkidle")
-    asked.remove(path.as_uri())
-    return page, asked
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

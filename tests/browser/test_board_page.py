@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -12,6 +11,7 @@ from braggbook.challenges.board import visible
 from braggbook.challenges.pages import render_bias, render_board
 
 from ..unit.challenges.board_helpers import board_of, evaluated, make_design, many, realistic
+from .opening import opened
 from .test_report import contrast
 
 pytestmark = pytest.mark.full
@@ -51,19 +51,6 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, page in drawn.items():
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
     return folder
-
-
-def opened(browser: Browser, path: Path, **options: Any) -> tuple[Page, list[str]]:
-    """Opens a page, and collects what else it asks for and what it complains about."""
-    page = browser.new_page(**options)
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("console", lambda message: asked.append(message.text))
-    page.on("pageerror", lambda error: asked.append(str(error)))
-    page.goto(path.as_uri())
-    page.wait_for_load_state("networkidle")
-    asked.remove(path.as_uri())
-    return page, asked
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

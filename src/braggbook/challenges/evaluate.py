@@ -269,7 +269,7 @@ def _problem(notebook: Notebook, ended: SandboxOutcome) -> Problem | None:
         line=ended.line,
         exception=ended.exception,
         source=_own_lines(notebook, ended.cell, ended.line),
-        issues=[str(issue) for issue in ended.issues],
+        issues=[*map(str, ended.issues), *([f"next: {ended.next_command}"] if ended.next_command else [])],
     )
 
 
