@@ -42,6 +42,7 @@ from braggbook.records.archives import Shelf
 from braggbook.records.deposit import Job, mint, push
 from braggbook.records.plans import plan_what
 from braggbook.records.receive import receive
+from braggbook.runs.sandbox.selftest import require_walls
 from braggbook.settings import Settings
 
 SLUG, ROW = "dicentric_dose", "Baseline"
@@ -88,7 +89,9 @@ def play(face: Face, place: Path) -> int:
 
     Raises:
         InputError: The project has no such challenge, or ``place`` holds something else.
+        KernelUnavailable: There is no sandbox here, without which nobody should run others' notebooks.
     """
+    require_walls()
     stage = _stage(face, place)
     face.say(f"1/6  opening {SLUG} with {_CASES} hidden cases, drawn now")
     _open(stage)
