@@ -14,6 +14,7 @@ Each message says what went wrong, where, what was wanted, what was found, and t
     │   │   └── HashMismatch            2    a file is not the one that the card names
     │   ├── ResultError                 2    a declared result is not what it should be
     │   ├── RecordError                 2    a run folder is not readable as a run
+    │   ├── NoValue                     2    a metric has no value for what it was given
     │   ├── ScienceError                2    numbers that a model or a fit cannot take
     │   │   └── FitError                2    a fit that has no answer
     │   └── ImagingError                2    images, contours or dose that cannot be used as they are
@@ -166,6 +167,10 @@ class ResultError(InputError):
 
 class RecordError(InputError):
     """A folder is not readable as a run."""
+
+
+class NoValue(InputError):
+    """A metric has no value for what it was given, such as a distance to an empty mask."""
 
 
 class ScienceError(InputError):

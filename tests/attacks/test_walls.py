@@ -188,7 +188,8 @@ while True:
 """
     outcome, outputs = arena.run(code, wall_s=8, processes=48)
     _nothing_of_it(outcome, outputs)
-    assert (outcome.verdict, outcome.cell) == ("timed out", 2)
+    assert outcome.verdict == "timed out"
+    assert outcome.cell in (2, 3)  # every child is a copy of the kernel, and may say that its cell is done
     assert outcome.used.processes <= 48 + 3
     assert outcome.used.wall_s < 20
 

@@ -23,7 +23,6 @@ from typing import Any
 _NAMES = {
     "agreement": ["Limits", "concordance", "limits_of_agreement"],
     "definitions": ["Definition", "EmptyPolicy", "Option", "define", "definition", "ids"],
-    "masks": ["NoValue"],
     "overlap": ["dice", "iou", "relative_volume_difference", "volume_difference_cc"],
     "scoring": ["score", "score_cases", "scores"],
     "surfaces": ["SurfaceDistances", "surface_distances"],
@@ -38,7 +37,6 @@ __all__ = [
     "Definition",
     "EmptyPolicy",
     "Limits",
-    "NoValue",
     "Option",
     "SurfaceDistances",
     "agreement",

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from braggbook.errors import NoValue
 from braggbook.metrics.definitions import OF_DATA, Option, define
-from braggbook.metrics.masks import NoValue
 from braggbook.metrics.numbers import check_lists, check_part
 
 _LIN = "Lin, Biometrics 45, 255 (1989), doi:10.2307/2532051"

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from braggbook.errors import InputError, Issue
+from braggbook.errors import InputError, Issue, NoValue
 from braggbook.metrics.definitions import Option, define
-from braggbook.metrics.masks import NoValue
 from braggbook.metrics.numbers import Floats, check_lists
 
 Labels = Sequence[Any] | npt.NDArray[Any]

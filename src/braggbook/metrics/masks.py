@@ -25,10 +25,6 @@ _SAME_MM = 1e-3  # as in braggbook.imaging: positions have so many digits
 _SAME_SPACING = 1e-3  # of a voxel: headers round a spacing to a few digits
 
 
-class NoValue(InputError):
-    """A metric has no value for what it was given, such as a distance to an empty mask."""
-
-
 def check_masks(
     reference: Any, estimate: Any, spacing_mm: Sequence[float] | Floats | None = None, *, needs_spacing: bool = False
 ) -> tuple[Mask, Mask, Floats]:

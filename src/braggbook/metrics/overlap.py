@@ -1,7 +1,7 @@
 """Overlap of two masks: how many voxels they share, whatever their distance.
 
 Conventions are those of :mod:`braggbook.metrics.masks`. Two empty masks share everything that there is to share and
-nothing at all: the metrics raise :class:`~braggbook.metrics.masks.NoValue`, and a definition says what that counts as.
+nothing at all: the metrics raise :class:`~braggbook.errors.NoValue`, and a definition says what that counts as.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from braggbook.errors import InputError
-from braggbook.metrics.masks import NoValue, check_masks
+from braggbook.errors import InputError, NoValue
+from braggbook.metrics.masks import check_masks
 
 _MM3_PER_CC = 1000.0
 

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from braggbook.errors import InputError, Issue
+from braggbook.errors import InputError, Issue, NoValue
 from braggbook.metrics.definitions import OF_DATA, OF_DATA_SQUARED, Option, define
-from braggbook.metrics.masks import NoValue
 from braggbook.metrics.numbers import Floats, check_lists, check_part
 
 _GNEITING = "Gneiting and Raftery, J. Am. Stat. Assoc. 102, 359 (2007), doi:10.1198/016214506000001437, equation 43"

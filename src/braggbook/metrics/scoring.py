@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from braggbook.errors import InputError, Issue
+from braggbook.errors import InputError, Issue, NoValue
 from braggbook.metrics.definitions import Definition, EmptyPolicy, Verdict, definition
 from braggbook.metrics.mask_pair import MaskPair
-from braggbook.metrics.masks import Floats, NoValue
+from braggbook.metrics.masks import Floats
 
 _SHOWN = 5  # cases in a message
 _ROUNDING = 1e-12  # a score that is so near to a bound is on it: sums of many cases leave more than that

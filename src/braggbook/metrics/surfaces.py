@@ -24,8 +24,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from braggbook.errors import InputError
-from braggbook.metrics.masks import Floats, Mask, NoValue, check_masks, cropped
+from braggbook.errors import InputError, NoValue
+from braggbook.metrics.masks import Floats, Mask, check_masks, cropped
 
 Border = Literal["voxel", "surfel"]
 Percentile = Literal["directed_max", "pooled"]

@@ -84,7 +84,7 @@ def _of_zip(stream: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
             raise TooMuch
         for entry in entries:
             # a stored member has been looked through with the file; but it may be packed itself
-            if not entry.is_dir():
+            if not entry.filename.endswith("/"):
                 with archive.open(entry) as packed:
                     yield entry.filename, _spooled(packed, size=max(entry.compress_size, 1))
 

@@ -104,7 +104,7 @@ def _opened(archive: Path) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.ZipIn
             with zipfile.ZipFile(stream) as opened:
                 if issues := _unsafe(opened.infolist(), archive.stat().st_size):
                     raise RecordError("a zip that is not safe to unpack", where=archive.name, issues=issues)
-                yield opened, [entry for entry in opened.infolist() if not entry.is_dir()]
+                yield opened, [entry for entry in opened.infolist() if not entry.filename.endswith("/")]
     except _UNREADABLE as error:
         raise RecordError("not a zip that can be read", where=archive.name, got=str(error)) from None
     except OSError as error:
@@ -144,7 +144,7 @@ def _listed64(end: bytes) -> int:
 def _unsafe(entries: list[zipfile.ZipInfo], size: int) -> list[Issue]:
     """Returns everything in a zip's list that could do harm."""
     found = [issue for entry in entries for issue in _unsafe_entry(entry)]
-    found += _clashes([entry.filename for entry in entries if not entry.is_dir()])
+    found += _clashes([entry.filename for entry in entries if not entry.filename.endswith("/")])
     total = sum(entry.file_size for entry in entries)
     if len(entries) > _MOST_FILES:
         found.append(Issue("too many files", wanted=f"at most {_MOST_FILES:,}", got=f"{len(entries):,}"))
@@ -162,7 +162,7 @@ def _unsafe_entry(entry: zipfile.ZipInfo) -> Iterator[Issue]:
         yield Issue("a name with control characters", where)
     elif len(name.encode()) > _LONGEST_NAME or any(len(part.encode()) > _LONGEST_PART for part in name.split("/")):
         yield Issue("a name that is too long", where[:_LONGEST_PART])
-    if kind not in (0, stat.S_IFREG) and not (kind == stat.S_IFDIR and entry.is_dir()):
+    if kind not in (0, stat.S_IFREG) and not (kind == stat.S_IFDIR and entry.filename.endswith("/")):
         yield Issue("a link or a device", where)
     if entry.flag_bits & _ENCRYPTED:
         yield Issue("it is encrypted", where)

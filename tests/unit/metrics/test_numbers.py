@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from braggbook.errors import InputError
+from braggbook.errors import InputError, NoValue
 from braggbook.metrics.agreement import concordance, limits_of_agreement
 from braggbook.metrics.classification import (
     accuracy,
@@ -19,7 +19,6 @@ from braggbook.metrics.classification import (
     matthews_correlation,
     roc_auc,
 )
-from braggbook.metrics.masks import NoValue
 from braggbook.metrics.regression import (
     absolute_error,
     coefficient_of_determination,

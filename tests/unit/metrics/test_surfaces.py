@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import cdist
 
-from braggbook.errors import InputError
-from braggbook.metrics.masks import NoValue
+from braggbook.errors import InputError, NoValue
 from braggbook.metrics.overlap import count_voxels, dice, iou, relative_volume_difference, volume_difference_cc
 from braggbook.metrics.surfaces import border_voxels, surface_distances
 

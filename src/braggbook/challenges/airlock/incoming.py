@@ -122,7 +122,7 @@ def _zip(source: Path) -> Iterator[Parcel]:
     """Opens a zip, once its list is known to be short; everything unsafe in the list becomes an issue."""
     _check_list(source)
     with source.open("rb") as stream, _listed(source, stream) as archive:
-        files = [info for info in archive.infolist() if not info.is_dir()]
+        files = [info for info in archive.infolist() if not info.filename.endswith("/")]
         if len(files) > MOST_FILES:
             raise InputError(
                 "too many files", where=source.name, wanted=f"at most {MOST_FILES:,}", got=f"{len(files):,}"

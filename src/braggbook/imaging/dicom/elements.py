@@ -190,7 +190,10 @@ def _values(kept: Kept, raw: Raw, charset: bytes) -> Sequence[Any]:
     text = decode(value, charset, name=kept.vr == "PN") if kept.vr in _TEXT else value.decode("latin-1")
     if kept.vr in _WHOLE:
         return _without_empty([text.strip(_PADDING)])
-    parts = [part.strip(_PADDING) for part in text.split("\\")]
+    parts = text.split("\\")
+    if kept.vr == "UI":
+        parts = [part.strip() for part in parts]  # white space of any kind, before the padding, as pydicom does it
+    parts = [part.strip(_PADDING) for part in parts]
     if kept.vr == "PN":
         parts = [part.rstrip("=") for part in parts]  # a name's empty component groups need not be written
     return _CONVERTERS.get(kept.vr, _without_empty)(parts)
@@ -232,12 +235,7 @@ def _integers(parts: list[str]) -> Sequence[int]:
     return [int(number) for number in numbers]
 
 
-def _uids(parts: list[str]) -> Sequence[str]:
-    return _without_empty([part.strip() for part in parts])
-
-
 _CONVERTERS: Mapping[str, Callable[[list[str]], Sequence[Any]]] = {
-    "UI": _uids,
     "DS": _decimals,
     "FD": _decimals,
     "FL": _decimals,
