@@ -17,8 +17,14 @@ Each message says what went wrong, where, what was wanted, what was found, and t
     │   ├── NoValue                     2    a metric has no value for what it was given
     │   ├── ScienceError                2    numbers that a model or a fit cannot take
     │   │   └── FitError                2    a fit that has no answer
-    │   └── ImagingError                2    images, contours or dose that cannot be used as they are
-    │       └── DicomError              2    a DICOM file or series is not usable
+    │   ├── ImagingError                2    images, contours or dose that cannot be used as they are
+    │   │   └── DicomError              2    a DICOM file or series is not usable
+    │   └── HubError                    2    the hub does not do what was asked
+    │       ├── SignInNeeded            2    nobody is signed in, or the token is not known
+    │       ├── SignInRefused           2    signing in with an OpenID provider came to nothing
+    │       ├── NotAllowed              2    who asks may not
+    │       ├── TooLarge                2    more was sent than the hub takes
+    │       └── TooMany                 2    asked too often
     ├── RunError                        3    the notebook could not be executed to its end
     │   ├── KernelUnavailable           3    no environment satisfies the kernel's lock
     │   ├── LockDrift                   3    a lock does not belong to its requirements
@@ -187,6 +193,30 @@ class ImagingError(InputError):
 
 class DicomError(ImagingError):
     """A DICOM file or series is not usable."""
+
+
+class HubError(InputError):
+    """The hub does not do what was asked."""
+
+
+class SignInNeeded(HubError):
+    """Nobody is signed in, or the token is not known."""
+
+
+class SignInRefused(HubError):
+    """Signing in with an OpenID provider came to nothing."""
+
+
+class NotAllowed(HubError):
+    """Who asks may not."""
+
+
+class TooLarge(HubError):
+    """More was sent than the hub takes."""
+
+
+class TooMany(HubError):
+    """Asked too often."""
 
 
 class RunError(BraggbookError):

@@ -362,8 +362,8 @@ frames.OUTCOME = b"F"
 braggbook.result = lambda *a, **k: None
 sys.modules["braggbook.runs.execute"] = None
 open("/tmp/sitecustomize.py", "w").write("raise SystemExit")
-open("/work/papermill.py", "w").write("raise SystemExit")
-open("/work/json.py", "w").write("raise SystemExit")
+open("/desk/papermill.py", "w").write("raise SystemExit")
+open("/desk/json.py", "w").write("raise SystemExit")
 1 / 0
 """
     outcome, outputs = arena.run(code)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+
+from braggbook.kernels.lock import uv_command
+
+from ..conftest import ROOT
 
 FLAGS = [
     "--no-sandbox",
@@ -28,3 +37,22 @@ def browser() -> Iterator[Browser]:
         opened = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="session")
+def lab_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment with JupyterLab, made once for all workers of a test run."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    made = folder / "jupyterlab" / "bin" / "python"
+    with (folder / "jupyterlab.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            uv = [*uv_command(), "--quiet"]
+            unfinished = folder / "jupyterlab.part"
+            install = ["pip", "install", "--python", str(unfinished), "--editable", f"{ROOT}[lab]", "ipywidgets>=8"]
+            for command in (["venv", "--relocatable", "--python", sys.executable, str(unfinished)], install):
+                subprocess.run([*uv, *command], cwd=ROOT, check=True, timeout=600)
+            unfinished.rename(made.parents[1])
+    return made

@@ -5,13 +5,11 @@ JupyterLab is installed into an environment of its own: beside papermill, it wou
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
 import signal
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -25,10 +23,6 @@ import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, Locator, Page, expect
-
-from braggbook.kernels.lock import uv_command
-
-from ..conftest import ROOT
 
 pytestmark = pytest.mark.full
 
@@ -44,25 +38,6 @@ def until(found: Callable[[], Any], what: str) -> Any:
         assert time.monotonic() < end, f"in vain: {what}"
         time.sleep(0.1)
     return value
-
-
-@pytest.fixture(scope="session")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment with JupyterLab, made once for all workers of a test run."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    made = folder / "jupyterlab" / "bin" / "python"
-    with (folder / "jupyterlab.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not made.exists():
-            uv = [*uv_command(), "--quiet"]
-            unfinished = folder / "jupyterlab.part"
-            install = ["pip", "install", "--python", str(unfinished), "--editable", f"{ROOT}[lab]", "ipywidgets>=8"]
-            for command in (["venv", "--relocatable", "--python", sys.executable, str(unfinished)], install):
-                subprocess.run([*uv, *command], cwd=ROOT, check=True, timeout=600)
-            unfinished.rename(made.parents[1])
-    return made
 
 
 @dataclass
@@ -177,8 +152,8 @@ def stop(lab: Lab) -> None:
 
 
 @pytest.fixture(scope="module")
-def lab(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    running = started(python, tmp_path_factory.mktemp("lab"))
+def lab(lab_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    running = started(lab_python, tmp_path_factory.mktemp("lab"))
     try:
         running.warm_up()
         yield running
@@ -332,8 +307,8 @@ def test_a_kernel_that_is_shut_down_ends_and_the_template_stays(lab: Lab) -> Non
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_nothing_is_left_when_the_server_ends(python: Path, tmp_path: Path, number: signal.Signals) -> None:
-    running = started(python, tmp_path)
+def test_nothing_is_left_when_the_server_ends(lab_python: Path, tmp_path: Path, number: signal.Signals) -> None:
+    running = started(lab_python, tmp_path)
     try:
         running.warm_up()
         # While a template that has learned something is replaced, a kernel is started cold.
@@ -346,8 +321,8 @@ def test_nothing_is_left_when_the_server_ends(python: Path, tmp_path: Path, numb
         stop(running)
 
 
-def test_the_first_kernel_does_not_wait_for_the_template(python: Path, tmp_path: Path) -> None:
-    running = started(python, tmp_path)
+def test_the_first_kernel_does_not_wait_for_the_template(lab_python: Path, tmp_path: Path) -> None:
+    running = started(lab_python, tmp_path)
     try:
         running.start_kernel()
         assert running.forked() == []
@@ -356,7 +331,7 @@ def test_the_first_kernel_does_not_wait_for_the_template(python: Path, tmp_path:
         stop(running)
 
 
-def test_nbconvert_executes_with_forked_kernels(python: Path, tmp_path: Path) -> None:
+def test_nbconvert_executes_with_forked_kernels(lab_python: Path, tmp_path: Path) -> None:
     forked = "import os\nprint('template.py' in open(f'/proc/{os.getppid()}/cmdline').read(), os.getppid())"
     cells = [forked, "import matplotlib.pyplot as plt\nplt.plot([1, 2])", "6 * 7"]
     for name in ("a", "b"):
@@ -364,7 +339,7 @@ def test_nbconvert_executes_with_forked_kernels(python: Path, tmp_path: Path) ->
         node = new_notebook(cells=[new_code_cell(source) for source in cells], metadata={"kernelspec": spec})
         nbformat.write(node, tmp_path / f"{name}.ipynb")
     words = "-m nbconvert --to notebook --execute --output-dir out --WarmProvisioner.modules=matplotlib.pyplot"
-    command = [str(python), *words.split(), "a.ipynb", "b.ipynb"]
+    command = [str(lab_python), *words.split(), "a.ipynb", "b.ipynb"]
     warm = {**os.environ, "JUPYTER_DEFAULT_PROVISIONER_NAME": "braggbook"}
     done = subprocess.run(command, cwd=tmp_path, env=warm, capture_output=True, text=True, timeout=WAIT_S, check=False)
     assert done.returncode == 0, done.stderr

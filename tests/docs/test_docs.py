@@ -32,6 +32,7 @@ from braggbook.formats import (
     common,
     dataset,
     deidentification,
+    hub_backup,
     kernel,
     notebook,
     quality,
@@ -44,6 +45,8 @@ from braggbook.formats import (
     verification,
     volume,
 )
+from braggbook.hub.config import HubConfig, describe_config
+from braggbook.hub.people.providers import Provider
 from braggbook.kernels.scaffold import new_kernel
 from braggbook.notebooks.decode import decode_result
 from braggbook.radiobiology import proton_rbe_models
@@ -172,8 +175,10 @@ MODELS: dict[str, Any] = {
     "VerificationFile": verification.VerificationFile,
     "Sealed": submission.Sealed,
     "Submission": submission.Submission,
+    "Withdrawal": submission.Withdrawal,
     "Evaluation": submission.Evaluation,
     "Receipt": submission.Receipt,
+    "BackupCard": hub_backup.BackupCard,
     "Board": board.Board,
     "Closed": board.Closed,
 }
@@ -248,6 +253,26 @@ def test_every_setting_is_documented() -> None:
             assert rows[field.name][2] == f"{field.default:g}"
 
 
+def test_every_setting_of_the_hub_is_documented() -> None:
+    page = read("reference/settings.md")
+    rows = {row[0]: row for row in table(page, "The hub")}
+    assert list(rows) == [field.name for field in dataclasses.fields(HubConfig)]
+    flags = {option for verb in ("serve", "worker") for option in options_of(verb)}
+    for name, (variable, default) in describe_config().items():
+        flag = f"--{name.replace('_', '-')}"
+        named = [one for one in (variable, flag if flag in flags else "") if one] or ["in the file only"]
+        assert rows[name][1].split(", ") == named
+        if default not in ("", "None", "()"):
+            assert rows[name][2].lower() == default.lower().removesuffix(".0")
+        assert rows[name][3]
+    assert {row[0] for row in table(page, "A provider")} == {field.name for field in dataclasses.fields(Provider)}
+
+
+def options_of(verb: str) -> list[str]:
+    command, context = command_line.find_verb([verb])
+    return [option for parameter in command.get_params(context) for option in parameter.opts]
+
+
 def test_every_environment_variable_is_documented() -> None:
     page = read("reference/settings.md")
     texts = [
@@ -318,6 +343,7 @@ FIELDS: dict[str, dict[str, type[BaseModel]]] = {
         "sealed.json": submission.Sealed,
         "Splits": submission.SealedSplit,
         "submission.json": submission.Submission,
+        "withdrawn.json": submission.Withdrawal,
         "evaluation.json": submission.Evaluation,
         "Problem": submission.Problem,
         "Used": submission.Used,
@@ -333,6 +359,7 @@ FIELDS: dict[str, dict[str, type[BaseModel]]] = {
         "Not on the board": board.Left,
         "closed.json": board.Closed,
     },
+    "formats/hub_backup.md": {"backup.json": hub_backup.BackupCard},
     "formats/notebook.md": {
         "Front matter": notebook.FrontMatter,
         "Authors": common.Author,
@@ -427,7 +454,7 @@ def test_no_model_of_a_file_is_left_out() -> None:
     inner = {run.FileRecord, dataset.Beam, dataset.CellLine, dataset.Experiment}  # told in words, and tested below
     modules = (
         notebook, dataset, kernel, run, result, sweep, sweep_record, volume, quality, deidentification, record, archive,
-        verification, challenge, submission, board,
+        verification, challenge, submission, board, hub_backup,
     )  # fmt: skip
     for module in modules:
         models = {value for value in vars(module).values() if isinstance(value, type) and issubclass(value, BaseModel)}

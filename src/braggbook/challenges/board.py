@@ -11,6 +11,7 @@ design says: nobody gains by a score that is not there.
 from __future__ import annotations
 
 import datetime
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -37,7 +38,7 @@ from braggbook.errors import Issue, RecordError
 from braggbook.formats import board as shown
 from braggbook.formats.board import Board, Left, MetricShown, Row, Spread
 from braggbook.formats.challenge import Design, Method, Metric, Phase, RankingRules
-from braggbook.formats.submission import Evaluation
+from braggbook.formats.submission import Evaluation, Withdrawal
 
 __all__ = ["Change", "changes", "make_board", "visible"]
 Truth = Literal["published", "withheld", "sealed"]
@@ -56,7 +57,7 @@ _NOTHING_DRAWN = (
 )
 
 
-def make_board(
+def make_board(  # noqa: PLR0913 - all that a board is a function of
     design: Design,
     *,
     challenge: str,
@@ -66,6 +67,7 @@ def make_board(
     evaluations: Sequence[Evaluation],
     closed: bool,
     truth: Truth,
+    withdrawals: Sequence[Withdrawal] = (),
 ) -> Board:
     """Makes the board of a phase.
 
@@ -81,12 +83,16 @@ def make_board(
         evaluations: In any order; those of other phases and of the twin are not looked at.
         closed: Whether the phase is.
         truth: What has become of it.
+        withdrawals: Submissions that do not stand on the board, in any order; those of other phases are not looked at.
 
     Raises:
         RecordError: Evaluations that do not belong together, with every issue.
     """
-    mine = _of_phase(evaluations, challenge=challenge, phase=phase)
-    newest, left = _newest(mine)
+    mine = _of_phase(evaluations, withdrawals, challenge=challenge, phase=phase)
+    every, left = _newest(mine)
+    gone = {one.submission: _gone(one) for one in withdrawals if one.phase == phase.id}
+    newest = [one for one in every if one.submission not in gone]
+    left = [one for one in left if one.submission not in gone] + list(gone.values())
     scored = [one for one in newest if one.verdict == "scored"]
     left += [
         Left(team=one.team, submission=one.submission, why=f"{one.verdict}: {_FAILED[one.verdict]}")
@@ -118,7 +124,7 @@ def make_board(
         tau=found.tau,
         tau_undefined=found.tau_undefined,
         metrics=[_shown(metric) for metric in design.metrics],
-        rows=found.rows(scored),
+        rows=found.rows([one for one in every if one.verdict == "scored"]),
         groups=found.groups(),
         better_than=found.better_than(),
         methods_agree=found.methods_agree(),
@@ -127,7 +133,13 @@ def make_board(
     )
 
 
-def _of_phase(evaluations: Sequence[Evaluation], *, challenge: str, phase: Phase) -> list[Evaluation]:
+def _gone(one: Withdrawal) -> Left:
+    return Left(team=one.team, submission=one.submission, why=f"withdrawn by {one.by}: {one.because}")
+
+
+def _of_phase(
+    evaluations: Sequence[Evaluation], withdrawals: Sequence[Withdrawal], *, challenge: str, phase: Phase
+) -> list[Evaluation]:
     """Returns the evaluations that a phase's board is made of."""
     mine = [one for one in evaluations if one.phase == phase.id and one.split == phase.split]
     issues = [
@@ -135,7 +147,12 @@ def _of_phase(evaluations: Sequence[Evaluation], *, challenge: str, phase: Phase
         for one in evaluations
         if one.challenge != challenge
     ]
-    teams: dict[str, str] = {}
+    issues += [
+        Issue("a withdrawal of another challenge", one.submission, challenge, one.challenge)
+        for one in withdrawals
+        if one.challenge != challenge
+    ]
+    teams = {one.submission: one.team for one in withdrawals if one.phase == phase.id}
     for one in mine:
         issues += [
             Issue(f"{name} is no time", one.id, "an ISO 8601 time", text)
@@ -332,17 +349,27 @@ class _Found:
         return self._standing.certainty.undefined if self._standing and self._standing.certainty else 0
 
     def rows(self, scored: Sequence[Evaluation]) -> list[Row]:
-        """Returns the rows, by rank and then by name."""
+        """Returns the rows, by rank and then by name.
+
+        Args:
+            scored: All that got a score, withdrawn or not: how often a team tried, and who sent the same, stays true.
+        """
         if self._standing is None:
             return []
         names = self._standing.algorithms
-        rows = [self._row(self._standing, number, self._teams[name], scored) for number, name in enumerate(names)]
+        tries = Counter(one.team for one in scored)
+        senders: dict[str | None, set[str]] = {}
+        for one in scored:
+            senders.setdefault(one.predictions, set()).add(one.team)
+        rows = [
+            self._row(self._standing, number, one, same_as=senders[one.predictions] - {one.team}, tries=tries[one.team])
+            for number, one in enumerate(self._teams[name] for name in names)
+        ]
         return sorted(rows, key=lambda row: (row.rank, row.team.casefold(), row.team))
 
-    def _row(self, standing: Standing, at: int, one: Evaluation, scored: Sequence[Evaluation]) -> Row:
+    def _row(self, standing: Standing, at: int, one: Evaluation, *, same_as: set[str], tries: int) -> Row:
         assert one.predictions is not None
         assert one.scorer is not None
-        others = {other.team for other in scored if other.predictions == one.predictions} - {one.team}
         return Row(
             team=one.team,
             title=one.title,
@@ -355,8 +382,8 @@ class _Found:
             rank=float(standing.ranking.ranks[at]),
             scores={metric.id: self._score(metric, one) for metric in self._design.metrics},
             by_method={name: float(ranking.ranks[at]) for name, ranking in standing.by_method.items()},
-            same_as=sorted(others),
-            submissions=sum(other.team == one.team for other in scored),
+            same_as=sorted(same_as),
+            submissions=tries,
             **self._sure(standing, at),
         )
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from braggbook.challenges.design import ESTIMATE, Challenge, open_challenge
 from braggbook.challenges.signing import public_key
-from braggbook.challenges.vault import Vault, read_model
+from braggbook.challenges.vault import EVALUATIONS, HIDDEN, RUNS, SUBMISSIONS, Vault, read_model
 from braggbook.datasets.catalogue import Dataset
 from braggbook.errors import BraggbookError, Issue, RecordError
 from braggbook.files import sha256_file
@@ -28,14 +28,16 @@ from braggbook.formats.submission import (
     RECEIPT_NAME,
     SEALED_NAME,
     SUBMISSION_NAME,
+    WITHDRAWN_NAME,
     Evaluation,
     Receipt,
     Sealed,
     Submission,
+    Withdrawal,
 )
 from braggbook.records.board_plan import BOARDS, DESIGN, read_closed
 
-SUBMISSIONS, EVALUATIONS, HIDDEN, RUNS, KERNELS = "submissions", "evaluations", "hidden", "runs", "kernels"
+KERNELS = "kernels"  # in the design: those that the notebooks name
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -49,7 +51,7 @@ class ClosedChallenge:
         challenge: Its design.
         sealed: The organiser's public key, and what was sealed.
         boards: By the name of the file: ``board.json``, ``boards/<phase>.json``.
-        submissions: By the name of the folder, as evaluations and receipts.
+        submissions: By the name of the folder, as evaluations, receipts and withdrawals.
         unread: Files that are not what they should be.
         vault: Where the organiser keeps what was not published of this challenge.
     """
@@ -62,6 +64,7 @@ class ClosedChallenge:
     submissions: Mapping[str, Submission]
     evaluations: Mapping[str, Evaluation]
     receipts: Mapping[str, Receipt]
+    withdrawals: Mapping[str, Withdrawal]
     unread: tuple[Issue, ...]
     vault: Path | None = None
 
@@ -114,6 +117,7 @@ def open_closed(folder: Path, *, vault: Path | None = None) -> ClosedChallenge:
         submissions=_all(folder, closed, f"{SUBMISSIONS}/*/{SUBMISSION_NAME}", Submission, unread),
         evaluations=_all(folder, closed, f"{EVALUATIONS}/*/{EVALUATION_NAME}", Evaluation, unread),
         receipts=_all(folder, closed, f"{EVALUATIONS}/*/{RECEIPT_NAME}", Receipt, unread),
+        withdrawals=_all(folder, closed, f"{SUBMISSIONS}/*/{WITHDRAWN_NAME}", Withdrawal, unread),
         unread=tuple(unread),
         vault=_own_vault(closed, sealed, vault),
     )

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from braggbook.challenges.board import make_board
-from braggbook.challenges.design import ESTIMATE, INPUTS, SCORER, Challenge, find_challenge
+from braggbook.challenges.closed_folder import KERNELS
+from braggbook.challenges.design import ESTIMATE, INPUTS, SCORER, TRUTH, Challenge, find_challenge
 from braggbook.challenges.pages import render_bias, render_board
 from braggbook.challenges.submissions import RECEIVED, waiting
-from braggbook.challenges.vault import Vault
+from braggbook.challenges.vault import EVALUATIONS, HIDDEN, RUNS, SALT, SUBMISSIONS, Vault
 from braggbook.datasets.catalogue import FOLDER as DATASETS
 from braggbook.datasets.catalogue import find_dataset
 from braggbook.errors import InputError, RecordError
@@ -21,18 +22,26 @@ from braggbook.formats.board import BOARD_NAME, CLOSED_NAME, Board, Closed
 from braggbook.formats.challenge import Design, Phase
 from braggbook.formats.dataset import CARD_NAME
 from braggbook.formats.run import FileRecord
-from braggbook.formats.submission import EVALUATION_NAME, RECEIPT_NAME, SUBMISSION_NAME, Evaluation, Submission
+from braggbook.formats.submission import (
+    EVALUATION_NAME,
+    RECEIPT_NAME,
+    SUBMISSION_NAME,
+    WITHDRAWN_NAME,
+    Evaluation,
+    Submission,
+)
 from braggbook.kernels.catalogue import CARD, LOCK, REQUIREMENTS, SPEC, find_kernel
 from braggbook.kernels.install import choose_environment
 from braggbook.notebooks.source import read_notebook
 from braggbook.records.binder import binder_of
+from braggbook.records.board_plan import BOARDS, DESIGN
 from braggbook.records.deposit import read_deposit
 from braggbook.records.run_plan import RECORDS
 from braggbook.runs.links import binder_link, doi_link
 from braggbook.runs.wheel import build_wheel
 from braggbook.settings import Settings
 
-DESIGN, KERNELS, SOFTWARE, PAGE, BIAS = "design", "kernels", "software", "index.html", "bias.html"
+SOFTWARE, PAGE, BIAS, README = "software", "index.html", "bias.html", "README.txt"
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*", "*.pyc")
 
 
@@ -43,19 +52,16 @@ def board_of(challenge: Challenge, vault: Vault, phase: Phase, *, closed: bool =
         InputError: The challenge was not opened.
         RecordError: An evaluation cannot be read, or is of other cases.
     """
-    sealed = challenge.sealed
-    if sealed is None:
-        command = f"braggbook challenge open {challenge.slug} --split {phase.split} --inputs DIR --truth DIR"
-        raise InputError("the challenge was not opened", where=challenge.slug, next_command=command)
     return make_board(
         challenge.design,
         challenge=challenge.slug,
         design_sha256=challenge.digest,
-        key=sealed.key,
+        key=challenge.opened(phase.split).key,
         phase=phase,
         evaluations=[one for one in vault.evaluations() if one.phase == phase.id],
         closed=closed,
         truth=challenge.design.truth if closed else "sealed",
+        withdrawals=vault.withdrawals(),
     )
 
 
@@ -160,7 +166,7 @@ def _require_over(challenge: Challenge, vault: Vault, target: Path, *, now: date
             "submissions wait for their score", where=challenge.slug, got=", ".join(one.id for one in left[:10]),
             next_command=f"braggbook challenge score {challenge.slug}",
         )  # fmt: skip
-    last = {made.submission: made for made in vault.evaluations()}
+    last = {made.submission: made for made in vault.evaluations() if vault.withdrawal(made.submission) is None}
     if any(made.design != challenge.digest for made in last.values()):
         raise InputError(
             "the design was changed since submissions were scored", where=challenge.slug,
@@ -181,14 +187,16 @@ def _write(challenge: Challenge, vault: Vault, part: Path, settings: Settings, d
     submissions, evaluations = vault.submissions(), vault.evaluations()
     shutil.copytree(challenge.folder, part / DESIGN, ignore=_LEFT_OUT)
     _copy_needs(challenge, vault, submissions, part / DESIGN, settings)
-    scored = {one.submission for one in evaluations if one.verdict == "scored"}
+    withdrawn = {one.submission for one in vault.withdrawals()}
+    shown = [one for one in evaluations if one.verdict == "scored" and one.submission not in withdrawn]
+    scored = {one.submission for one in shown}
     for submission in submissions:
         _copy_submission(vault, submission, part, whole=submission.id in scored)
     for made in evaluations:
-        _copy_evaluation(vault, made, part)
+        _copy_evaluation(vault, made, part, whole=made.submission in scored)
     if challenge.design.truth == "published":
-        for run in sorted({made.scorer.run for made in evaluations if made.scorer}):
-            shutil.copytree(vault.runs / run, part / "runs" / run)
+        for run in sorted({made.scorer.run for made in shown if made.scorer}):
+            shutil.copytree(vault.runs / run, part / RUNS / run)
         _copy_hidden(vault, evaluations, part)
     _write_software(challenge, part, settings)
     _write_pages(challenge, vault, part, doi)
@@ -207,7 +215,7 @@ def _copy_needs(
         (design / KERNELS / slug).mkdir(parents=True)
         for name in (CARD, SPEC, REQUIREMENTS, LOCK):
             shutil.copyfile(kernel.folder / name, design / KERNELS / slug / name)
-    own = (f"{INPUTS}@1", "truth@1", f"{ESTIMATE}@1")
+    own = (f"{INPUTS}@1", f"{TRUTH}@1", f"{ESTIMATE}@1")
     for reference in sorted({name for front in fronts for name in front.datasets if name not in own}):
         dataset = find_dataset(reference, project=settings.project)
         target = design / DATASETS / dataset.slug
@@ -220,20 +228,23 @@ def _copy_needs(
 
 
 def _copy_submission(vault: Vault, submission: Submission, part: Path, *, whole: bool) -> None:
-    """Copies what came; of a submission that never had a score only that it came."""
-    source, target = vault.submission_folder(submission.id), part / "submissions" / submission.id
+    """Copies what came; of a submission that never had a score, or was withdrawn, only that it came."""
+    source, target = vault.submission_folder(submission.id), part / SUBMISSIONS / submission.id
     target.mkdir(parents=True)
-    shutil.copyfile(source / SUBMISSION_NAME, target / SUBMISSION_NAME)
+    for name in (SUBMISSION_NAME, WITHDRAWN_NAME):
+        if name == SUBMISSION_NAME or (source / name).is_file():
+            shutil.copyfile(source / name, target / name)
     if whole:
         shutil.copytree(source / RECEIVED, target / RECEIVED)
 
 
-def _copy_evaluation(vault: Vault, made: Evaluation, part: Path) -> None:
-    source, target = vault.evaluation_folder(made.submission, made.id), part / "evaluations" / made.id
+def _copy_evaluation(vault: Vault, made: Evaluation, part: Path, *, whole: bool) -> None:
+    """Copies what was signed, and unless the submission was withdrawn the predictions that were scored."""
+    source, target = vault.evaluation_folder(made.submission, made.id), part / EVALUATIONS / made.id
     target.mkdir(parents=True)
     for name in (EVALUATION_NAME, RECEIPT_NAME):
         shutil.copyfile(source / name, target / name)
-    if made.verdict == "scored":
+    if made.verdict == "scored" and whole:
         shutil.copytree(source / ESTIMATE, target / ESTIMATE)
 
 
@@ -243,10 +254,10 @@ def _copy_hidden(vault: Vault, evaluations: Iterable[Evaluation], part: Path) ->
         if split == "twin":
             raise RecordError("an evaluation on the twin among those of hidden cases", where=str(vault.folder))
         hidden = vault.hidden(split, version)
-        target = part / "hidden" / hidden.folder.name
-        for name in (INPUTS, "truth"):
+        target = part / HIDDEN / hidden.folder.name
+        for name in (INPUTS, TRUTH):
             shutil.copytree(hidden.folder / name, target / name)
-        write_text(target / "salt", hidden.salt.hex())
+        write_text(target / SALT, hidden.salt.hex())
 
 
 def _write_software(challenge: Challenge, part: Path, settings: Settings) -> None:
@@ -262,22 +273,22 @@ def _write_software(challenge: Challenge, part: Path, settings: Settings) -> Non
 
 
 def _write_pages(challenge: Challenge, vault: Vault, part: Path, doi: str | None) -> None:
-    (part / "boards").mkdir()
+    (part / BOARDS).mkdir()
     phases = _scored_phases(challenge, vault)
-    boards = [_with_records(board_of(challenge, vault, phase, closed=True), vault) for phase in phases]
+    boards = [with_records(board_of(challenge, vault, phase, closed=True), vault) for phase in phases]
     for board in boards:
         others = [one.phase for one in boards if one.phase != board.phase]
-        write_json(part / "boards" / f"{board.phase}.json", board.model_dump(mode="json"))
-        page = _page(challenge, board, part, doi, up="../", own=f"../boards/{board.phase}.json", others=others)
-        write_text(part / "boards" / f"{board.phase}.html", page)
+        write_json(part / BOARDS / f"{board.phase}.json", board.model_dump(mode="json"))
+        page = _page(challenge, board, part, doi, up="../", own=f"../{BOARDS}/{board.phase}.json", others=others)
+        write_text(part / BOARDS / f"{board.phase}.html", page)
     last, others = boards[-1], [one.phase for one in boards[:-1]]
     write_json(part / BOARD_NAME, last.model_dump(mode="json"))
     write_text(part / PAGE, _page(challenge, last, part, doi, up="", own=BOARD_NAME, others=others))
     write_text(part / BIAS, render_bias(challenge.design, sealed=challenge.sealed, board=last))
-    write_text(part / "README.txt", _readme(challenge))
+    write_text(part / README, _readme(challenge))
 
 
-def _with_records(board: Board, vault: Vault) -> Board:
+def with_records(board: Board, vault: Vault) -> Board:
     """Returns a board whose rows name the records of their scoring runs, where there are any."""
     rows = [row.model_copy(update={"doi": record_of_run(vault, row.scorer.run)}) for row in board.rows]
     return board.model_copy(update={"rows": rows})
@@ -287,8 +298,8 @@ def _page(
     challenge: Challenge, board: Board, part: Path, doi: str | None, *, up: str, own: str, others: Sequence[str]
 ) -> str:
     """Returns the page of a board that lies in the closed folder, with links to what lies beside it."""
-    files = {"the design, block by block": f"{up}{BIAS}", BOARD_NAME: own, "what is in this folder": f"{up}README.txt"}
-    files |= {f"board of the phase {phase}": f"{up}boards/{phase}.html" for phase in others}
+    files = {"the design, block by block": f"{up}{BIAS}", BOARD_NAME: own, "what is in this folder": f"{up}{README}"}
+    files |= {f"board of the phase {phase}": f"{up}{BOARDS}/{phase}.html" for phase in others}
     links = _links(board, part, doi, up=up)
     return render_board(board, links=links, design=challenge.design, doi=doi, files=files)
 
@@ -310,12 +321,14 @@ def _links(board: Board, part: Path, doi: str | None, *, up: str) -> dict[str, d
     """Returns where each row's run, record and notebook are, as the page names them."""
     found: dict[str, dict[str, str]] = {}
     for row in board.rows:
-        run = f"runs/{row.scorer.run}"
+        run = f"{RUNS}/{row.scorer.run}"
         there = (part / run).is_dir()
         links = {"run": f"{up}{run}/report.html"} if there else {}
-        evaluation = f"{up}evaluations/{row.evaluation}/{EVALUATION_NAME}"
-        links["record"] = next(filter(None, (doi_link(one) for one in (row.doi, doi) if one)), evaluation)
-        opened = f"lab/tree/{run}/executed.ipynb" if there else f"lab/tree/evaluations/{row.evaluation}"
+        evaluation = f"{EVALUATIONS}/{row.evaluation}"
+        links["record"] = next(
+            filter(None, (doi_link(one) for one in (row.doi, doi) if one)), f"{up}{evaluation}/{EVALUATION_NAME}"
+        )
+        opened = f"lab/tree/{run}/executed.ipynb" if there else f"lab/tree/{evaluation}"
         if doi and (address := binder_link(doi, opened=opened)):
             links["binder"] = address
         found[row.submission] = links

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from braggbook.datasets.catalogue import TWIN, Dataset, open_dataset
 from braggbook.errors import InputError, Issue, UnknownName, unknown_name
 from braggbook.files import canonical_json, sha256_bytes
-from braggbook.formats.challenge import CHALLENGE_FORMAT, Design, Phase
+from braggbook.formats.challenge import CHALLENGE_FORMAT, Design, Phase, Split
 from braggbook.formats.common import CHALLENGE_NAME, SLUG, issues_from, read_toml, shown
 from braggbook.formats.submission import SEALED_NAME, Sealed
 from braggbook.notebooks.source import Notebook, read_notebook
@@ -59,6 +59,18 @@ class Challenge:
             raise InputError("the seal is not valid", issues=issues_from(error, where=SEALED_NAME)) from None
         except (OSError, ValueError, RecursionError) as error:
             raise InputError("the seal cannot be read", where=str(path), got=str(error)) from None
+
+    def opened(self, split: Split) -> Sealed:
+        """Returns what is public of the hidden cases, once those of a split are open.
+
+        Raises:
+            InputError: They are not.
+        """
+        sealed = self.sealed
+        if sealed is None or sealed.latest(split) is None:
+            command = f"braggbook challenge open {self.slug} --split {split} --inputs DIR --truth DIR"
+            raise InputError("the challenge was not opened", where=f"split {split}", next_command=command)
+        return sealed
 
     def phase(self, id: str | None = None) -> Phase:
         """Returns a phase; the only one where none is named.

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import os
-import secrets
 import shutil
 import statistics
 from collections.abc import Callable, Iterator, Mapping
@@ -22,13 +20,14 @@ from braggbook.challenges.airlock import check_predictions
 from braggbook.challenges.airlock.names import is_wanted
 from braggbook.challenges.cases import cases_of
 from braggbook.challenges.design import ESTIMATE, INPUTS, TRUTH, Challenge
+from braggbook.challenges.parts import part_of, show
 from braggbook.challenges.scoring import Scored, as_platform, score
 from braggbook.challenges.signing import sign
 from braggbook.challenges.submissions import RECEIVED, counts, left
-from braggbook.challenges.vault import Hidden, Vault
+from braggbook.challenges.vault import Vault, require_id
 from braggbook.datasets.catalogue import Dataset, find_dataset, open_dataset
 from braggbook.errors import BraggbookError, Interrupted
-from braggbook.files import storage, sync_tree, write_json, write_text
+from braggbook.files import write_json, write_text
 from braggbook.formats.challenge import Phase, Split, SubmissionKind, SubmissionRules
 from braggbook.formats.dataset import CARD_NAME
 from braggbook.formats.run import Engine
@@ -39,7 +38,6 @@ from braggbook.formats.submission import (
     Evaluation,
     Problem,
     Receipt,
-    Sealed,
     Submission,
     Used,
     Verdict,
@@ -54,7 +52,6 @@ from braggbook.runs.sandbox.walls import Limits
 from braggbook.settings import Settings
 
 ERROR = "error.txt"  # in an evaluation's folder: what went wrong in the organiser's part; never handed on
-_ID_BYTES = 8
 _LINES_AROUND = 2  # of the participant's own notebook, shown with a failure
 _LONGEST_LINE = 160
 Clock = Callable[[], datetime.datetime]
@@ -127,18 +124,17 @@ def twin_cases(challenge: Challenge) -> Cases:
     return Cases(challenge.twin(INPUTS), challenge.twin(TRUTH))
 
 
-def hidden_cases(challenge: Challenge, vault: Vault, phase: Phase, *, version: int | None = None) -> Cases:
-    """Returns the hidden cases of a phase, in the newest version of their truth unless another is asked for."""
-    sealed = challenge.sealed
-    latest = sealed.latest(phase.split) if sealed else None
-    hidden = vault.hidden(phase.split, version or (latest.version if latest else 1))
+def hidden_cases(challenge: Challenge, vault: Vault, phase: Phase) -> Cases:
+    """Returns the hidden cases of a phase, in the newest version of their truth.
+
+    Raises:
+        InputError: They were never opened, or are not in this vault.
+    """
+    seal = challenge.opened(phase.split).latest(phase.split)
+    assert seal is not None
+    hidden = vault.hidden(phase.split, seal.version)
     canaries = (hidden.canary,) if phase.inputs == "hidden" else ()
-    return Cases(hidden.inputs, hidden.truth, canaries, phase.split, hidden.version, _sealed(sealed, hidden))
-
-
-def _sealed(sealed: Sealed | None, hidden: Hidden) -> str | None:
-    splits = sealed.splits if sealed else []
-    return next((one.truth for one in splits if (one.split, one.version) == (hidden.split, hidden.version)), None)
+    return Cases(hidden.inputs, hidden.truth, canaries, phase.split, seal.version, seal.truth)
 
 
 def evaluate(challenge: Challenge, received: Path, *, kind: SubmissionKind, cases: Cases, bench: Bench) -> Outcome:
@@ -154,6 +150,13 @@ def evaluate(challenge: Challenge, received: Path, *, kind: SubmissionKind, case
     Returns:
         How it ended. What a participant does wrong is no exception here, nor is what goes wrong in a scoring notebook.
     """
+    outcome = predict(challenge, received, kind=kind, cases=cases, bench=bench)
+    score_checked(challenge, outcome, cases=cases, bench=bench)
+    return outcome
+
+
+def predict(challenge: Challenge, received: Path, *, kind: SubmissionKind, cases: Cases, bench: Bench) -> Outcome:
+    """Does all of :func:`evaluate` but the scoring: afterwards there are checked predictions, or the reason why not."""
     outcome, predictions = Outcome("scored"), received
     with _own_faults(outcome, cases):
         if kind == "notebook":
@@ -166,18 +169,25 @@ def evaluate(challenge: Challenge, received: Path, *, kind: SubmissionKind, case
             outcome.used, outcome.walls = _used(ended, hidden=bool(cases.canaries)), list(ended.layers)
         if outcome.verdict == "scored":
             _check(challenge, predictions, cases, bench.work, outcome)
-        if outcome.estimate is not None:
-            outcome.scored = _score(challenge, outcome.estimate, cases, bench)
     return outcome
+
+
+def score_checked(challenge: Challenge, outcome: Outcome, *, cases: Cases, bench: Bench) -> None:
+    """Scores the checked predictions of an outcome, if there are any, and puts into it what came of that."""
+    if outcome.estimate is None:
+        return
+    with _own_faults(outcome, cases):
+        datasets = {INPUTS: cases.inputs, TRUTH: cases.truth, ESTIMATE: outcome.estimate}
+        outcome.scored = score(
+            challenge, datasets, runs=bench.runs, settings=bench.settings, progress=bench.progress, engine=bench.engine
+        )
 
 
 def evaluate_again(challenge: Challenge, estimate: Path, *, cases: Cases, bench: Bench) -> Outcome:
     """Scores predictions that were checked before; see :func:`evaluate`."""
-    outcome = Outcome("scored")
-    with _own_faults(outcome, cases):
-        shutil.copytree(estimate, bench.work / ESTIMATE)
-        outcome.estimate = open_dataset(bench.work / ESTIMATE)
-        outcome.scored = _score(challenge, outcome.estimate, cases, bench)
+    shutil.copytree(estimate, bench.work / ESTIMATE)
+    outcome = Outcome("scored", estimate=open_dataset(bench.work / ESTIMATE))
+    score_checked(challenge, outcome, cases=cases, bench=bench)
     return outcome
 
 
@@ -192,13 +202,6 @@ def _own_faults(outcome: Outcome, cases: Cases) -> Iterator[None]:
         said = str(error) if cases.split == "twin" else as_platform(error)
         outcome.verdict, outcome.problem, outcome.scored = "platform", Problem(what=said), None
         outcome.error = error
-
-
-def _score(challenge: Challenge, estimate: Dataset, cases: Cases, bench: Bench) -> Scored:
-    datasets = {INPUTS: cases.inputs, TRUTH: cases.truth, ESTIMATE: estimate}
-    return score(
-        challenge, datasets, runs=bench.runs, settings=bench.settings, progress=bench.progress, engine=bench.engine
-    )
 
 
 def _execute(
@@ -309,46 +312,72 @@ def evaluate_submission(
     clock: Clock,
     progress: Progress | None = None,
     engine: Engine = "kernel",
+    id: str | None = None,
 ) -> tuple[Evaluation, Receipt]:
     """Evaluates a submission on the hidden cases of its phase, and keeps what came of it, signed.
 
     Predictions that a notebook made of the same inputs before are scored again, and not made again.
 
+    There is never a second evaluation of one id: the one that is there is returned and nothing is executed; and if
+    another process was faster, its evaluation stands.
+
+    Args:
+        challenge: Which.
+        vault: The organiser's.
+        submission: Which.
+        settings: Limits and places.
+        clock: Says when it was evaluated.
+        progress: Told of what takes time.
+        engine: Of the scoring run.
+        id: Of the evaluation, 16 hexadecimal digits [default: :meth:`Vault.next_evaluation`].
+
+    Returns:
+        The evaluation, and the receipt for the team.
+
     Raises:
+        InputError: The challenge was not opened, its hidden cases are not here, or the id is none.
         StorageError: The disk refuses; nothing is left then.
     """
+    id = vault.next_evaluation(submission.id) if id is None else require_id(id, what="an evaluation")
+    if (known := _made(vault, submission, id)) is not None:
+        return known
     phase = challenge.phase(submission.phase)
     cases = hidden_cases(challenge, vault, phase)
-    id = secrets.token_hex(_ID_BYTES)
     target = vault.evaluation_folder(submission.id, id)
-    part = target.with_name(f".{id}.part")
-    received = vault.submission_folder(submission.id) / RECEIVED
-    try:
-        with storage(target):
-            part.mkdir(parents=True)
+    with part_of(target, alone=vault.alone()) as part:
         bench = Bench(part, vault.runs, settings, progress=progress, engine=engine)
-        if submission.refused:
-            outcome = Outcome("refused", Problem(what=_AT_THE_DOOR, issues=submission.refused))
-        elif (known := _known_estimate(vault, submission, cases)) is not None:
-            outcome = evaluate_again(challenge, known[1], cases=cases, bench=bench)
-            outcome.used, outcome.walls = known[0].used, known[0].walls
-        else:
-            outcome = evaluate(challenge, received, kind=submission.kind, cases=cases, bench=bench)
-        if outcome.verdict in FAULT_OF_PARTICIPANT and submission.kind == "notebook" and not submission.refused:
-            _replay(challenge, received, part, settings)
-        if outcome.error is not None:
-            write_text(part / ERROR, f"{outcome.error}\n")
+        outcome = _outcome(challenge, vault, submission, cases=cases, bench=bench)
         evaluation = _evaluation(challenge, vault, submission, cases, outcome, id=id, now=clock())
         write_json(part / EVALUATION_NAME, evaluation.model_dump(mode="json"))
         shutil.rmtree(part / "collected", ignore_errors=True)
         receipt = _receipt(challenge, vault, submission, evaluation, phase)
         write_json(part / RECEIPT_NAME, receipt.model_dump(mode="json"))
-        with storage(target):
-            sync_tree(part)
-            os.rename(part, target)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return evaluation, receipt
+        shown = show(part, target, card=EVALUATION_NAME)
+    first = None if shown else _made(vault, submission, id)
+    return first or (evaluation, receipt)
+
+
+def _made(vault: Vault, submission: Submission, id: str) -> tuple[Evaluation, Receipt] | None:
+    """Returns an evaluation that is there already, with its receipt."""
+    made = vault.evaluation(submission.id, id)
+    return None if made is None else (made, vault.receipt(made))
+
+
+def _outcome(challenge: Challenge, vault: Vault, submission: Submission, *, cases: Cases, bench: Bench) -> Outcome:
+    """Evaluates a submission in the work folder of a bench, with what the organiser and the team want to know."""
+    received = vault.submission_folder(submission.id) / RECEIVED
+    if submission.refused:
+        return Outcome("refused", Problem(what=_AT_THE_DOOR, issues=submission.refused))
+    if (known := _known_estimate(vault, submission, cases)) is not None:
+        outcome = evaluate_again(challenge, known[1], cases=cases, bench=bench)
+        outcome.used, outcome.walls = known[0].used, known[0].walls
+    else:
+        outcome = evaluate(challenge, received, kind=submission.kind, cases=cases, bench=bench)
+    if outcome.verdict in FAULT_OF_PARTICIPANT and submission.kind == "notebook":
+        _replay(challenge, received, bench.work, bench.settings)
+    if outcome.error is not None:
+        write_text(bench.work / ERROR, f"{outcome.error}\n")
+    return outcome
 
 
 def _known_estimate(vault: Vault, submission: Submission, cases: Cases) -> tuple[Evaluation, Path] | None:
@@ -372,7 +401,7 @@ def _replay(challenge: Challenge, received: Path, part: Path, settings: Settings
     with scratch() as work:
         (part / "replay").mkdir()
         bench = Bench(work, work / "runs", settings, logs=part / "replay")
-        evaluate(challenge, received, kind="notebook", cases=twin_cases(challenge), bench=bench)
+        predict(challenge, received, kind="notebook", cases=twin_cases(challenge), bench=bench)
 
 
 def _evaluation(

@@ -20,6 +20,7 @@ from braggbook.challenges.design import BASELINE, EXAMPLE, FOLDER, INPUTS, SCORE
 from braggbook.datasets.catalogue import TWIN
 from braggbook.errors import DuplicateName, InputError, UnknownName, closest
 from braggbook.files import sha256_bytes, storage, sync_tree, write_bytes, write_text
+from braggbook.formats.challenge import CHALLENGE_FORMAT
 from braggbook.formats.common import CHALLENGE_NAME, NOT_STATED, check_slug
 from braggbook.formats.dataset import CARD_NAME, Column, DatasetCard, DatasetFile, write_card
 from braggbook.formats.notebook import FrontMatter, Goal
@@ -33,6 +34,71 @@ _SAID = b"case,value\na,0.316\nb,0.632\nc,0.949\nd,1.265\ne,1.581\n"
 _HEAD = "# The design of a challenge{taken}. Every key is explained in docs/formats/challenge.md.\n"
 _FIRST_KERNEL = "radiobiology"
 _MONTH = datetime.timedelta(days=30)
+
+_DESIGN = f"""
+format = "{CHALLENGE_FORMAT}"
+title = ""
+version = 1
+abstract = "What is the value that belongs to each signal?"
+license = "CC-BY-4.0"
+keywords = []
+truth = "published"
+
+[organisation]
+organisers = [{{name = "{AUTHOR}"}}]
+contact = "{NOT_STATED}"
+participation = "everybody"
+code_availability = "design, baseline and scoring notebook lie beside this file"
+conflicts_of_interest = "{NOT_STATED}"
+ethics = "{NOT_STATED}"
+
+[mission]
+field = "{NOT_STATED}"
+task = "regression"
+aim = "What is the value that belongs to each signal?"
+target_cohort = "{NOT_STATED}"
+challenge_cohort = "{NOT_STATED}"
+modality = "{NOT_STATED}"
+context = "{NOT_STATED}"
+target_entity = "{NOT_STATED}"
+
+[data]
+case = "one signal"
+acquisition = "{NOT_STATED}"
+annotation = "{NOT_STATED}"
+preprocessing = "none"
+error_sources = "{NOT_STATED}"
+training = []
+twin = "five made-up cases, to be replaced by public ones of the same kind as the hidden ones"
+
+[submission]
+form = "table"
+columns.value = {{unit = "1", minimum = 0.0, maximum = 10.0, meaning = "what is asked for"}}
+
+[[phases]]
+id = "final"
+title = "Final"
+split = "final"
+kinds = ["predictions", "notebook"]
+inputs = "released"
+terms = "Submissions that got a score are published with the board."
+quota = {{total = 5}}
+
+[[metrics]]
+id = "absolute_error"
+definition = "absolute_error@1"
+of = "value"
+why = "it has the unit of the answer"
+unit = "1"
+better = "smaller"
+minimum = 0.0
+maximum = 10.0
+worst = 10.0
+
+[ranking]
+method = "mean_then_rank"
+why = "every case counts the same"
+"""
 
 _PREDICT = """inputs = bb.load("inputs@1")
 answers = inputs[["case"]].assign(value=np.sqrt(inputs["signal"]).round(3))
@@ -129,76 +195,17 @@ def _taken_up(origin: str | None, goal: str | None, project: Path) -> tuple[Fron
 
 def _design(slug: str, front: FrontMatter | None, goal: Goal | None, today: datetime.date) -> dict[str, Any]:
     """Returns a design; what only an organiser can say is written as not stated."""
-    authors = [one.model_dump(exclude_none=True) for one in front.authors] if front else [{"name": AUTHOR}]
+    design = tomlkit.parse(_DESIGN).unwrap()
     opens = datetime.datetime.combine(today + _MONTH, datetime.time(), datetime.UTC)
-    asks = goal.text if goal else "What is the value that belongs to each signal?"
-    return {
-        "format": "braggbook.challenge/1",
-        "title": asks if goal else slug.replace("_", " ").capitalize(),
-        "version": 1,
-        "abstract": (front.abstract or asks) if front else asks,
-        "license": front.license if front else "CC-BY-4.0",
-        "keywords": list(front.keywords) if front else [],
-        "truth": "published",
-        "organisation": {
-            "organisers": authors,
-            "contact": NOT_STATED,
-            "participation": "everybody",
-            "code_availability": "design, baseline and scoring notebook lie beside this file",
-            "conflicts_of_interest": NOT_STATED,
-            "ethics": NOT_STATED,
-        },
-        "mission": {
-            "field": NOT_STATED,
-            "task": "regression",
-            "aim": asks,
-            "target_cohort": NOT_STATED,
-            "challenge_cohort": NOT_STATED,
-            "modality": NOT_STATED,
-            "context": NOT_STATED,
-            "target_entity": NOT_STATED,
-        },
-        "data": {
-            "case": "one signal",
-            "acquisition": NOT_STATED,
-            "annotation": NOT_STATED,
-            "preprocessing": "none",
-            "error_sources": NOT_STATED,
-            "training": list(front.braggbook.datasets) if front else [],
-            "twin": "five made-up cases, to be replaced by public ones of the same kind as the hidden ones",
-        },
-        "submission": {
-            "form": "table",
-            "columns": {"value": {"unit": "1", "minimum": 0.0, "maximum": 10.0, "meaning": "what is asked for"}},
-        },
-        "phases": [
-            {
-                "id": "final",
-                "title": "Final",
-                "opens": opens,
-                "closes": opens + _MONTH,
-                "split": "final",
-                "kinds": ["predictions", "notebook"],
-                "inputs": "released",
-                "terms": "Submissions that got a score are published with the board.",
-                "quota": {"total": 5},
-            }
-        ],
-        "metrics": [
-            {
-                "id": "absolute_error",
-                "definition": "absolute_error@1",
-                "of": "value",
-                "why": "it has the unit of the answer",
-                "unit": "1",
-                "better": "smaller",
-                "minimum": 0.0,
-                "maximum": 10.0,
-                "worst": 10.0,
-            }
-        ],
-        "ranking": {"method": "mean_then_rank", "why": "every case counts the same"},
-    }
+    design["phases"][0] |= {"opens": opens, "closes": opens + _MONTH}
+    design["title"] = slug.replace("_", " ").capitalize()
+    if front is not None and goal is not None:
+        design |= {"title": goal.text, "abstract": front.abstract or goal.text, "license": front.license}
+        design["keywords"] = list(front.keywords)
+        design["organisation"]["organisers"] = [one.model_dump(exclude_none=True) for one in front.authors]
+        design["mission"]["aim"] = goal.text
+        design["data"]["training"] = list(front.braggbook.datasets)
+    return design
 
 
 def _write_twin(folder: Path) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from braggbook.challenges.cases import cases_of
 from braggbook.challenges.design import BASELINE, INPUTS, SCORER, TRUTH, Challenge
 from braggbook.challenges.signing import new_key, public_key
-from braggbook.challenges.vault import Hidden, Vault
+from braggbook.challenges.vault import SALT, Hidden, Vault
 from braggbook.datasets.catalogue import Dataset, open_dataset
 from braggbook.datasets.verify import verify_dataset
 from braggbook.errors import BraggbookError, InputError, Issue
@@ -158,7 +158,7 @@ def _take_in(challenge: Challenge, vault: Vault, split: Split, version: int, *, 
         for name, folder in ((INPUTS, inputs), (TRUTH, truth)):
             _copy(_named(folder, name), part / name)
         _mark(part / INPUTS, canary)
-        write_text(part / "salt", secrets.token_bytes(_SALT_BYTES).hex())
+        write_text(part / SALT, secrets.token_bytes(_SALT_BYTES).hex())
         write_text(part / "canary", canary)
         hidden = Hidden(split, version, part)
         _require_fitting(challenge, hidden, cache=vault.folder / ".cache")

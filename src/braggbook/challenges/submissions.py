@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import datetime
-import os
 import secrets
-import shutil
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from braggbook.challenges.airlock import clean_label, receive_submission
 from braggbook.challenges.design import INPUTS, Challenge
-from braggbook.challenges.vault import Vault
+from braggbook.challenges.parts import part_of, show
+from braggbook.challenges.signing import sign
+from braggbook.challenges.vault import Vault, require_id
 from braggbook.errors import InputError, Issue
 from braggbook.files import sha256_bytes, storage, sync_tree, write_json
 from braggbook.formats.challenge import Phase, SubmissionKind
 from braggbook.formats.run import FileRecord
-from braggbook.formats.submission import SUBMISSION_NAME, Evaluation, Submission
+from braggbook.formats.submission import (
+    LONGEST_REASON,
+    SUBMISSION_NAME,
+    WITHDRAWN_NAME,
+    Evaluation,
+    Submission,
+    Withdrawal,
+)
 from braggbook.records.traces import find_traces
 from braggbook.runs.scrub import make_scrubber
 
@@ -25,7 +33,7 @@ RECEIVED = "received"
 _ID_BYTES = 8
 
 
-def submit(
+def submit(  # noqa: PLR0913 - who, what, where, when, by which name: a hub says all of it
     challenge: Challenge,
     vault: Vault,
     source: Path,
@@ -35,8 +43,9 @@ def submit(
     accepted: bool,
     now: datetime.datetime,
     title: str = "",
+    id: str | None = None,
 ) -> Submission:
-    """Takes a submission in.
+    """Takes a submission in; with an id that the vault knows, it returns that submission and takes nothing in.
 
     Args:
         challenge: Which.
@@ -47,14 +56,19 @@ def submit(
         accepted: Whether the phase's terms were.
         now: When it came, with a time zone.
         title: What the team calls it.
+        id: Its id, 16 hexadecimal digits [default: drawn]. Who was interrupted calls again with the same one.
 
     Returns:
         What came. If it is not what the design asks for, nothing of it is kept but the reasons (``refused``), of which
         its evaluation makes a receipt; that costs no quota.
 
     Raises:
-        InputError: The phase is not open, the team has no submission left, or the terms were not accepted.
+        InputError: The phase is not open, the team has no submission left, the terms were not accepted, or the id is
+            none.
     """
+    id = secrets.token_hex(_ID_BYTES) if id is None else require_id(id, what="a submission")
+    if (known := vault.received(id)) is not None:
+        return known
     team = clean_label(team, what="team")
     title = clean_label(title, what="title") if title else ""
     _require_open(challenge, vault, phase, now)
@@ -63,61 +77,66 @@ def submit(
             "the terms of the phase are not accepted", where=phase.id, wanted=phase.terms,
             next_command="the same with --accept-terms",
         )  # fmt: skip
-    with vault.alone():
-        team = next((one.team for one in vault.submissions() if same_team(one.team, team)), team)  # as it was first
-        if left(vault, phase=phase, team=team, now=now) == 0:
-            raise InputError("no submission left", where=f"{team}, {phase.id}", wanted=quota_text(phase))
-        return _keep(challenge, vault, source, phase=phase, team=team, title=title, now=now)
+    _as_known(vault, team, phase=phase, now=now)
+    target = vault.submission_folder(id)
+    with part_of(target, alone=vault.alone()) as part:
+        kind, files, refused = _received(challenge, source, part / RECEIVED, phase=phase)  # others need not wait for it
+        sync_tree(part)
+        with vault.alone():
+            if (known := vault.received(id)) is not None:
+                return known
+            _require_open(challenge, vault, phase, now)
+            made = Submission(
+                id=id,
+                challenge=challenge.slug,
+                phase=phase.id,
+                team=_as_known(vault, team, phase=phase, now=now),
+                title=title,
+                kind=kind,
+                received=now.isoformat(timespec="milliseconds"),
+                terms=sha256_bytes(phase.terms.encode()),
+                files=files,
+                refused=refused,
+            )
+            write_json(part / SUBMISSION_NAME, made.model_dump(mode="json"))
+            show(part, target, card=SUBMISSION_NAME)
+    return made
+
+
+def _as_known(vault: Vault, team: str, *, phase: Phase, now: datetime.datetime) -> str:
+    """Returns a team's name as it was first spelled.
+
+    Raises:
+        InputError: It has no submission left.
+    """
+    mine = submissions_of(vault, team)
+    if _left(vault, mine, phase=phase, now=now) == 0:
+        raise InputError("no submission left", where=f"{team}, {phase.id}", wanted=quota_text(phase))
+    return mine[0].team if mine else team
 
 
 def _require_open(challenge: Challenge, vault: Vault, phase: Phase, now: datetime.datetime) -> None:
     if vault.ended is not None:
         raise InputError("the challenge was closed", where=challenge.slug, got=vault.ended)
-    sealed = challenge.sealed
-    if sealed is None or sealed.latest(phase.split) is None:
-        command = f"braggbook challenge open {challenge.slug} --split {phase.split} --inputs DIR --truth DIR"
-        raise InputError("the challenge was not opened", where=f"split {phase.split}", next_command=command)
+    challenge.opened(phase.split)
     if not phase.opens <= now < phase.closes:
         state = "not open yet" if now < phase.opens else "closed"
         wanted = f"from {phase.opens.isoformat()} to before {phase.closes.isoformat()}"
         raise InputError(f"the phase is {state}", where=phase.id, wanted=wanted, got=now.isoformat(timespec="seconds"))
 
 
-def _keep(
-    challenge: Challenge, vault: Vault, source: Path, *, phase: Phase, team: str, title: str, now: datetime.datetime
-) -> Submission:
-    id = secrets.token_hex(_ID_BYTES)
-    target = vault.submission_folder(id)
-    part = target.with_name(f".{id}.part")
-    kind: SubmissionKind = "notebook" if source.suffix == ".ipynb" else phase.kinds[0]
-    files: dict[str, FileRecord] = {}
-    refused: list[str] = []
+def _received(
+    challenge: Challenge, source: Path, target: Path, *, phase: Phase
+) -> tuple[SubmissionKind, dict[str, FileRecord], list[str]]:
+    """Lets what came in, and returns its kind, its files, and why it is refused; then there are no files."""
+    with storage(target):
+        target.mkdir()
     try:
-        with storage(target):
-            (part / RECEIVED).mkdir(parents=True)
-        try:
-            kind, files = take_in(challenge, source, part / RECEIVED, kinds=phase.kinds)
-        except InputError as error:
-            refused = [str(issue) for issue in error.issues] or [str(Issue(error.what, wanted=error.wanted))]
-        made = Submission(
-            id=id,
-            challenge=challenge.slug,
-            phase=phase.id,
-            team=team,
-            title=title,
-            kind=kind,
-            received=now.isoformat(timespec="milliseconds"),
-            terms=sha256_bytes(phase.terms.encode()),
-            files=files,
-            refused=refused,
-        )
-        write_json(part / SUBMISSION_NAME, made.model_dump(mode="json"))
-        with storage(target):
-            sync_tree(part)
-            os.rename(part, target)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return made
+        return (*take_in(challenge, source, target, kinds=phase.kinds), [])
+    except InputError as error:
+        kind: SubmissionKind = "notebook" if source.suffix == ".ipynb" else phase.kinds[0]
+        said = [str(issue) for issue in error.issues] or [str(Issue(error.what, wanted=error.wanted))]
+        return kind, {}, said
 
 
 def take_in(
@@ -159,7 +178,7 @@ def left(
     """Returns how many submissions a team has left in a phase at a time; None where there is no limit.
 
     A submission counts when it got a score, or when the participant's own code was at fault; one that waits counts
-    until that is known.
+    until that is known. Who withdraws a submission gets nothing back: what counted counts.
 
     Args:
         vault: The organiser's.
@@ -168,13 +187,35 @@ def left(
         now: The time.
         told: Whether submissions count of which the vault does not know it yet, by their ids.
     """
-    mine = [one for one in vault.submissions() if one.phase == phase.id and same_team(one.team, team)]
-    counted = [one for one in mine if (told or {}).get(one.id, counts(vault.evaluations(one.id)))]
+    if phase.quota.total is None and phase.quota.per_day is None:
+        return None
+    return _left(vault, submissions_of(vault, team), phase=phase, now=now, told=told or {})
+
+
+def submissions_of(vault: Vault, team: str) -> list[Submission]:
+    """Returns a team's submissions to all phases, in the order in which they came."""
+    folded = _folded(team)
+    return [one for one in vault.submissions() if _folded(one.team) == folded]
+
+
+def _left(
+    vault: Vault,
+    mine: Sequence[Submission],
+    *,
+    phase: Phase,
+    now: datetime.datetime,
+    told: Mapping[str, bool] = MappingProxyType({}),
+) -> int | None:
+    counted = [one for one in mine if one.phase == phase.id and _does_count(vault, one, told)]
     quota, zone = phase.quota, phase.opens.tzinfo
     today = [one for one in counted if _day(one.received, zone) == now.astimezone(zone).date()]
     rest = [] if quota.total is None else [quota.total - len(counted)]
     rest += [] if quota.per_day is None else [quota.per_day - len(today)]
     return max(min(rest), 0) if rest else None
+
+
+def _does_count(vault: Vault, one: Submission, told: Mapping[str, bool]) -> bool:
+    return told[one.id] if one.id in told else counts(vault.evaluations(one.id))
 
 
 def quota_text(phase: Phase) -> str:
@@ -190,10 +231,54 @@ def same_team(one: str, other: str) -> bool:
     return _folded(one) == _folded(other)
 
 
+def withdraw(vault: Vault, submission: Submission, *, now: datetime.datetime, by: str, because: str) -> Withdrawal:
+    """Takes a submission off the board for good: it stays in the vault, is not scored again, and counts as it counted.
+
+    Args:
+        vault: The organiser's.
+        submission: Which.
+        now: The time, with a time zone.
+        by: Who withdraws it, as everybody may read it once the challenge is closed.
+        because: Why, in a sentence or two; as public.
+
+    Returns:
+        What is written beside it, signed. Of a submission that was withdrawn before, what was written then.
+
+    Raises:
+        InputError: The challenge was closed, there is no key, or who or why cannot be shown.
+        StorageError: The disk refuses.
+    """
+    made = Withdrawal(
+        submission=submission.id,
+        challenge=submission.challenge,
+        phase=submission.phase,
+        team=submission.team,
+        withdrawn=now.isoformat(timespec="milliseconds"),
+        by=clean_label(by, what="name of who withdraws it"),
+        because=clean_label(because, what="reason", longest=LONGEST_REASON),
+    )
+    with vault.alone():
+        if (known := vault.withdrawal(submission.id)) is not None:
+            return known
+        if vault.ended is not None:
+            raise InputError("the challenge was closed", where=submission.challenge, got=vault.ended)
+        signed = made.signed(sign(vault.key, made.message))
+        write_json(vault.submission_folder(submission.id) / WITHDRAWN_NAME, signed.model_dump(mode="json"))
+    return signed
+
+
+def standing(vault: Vault) -> list[Submission]:
+    """Returns the submissions that were not withdrawn, in the order in which they came."""
+    return [one for one in vault.submissions() if vault.withdrawal(one.id) is None]
+
+
 def waiting(vault: Vault) -> Sequence[Submission]:
-    """Returns the submissions that were not evaluated, or whose last evaluation failed through our own fault."""
+    """Returns the submissions that were not evaluated, or whose last evaluation failed through our own fault.
+
+    What was withdrawn waits for nothing.
+    """
     found = []
-    for one in vault.submissions():
+    for one in standing(vault):
         made = vault.evaluations(one.id)
         if not made or made[-1].verdict == "platform":
             found.append(one)

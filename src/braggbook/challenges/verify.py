@@ -16,10 +16,7 @@ from typing import Any, Literal
 from braggbook.challenges.board import make_board
 from braggbook.challenges.cases import cases_of
 from braggbook.challenges.closed_folder import (
-    EVALUATIONS,
-    HIDDEN,
     KERNELS,
-    SUBMISSIONS,
     ClosedChallenge,
     dataset_issues,
     named_dataset,
@@ -31,10 +28,11 @@ from braggbook.challenges.evaluate import means_of
 from braggbook.challenges.sealing import commitment
 from braggbook.challenges.signing import verify_signature
 from braggbook.challenges.submissions import RECEIVED, same_team
+from braggbook.challenges.vault import EVALUATIONS, HIDDEN, SALT, SUBMISSIONS
 from braggbook.challenges.verify_row import WITHHELD, WORSE, RowVerification, verify_row
 from braggbook.errors import BraggbookError, Issue, OutsideError, unknown_name
 from braggbook.formats.board import BOARD_NAME, CLOSED_NAME, Board, Closed, Row
-from braggbook.formats.submission import Evaluation, Receipt, SealedSplit
+from braggbook.formats.submission import WITHDRAWN_NAME, Evaluation, Receipt, SealedSplit, Withdrawal
 from braggbook.kernels.catalogue import read_kernel
 from braggbook.progress import Progress
 from braggbook.records.board_plan import BOARDS, DESIGN, changed_in, read_closed, unlisted_in
@@ -49,6 +47,7 @@ _BOTH_SAY = (
     "submission", "challenge", "phase", "team", "received", "evaluated", "verdict", "charged", "problem", "used",
     "predictions", "scorer", "sealed",
 )  # fmt: skip
+_WITHDRAWN_OF = ("challenge", "phase", "team")
 _FROM_SUBMISSION = ("challenge", "phase", "team", "title", "kind", "received")
 
 
@@ -281,7 +280,7 @@ def _unsealed(opened: ClosedChallenge, one: SealedSplit, folder: Path) -> list[I
     issues = dataset_issues(folder / INPUTS, INPUTS, wanted=one.inputs, where=f"{where}/{INPUTS}")
     issues += dataset_issues(folder / TRUTH, TRUTH, wanted=None, where=f"{where}/{TRUTH}")
     try:
-        salt = bytes.fromhex((folder / "salt").read_text(encoding="ascii"))
+        salt = bytes.fromhex((folder / SALT).read_text(encoding="ascii"))
         truth = named_dataset(folder / TRUTH, TRUTH)
         if (got := commitment(truth.digest, salt=salt)) != one.truth:
             issues.append(Issue("the truth or its salt is not what was sealed", where, _short(one.truth), _short(got)))
@@ -290,7 +289,7 @@ def _unsealed(opened: ClosedChallenge, one: SealedSplit, folder: Path) -> list[I
     except BraggbookError as error:
         issues.append(Issue(error.what, where, error.wanted, error.got))
     except (OSError, ValueError):
-        issues.append(Issue("no salt", f"{where}/salt", "64 hexadecimal digits"))
+        issues.append(Issue("no salt", f"{where}/{SALT}", "64 hexadecimal digits"))
     return issues
 
 
@@ -311,6 +310,7 @@ def _signatures(opened: ClosedChallenge) -> Check:
         if made is not None and receipt is not None:
             issues += _at_odds(made, receipt, where)
             issues += _not_received(opened, receipt)
+    issues += [issue for id, one in opened.withdrawals.items() for issue in _withdrawn(opened, one, id)]
     return _check("signatures", f"{len(opened.evaluations)} evaluations and their receipts are signed", issues)
 
 
@@ -332,9 +332,27 @@ def _misplaced(opened: ClosedChallenge, made: Evaluation, id: str) -> list[Issue
             for name in _FROM_SUBMISSION
             if (wanted := getattr(submission, name)) != (got := getattr(made, name))
         ]
-    if made.verdict == "scored":
+    if made.verdict == "scored" and made.submission not in opened.withdrawals:
         estimate = f"{where}/{ESTIMATE}"
         issues += dataset_issues(opened.estimate(id), ESTIMATE, wanted=made.predictions, where=estimate)
+    return issues
+
+
+def _withdrawn(opened: ClosedChallenge, one: Withdrawal, id: str) -> list[Issue]:
+    """Returns in what a withdrawal is not the organiser's, or not that of the submission beside it."""
+    where = f"{SUBMISSIONS}/{id}/{WITHDRAWN_NAME}"
+    issues = []
+    if not verify_signature(opened.sealed.key, one.message, one.signature):
+        wanted = f"the key {_short(opened.sealed.key)} of {DESIGN}/sealed.json"
+        issues.append(Issue("the withdrawal is not signed by the organiser", where, wanted))
+    submission = opened.submissions.get(id)
+    facts = {"id": id} | {name: getattr(submission, name) for name in _WITHDRAWN_OF if submission is not None}
+    got = {"id": one.submission} | {name: getattr(one, name) for name in _WITHDRAWN_OF}
+    issues += [
+        Issue(f"another {name} than its submission's", where, wanted, got[name])
+        for name, wanted in facts.items()
+        if wanted != got[name]
+    ]
     return issues
 
 
@@ -363,7 +381,8 @@ def _not_received(opened: ClosedChallenge, receipt: Receipt) -> list[Issue]:
     if submission is not None and submission.files != receipt.files:
         issues.append(Issue("other files than the receipt's", f"{where}/submission.json"))
     folder = opened.folder / where / RECEIVED
-    if receipt.verdict == "scored" or folder.is_dir():
+    published = receipt.verdict == "scored" and receipt.submission not in opened.withdrawals
+    if published or folder.is_dir():
         issues += received_issues(folder, receipt.files, where=f"{where}/{RECEIVED}")
     return issues
 
@@ -394,6 +413,7 @@ def _again(opened: ClosedChallenge, phase: str) -> Board:
         evaluations=[made for made in opened.evaluations.values() if made.phase == phase],
         closed=True,
         truth=opened.closed.truth,
+        withdrawals=list(opened.withdrawals.values()),
     )
 
 

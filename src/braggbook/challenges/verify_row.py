@@ -15,10 +15,11 @@ from typing import Any
 from braggbook.challenges.cases import cases_of
 from braggbook.challenges.closed_folder import ClosedChallenge, dataset_issues, named_dataset, received_issues
 from braggbook.challenges.design import ESTIMATE, INPUTS, TRUTH
-from braggbook.challenges.evaluate import Bench, Cases, evaluate
+from braggbook.challenges.evaluate import Bench, Cases, predict, score_checked
 from braggbook.challenges.scoring import SCORES, Scored, read_scores
 from braggbook.challenges.signing import verify_signature
 from braggbook.challenges.submissions import RECEIVED
+from braggbook.challenges.vault import SUBMISSIONS
 from braggbook.datasets.catalogue import FOLDER as DATASETS
 from braggbook.datasets.fetch import fetch_file
 from braggbook.errors import BraggbookError, Issue, NotVerifiable, OutsideError
@@ -269,11 +270,11 @@ def _predict_again(
     say: Say,
 ) -> None:
     """Executes a participant's notebook as it was evaluated: in the sandbox, on the hidden inputs."""
-    received = opened.folder / "submissions" / made.submission / RECEIVED
+    received = opened.folder / SUBMISSIONS / made.submission / RECEIVED
     receipt = opened.receipts.get(made.id)
     if receipt is None or not verify_signature(opened.sealed.key, receipt.message, receipt.signature):
         raise NotVerifiable("no signed receipt says what was handed in", where=made.submission)
-    if issues := received_issues(received, receipt.files, where=f"submissions/{made.submission}/{RECEIVED}"):
+    if issues := received_issues(received, receipt.files, where=f"{SUBMISSIONS}/{made.submission}/{RECEIVED}"):
         found.issues += issues
         found.worsen("drifted", "; ".join(map(str, issues[:5])))
         return
@@ -283,13 +284,15 @@ def _predict_again(
     cases = Cases(named_dataset(hidden / INPUTS, INPUTS), named_dataset(hidden / TRUTH, TRUTH))
     with scratch() as work:
         bench = Bench(work, work / "runs", inside, progress=progress)
-        outcome = evaluate(opened.challenge, received, kind="notebook", cases=cases, bench=bench)
+        outcome = predict(opened.challenge, received, kind="notebook", cases=cases, bench=bench)
+        if outcome.estimate is not None and outcome.estimate.digest != made.predictions:
+            score_checked(opened.challenge, outcome, cases=cases, bench=bench)
     if outcome.error is not None:
         raise outcome.error
-    if outcome.scored is None or outcome.estimate is None:
+    if outcome.estimate is None:
         what = outcome.problem.what if outcome.problem else outcome.verdict
         raise NotVerifiable("the notebook gave no predictions when it was executed again", got=what)
-    if outcome.estimate.digest == made.predictions:
+    if outcome.scored is None:
         found.predictions = "identical"
         return
     apart = _apart(opened, _scores(made), _scores(outcome.scored))

@@ -1,4 +1,4 @@
-"""``braggbook challenge new|check|try|open|submit|score|board|close|demo``."""
+"""``braggbook challenge new|check|try|open|submit|score|board|withdraw|close|demo``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from braggbook.challenges.vault import Vault
     from braggbook.formats.board import Board
     from braggbook.formats.run import Engine
-    from braggbook.formats.submission import Receipt
+    from braggbook.formats.submission import Receipt, Submission
 
 _FAILED = 3
 _BOARDS = "boards"  # below the runs
@@ -157,18 +157,45 @@ def open_command(face: Face, slug: str, split: str, inputs: Path, truth: Path, b
 @group.command("submit", short_help="Take a submission in.")
 @_slug
 @click.argument("submission", type=click.Path(path_type=Path, exists=True))
-@click.option("--team", required=True, metavar="NAME", help="Whose it is.")
+@click.option("--team", metavar="NAME", help="Whose it is.")
 @_phase
 @click.option("--title", default="", help="What the team calls it.")
 @click.option("--accept-terms", is_flag=True, help="The team accepts the terms of the phase.")
+@click.option("--to", metavar="URL", help="Hand in to a hub, not to the vault of this machine.")
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where the hub's token stands [default: BRAGGBOOK_HUB_TOKEN, or it is asked for].",
+)
+@click.option("--wait", is_flag=True, help="With --to: wait for the receipt.")
+@click.option("--insecure-http", is_flag=True, help="Send the token over http:// too.")
 @verb
 def submit_command(
-    face: Face, slug: str, submission: Path, team: str, phase: str | None, title: str, accept_terms: bool
+    face: Face,
+    slug: str,
+    submission: Path,
+    team: str | None,
+    phase: str | None,
+    title: str,
+    accept_terms: bool,
+    to: str | None,
+    token_file: Path | None,
+    wait: bool,
+    insecure_http: bool,
 ) -> None:
     """Take SUBMISSION in for the challenge SLUG: a notebook, a file or folder of predictions, or a zip of one.
 
-    What is not what the design asks for is refused with a receipt, and costs nothing.
+    What is not what the design asks for is refused with a receipt, and costs nothing. With --to it is handed in to the
+    hub at that address instead, as often as it takes: the same command never makes two submissions.
     """
+    if to is not None:
+        from braggbook.cli.remote import HandIn, hand_in, hub_at  # noqa: PLC0415 - help need not wait for it
+
+        wanted = HandIn(slug, submission, phase=phase, team=team, title=title, accepted=accept_terms)
+        hand_in(face, wanted, hub_at(to, token_file=token_file, insecure=insecure_http, face=face), wait=wait)
+        return
+    if team is None:
+        raise InputError("whose submission is it?", wanted="--team NAME")
     from braggbook.challenges.evaluate import evaluate_submission  # noqa: PLC0415 - help need not wait for it
     from braggbook.challenges.submissions import submit  # noqa: PLC0415 - the same
 
@@ -204,26 +231,34 @@ def score_command(face: Face, slug: str, submissions: tuple[str, ...], everythin
     """Evaluate the submissions of the challenge SLUG that wait for it, or those with an ID.
 
     Each gets a signed receipt. With --all every submission is scored again with the scoring notebook and the truth of
-    now; predictions that a notebook made of the same inputs are not made again.
+    now; predictions that a notebook made of the same inputs are not made again. What was withdrawn is left alone.
     """
     from braggbook.challenges.evaluate import ERROR, evaluate_submission  # noqa: PLC0415 - the same
     from braggbook.challenges.seen import changes  # noqa: PLC0415 - help need not wait for it
-    from braggbook.challenges.submissions import waiting  # noqa: PLC0415 - the same
+    from braggbook.challenges.submissions import standing, waiting  # noqa: PLC0415 - the same
 
     challenge = _challenge(face, slug)
     vault = _vault(face, challenge)
     if everything and submissions:
         raise InputError("either all, or some", wanted="--all, or ids")
-    chosen = [vault.submission(name) for name in submissions] or list(waiting(vault))
+    # Before it is known what waits: what another process evaluates from now on has the id that it would get here.
+    ids = {one.id: vault.next_evaluation(one.id) for one in vault.submissions()}
+    named = [_standing(vault, name, slug) for name in submissions]
+    chosen = standing(vault) if everything else named or list(waiting(vault))
     before = _boards(challenge, vault) if everything else {}
-    if everything:
-        chosen = vault.submissions()
     receipts: list[Receipt] = []
     engine: Engine = "warm" if len(chosen) > 1 else "kernel"
     for one in chosen:
         face.say(f"{one.id}  {one.kind} of {one.team}")
         made, receipt = evaluate_submission(
-            challenge, vault, one, settings=face.settings, clock=_now, progress=face.bar, engine=engine
+            challenge,
+            vault,
+            one,
+            settings=face.settings,
+            clock=_now,
+            progress=face.bar,
+            engine=engine,
+            id=ids.get(one.id),
         )
         receipts.append(receipt)
         if (why := vault.evaluation_folder(one.id, made.id) / ERROR).is_file():
@@ -262,6 +297,30 @@ def board_command(face: Face, slug: str, phase: str | None, out: Path | None, vi
     page = write_board(board, target, design=challenge.design)
     data = {**json.loads(board.model_dump_json()), "page": str(page)}
     face.emit(data, *board_lines(board), Text(f"page  {page}"))
+
+
+@group.command("withdraw", short_help="Take a submission off the board, for good.")
+@_slug
+@click.argument("submission", metavar="ID")
+@click.option("--because", required=True, metavar="TEXT", help="Why, in a sentence that everybody may read.")
+@click.option("--by", default="the organiser", show_default=True, metavar="NAME", help="Who withdraws it.")
+@verb
+def withdraw_command(face: Face, slug: str, submission: str, because: str, by: str) -> None:
+    """Take the submission ID (or the beginning of it) off the board of the challenge SLUG, for good.
+
+    It stays in the vault, is not scored again, and counts in the quota as it did. Who withdrew it and why stands below
+    the board; its files and predictions are not published.
+    """
+    from braggbook.challenges.submissions import withdraw  # noqa: PLC0415 - help need not wait for it
+
+    challenge = _challenge(face, slug)
+    vault = _vault(face, challenge)
+    made = withdraw(vault, vault.submission(submission), now=_now(), by=by, because=because)
+    face.emit(
+        made.model_dump(mode="json"),
+        Text(f"withdrawn  {made.submission}   of {made.team}, phase {made.phase}, by {made.by}: {made.because}"),
+        Text(f"next: braggbook challenge board {slug}{challenge.option(made.phase)}"),
+    )
 
 
 @group.command("close", short_help="Make of it all one folder that can be published and repeated.")
@@ -316,6 +375,19 @@ def _vault(face: Face, challenge: Challenge) -> Vault:
     from braggbook.challenges.vault import open_vault  # noqa: PLC0415 - help need not wait for it
 
     return open_vault(challenge.slug, settings=face.settings)
+
+
+def _standing(vault: Vault, name: str, slug: str) -> Submission:
+    """Returns a submission by its id, or by the beginning of it.
+
+    Raises:
+        InputError: It was withdrawn.
+    """
+    found = vault.submission(name)
+    if (gone := vault.withdrawal(found.id)) is not None:
+        what, command = "the submission was withdrawn", f"braggbook challenge board {slug} --as organiser"
+        raise InputError(what, where=found.id, got=f"by {gone.by}: {gone.because}", next_command=command)
+    return found
 
 
 def _emptied(folder: Path) -> Path:

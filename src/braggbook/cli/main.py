@@ -34,6 +34,7 @@ class _Lazy(click.Group):
         "demo": "demo", "run": "run", "sweep": "sweep", "verify": "verify", "diff": "compare", "collect": "compare",
         "list": "catalogue", "show": "catalogue", "new": "new", "check": "check", "dataset": "dataset",
         "kernel": "kernel", "dicom": "dicom", "publish": "publish", "archive": "archive", "challenge": "challenge",
+        "serve": "serve", "worker": "serve", "hub": "serve",
     }  # fmt: skip
     summaries = {
         "demo": "Run, print and verify the flagship notebook.",
@@ -52,6 +53,9 @@ class _Lazy(click.Group):
         "publish": "Give a run, dataset, sweep or board a DOI: plan, push, mint.",
         "archive": "Look into an archive of records, or serve one.",
         "challenge": "Hold a challenge with hidden cases, or enter one.",
+        "serve": "Serve challenges, boards, datasets and runs as pages.",
+        "worker": "Evaluate what a hub has in its queue.",
+        "hub": "Look after a hub: invitations, backups, settings.",
     }  # fmt: skip
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature

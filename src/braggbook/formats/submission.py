@@ -1,10 +1,11 @@
-"""What becomes of a submission: ``submission.json``, ``evaluation.json``, ``receipt.json``; and ``sealed.json``.
+"""What becomes of a submission: ``submission.json``, ``withdrawn.json``, ``evaluation.json``, ``receipt.json``; and
+``sealed.json``.
 
 See docs/formats/challenge.md.
 
-Evaluations and receipts are signed by the organiser's key (Ed25519, RFC 8032) over the canonical JSON of everything but
-the signature, fields at their defaults left out, so that a board can be made again from them by somebody who never saw
-the truth.
+Evaluations, receipts and withdrawals are signed by the organiser's key (Ed25519, RFC 8032) over the canonical JSON of
+everything but the signature, fields at their defaults left out, so that a board can be made again from them by somebody
+who never saw the truth.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from braggbook.formats.common import InnerPath, Slug
 from braggbook.formats.run import FileRecord, Sha256
 
 SEALED_NAME, SUBMISSION_NAME = "sealed.json", "submission.json"
-EVALUATION_NAME, RECEIPT_NAME = "evaluation.json", "receipt.json"
+EVALUATION_NAME, RECEIPT_NAME, WITHDRAWN_NAME = "evaluation.json", "receipt.json", "withdrawn.json"
+LONGEST_REASON = 300  # characters; a sentence or two, which the board shows
 Verdict = Literal["scored", "refused", "failed", "timed out", "killed", "platform"]
 FAULT_OF_PARTICIPANT: tuple[Verdict, ...] = ("refused", "failed", "timed out", "killed")
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
@@ -92,6 +94,19 @@ class Submission(_Model):
     terms: Sha256  # of the text that was accepted
     files: dict[InnerPath, FileRecord]
     refused: list[str] = []  # what was wrong with it at the door; then nothing of it was kept
+
+
+class Withdrawal(_Signed):
+    """``withdrawn.json``, beside ``submission.json``: from when on it does not stand on the board, and why."""
+
+    format: Literal["braggbook.withdrawal/1"] = "braggbook.withdrawal/1"
+    submission: Id
+    challenge: Slug
+    phase: Slug
+    team: Team
+    withdrawn: str  # when
+    by: Annotated[str, Field(min_length=1, max_length=60)]  # as everybody may read it
+    because: Annotated[str, Field(min_length=1, max_length=LONGEST_REASON)]
 
 
 class Problem(_Model):

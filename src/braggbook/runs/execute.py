@@ -333,7 +333,7 @@ class _Executor:
             self._note("cell started", cell=index)
             self._progress.step(self._done, f"cell {index + 1}")
         else:
-            self._done += 1
+            self._done += cell.status == "complete"  # one that failed is where it ended
             self._note("cell ended", cell=index, status=cell.status, seconds=cell.seconds)
             self._progress.step(self._done)
 

@@ -7,8 +7,10 @@ folders that are like real ones but for a stand-in for Braggbook's wheel.
 from __future__ import annotations
 
 import datetime
+import secrets
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +22,7 @@ from braggbook.challenges.airlock import check_predictions
 from braggbook.challenges.cases import cases_of
 from braggbook.challenges.closing import close
 from braggbook.challenges.design import ESTIMATE, INPUTS, TRUTH, Challenge, open_challenge
-from braggbook.challenges.evaluate import evaluate_submission, means_of
+from braggbook.challenges.evaluate import Clock, evaluate_submission, means_of
 from braggbook.challenges.scoring import SCORES, Scored, plan_scoring
 from braggbook.challenges.sealing import commitment, open_split
 from braggbook.challenges.signing import sign
@@ -34,8 +36,9 @@ from braggbook.formats.challenge import Split
 from braggbook.formats.common import CHALLENGE_NAME
 from braggbook.formats.dataset import CARD_NAME, Column, DatasetCard, DatasetFile, write_card
 from braggbook.formats.result import Result, ScalarResult, TableColumn, TableResult
-from braggbook.formats.run import FileRecord
+from braggbook.formats.run import Engine, FileRecord
 from braggbook.formats.submission import EVALUATION_NAME, RECEIPT_NAME, Evaluation, Receipt, Scorer, Submission
+from braggbook.progress import Progress
 from braggbook.runs.execute import WRITTEN, Execution
 from braggbook.runs.plan import RunPlan
 from braggbook.runs.record import write_run
@@ -104,18 +107,8 @@ def closed_challenge(
         execute: Run the scoring notebook (and the notebook of Net, in the sandbox), as a real evaluation does.
         embed_limit_mb: Larger files are not copied into the scoring runs; 0 is as large challenges are.
     """
-    settings = Settings(
-        project=make_project(folder / "project"),
-        runs=folder / "project" / "runs",
-        cache=folder / "cache",
-        archive=folder / "archive",
-        vault=folder / "vault",
-        embed_limit_mb=embed_limit_mb,
-    )
-    challenge = _make_challenge(settings.project / "challenges" / SLUG, truth)
-    vault = open_vault(SLUG, settings=settings)
-    for split in ("public", "final"):
-        _open(challenge, vault, split, folder / "prepared" / split)
+    settings = replace(_settings(folder), embed_limit_mb=embed_limit_mb)
+    challenge, vault = _opened(settings, folder / "prepared", _design(truth))
     bench = _Bench(challenge, vault, settings, _plan(challenge, settings))
     for phase in challenge.design.phases:
         for team in teams:
@@ -132,6 +125,104 @@ def closed_challenge(
 
 
 @dataclass(frozen=True)
+class Open:
+    """A challenge that takes submissions."""
+
+    challenge: Challenge
+    vault: Vault
+    settings: Settings
+
+
+def open_challenge_now(
+    folder: Path,
+    *,
+    opens: datetime.datetime,
+    closes: datetime.datetime,
+    truth: Literal["published", "withheld"] = "published",
+    phase: Mapping[str, Any] | None = None,
+    limits: Mapping[str, Any] | None = None,
+    max_mb: int = 64,
+) -> Open:
+    """Makes a project with a challenge whose phases ``practice`` and ``last`` are open.
+
+    Args:
+        folder: An empty folder.
+        opens, closes: Of both phases.
+        truth: What becomes of it.
+        phase: What else both phases say, such as their quota.
+        limits: Of a participant's notebook.
+        max_mb: Of a submission.
+    """
+    settings = _settings(folder)
+    design = _design(truth)
+    for one in design["phases"]:
+        one |= {"opens": opens, "closes": closes, **(phase or {})}
+    design["submission"]["max_mb"] = max_mb
+    if limits:
+        design["limits"] = dict(limits)
+    challenge, vault = _opened(settings, folder / "prepared", design)
+    return Open(challenge, vault, settings)
+
+
+def hand_in(challenge: Challenge, team: str, split: Split, folder: Path) -> Path:
+    """Returns what a team hands in, as a file: predictions; of Net a notebook; of Late what is refused."""
+    return _hand_in(challenge, team, split, folder)
+
+
+class QuickEvaluator:
+    """Evaluates as :func:`evaluate_submission` does, in this process, and executes nothing."""
+
+    def __init__(self, opened: Open) -> None:
+        self._bench = _Bench(
+            opened.challenge, opened.vault, opened.settings, _plan(opened.challenge, opened.settings), runs=False
+        )
+
+    def __call__(
+        self,
+        challenge: Challenge,
+        vault: Vault,
+        submission: Submission,
+        *,
+        settings: Settings,  # noqa: ARG002 - as the real one
+        clock: Clock,  # noqa: ARG002 - the same
+        progress: Progress | None = None,  # noqa: ARG002 - the same
+        engine: Engine = "kernel",  # noqa: ARG002 - the same
+        id: str | None = None,
+    ) -> tuple[Evaluation, Receipt]:
+        """Evaluates a submission under an id, once."""
+        id = id or sha256_bytes(submission.id.encode())[:16]
+        folder = vault.evaluation_folder(submission.id, id)
+        if not folder.is_dir():
+            part = folder.with_name(f".{id}.{secrets.token_hex(4)}.part")
+            part.mkdir(parents=True)
+            hidden = vault.hidden(challenge.phase(submission.phase).split, 1)
+            _evaluate_into(part, self._bench, submission, hidden, id=id)
+            with suppress(OSError):  # another one was quicker
+                part.rename(folder)
+            shutil.rmtree(part, ignore_errors=True)
+        made = Evaluation.model_validate_json((folder / EVALUATION_NAME).read_bytes())
+        return made, Receipt.model_validate_json((folder / RECEIPT_NAME).read_bytes())
+
+
+def _settings(folder: Path) -> Settings:
+    return Settings(
+        project=make_project(folder / "project"),
+        runs=folder / "project" / "runs",
+        cache=folder / "cache",
+        archive=folder / "archive",
+        vault=folder / "vault",
+    )
+
+
+def _opened(settings: Settings, prepared: Path, design: dict[str, Any]) -> tuple[Challenge, Vault]:
+    challenge = _make_challenge(settings.project / "challenges" / SLUG, design)
+    vault = open_vault(SLUG, settings=settings)
+    for split in ("public", "final"):
+        _open(challenge, vault, split, prepared / split)
+    return challenge, vault
+
+
+@dataclass(frozen=True)
 class _Bench:
     """What stands for an evaluation."""
 
@@ -139,6 +230,7 @@ class _Bench:
     vault: Vault
     settings: Settings
     plan: RunPlan  # of scoring the twin
+    runs: bool = True  # whether scoring runs are written
 
 
 def _plan(challenge: Challenge, settings: Settings) -> RunPlan:
@@ -165,14 +257,14 @@ def relist(folder: Path) -> None:
     write_json(folder / CLOSED_NAME, closed.model_copy(update={"files": files}).model_dump(mode="json"))
 
 
-def _make_challenge(folder: Path, truth: str) -> Challenge:
+def _make_challenge(folder: Path, design: dict[str, Any]) -> Challenge:
     results = {SCORES: {"kind": "table"}, "mean_error": {"unit": "Gy"}}
     datasets = [f"{name}@1" for name in (INPUTS, TRUTH, ESTIMATE)]
     write_experiment(folder, "score", code=[_SCORER], results=results, front={"datasets": datasets})
     write_experiment(
         folder, "baseline", code=[_BASELINE], results={"mean_dose": {"unit": "Gy"}}, front={"datasets": datasets[:1]}
     )
-    write_text(folder / CHALLENGE_NAME, tomlkit.dumps(_design(truth)))
+    write_text(folder / CHALLENGE_NAME, tomlkit.dumps(design))
     doses = _doses("twin")
     for name, table in _tables(doses).items():
         write_dataset(folder / TWIN / name, f"{name}.csv", table)
@@ -235,10 +327,14 @@ def _write_predictions(table: pd.DataFrame, folder: Path) -> None:
 
 def _evaluate(bench: _Bench, sent: Submission, hidden: Hidden) -> None:
     """Does what an evaluation does, and executes nothing."""
-    challenge, vault = bench.challenge, bench.vault
     id = sha256_bytes(sent.id.encode())[:16]
-    folder = vault.evaluation_folder(sent.id, id)
+    folder = bench.vault.evaluation_folder(sent.id, id)
     folder.mkdir(parents=True)
+    _evaluate_into(folder, bench, sent, hidden, id=id)
+
+
+def _evaluate_into(folder: Path, bench: _Bench, sent: Submission, hidden: Hidden, *, id: str) -> None:
+    challenge, vault = bench.challenge, bench.vault
     came = vault.submission_folder(sent.id) / "received"
     if sent.kind == "notebook":
         came = folder / "collected"
@@ -252,7 +348,7 @@ def _evaluate(bench: _Bench, sent: Submission, hidden: Hidden) -> None:
     if checked.digest is not None:
         datasets = {INPUTS: hidden.inputs, TRUTH: hidden.truth, ESTIMATE: open_dataset(folder / ESTIMATE)}
         scored = _scored(bench, datasets)
-    _sign(challenge, vault, sent, hidden, folder, scored, checked.digest)
+    _sign(challenge, vault, sent, hidden, folder, scored, checked.digest, id=id)
 
 
 def _scored(bench: _Bench, datasets: Mapping[str, Dataset]) -> Scored:
@@ -269,7 +365,7 @@ def _scored(bench: _Bench, datasets: Mapping[str, Dataset]) -> Scored:
     ]
     mean = ScalarResult(name="mean_error", value=float(error.mean()), unit="Gy")
     results: dict[str, Result] = {SCORES: TableResult(name=SCORES, columns=columns), mean.name: mean}
-    folder = _write_run(bench.vault.runs, plan, results, bench.settings)
+    folder = _write_run(bench.vault.runs, plan, results, bench.settings) if bench.runs else bench.vault.runs
     identity = plan.identity
     scorer = Scorer(
         notebook=identity.notebook, kernel_lock=identity.kernel_lock, braggbook=identity.braggbook, run=plan.id
@@ -303,6 +399,8 @@ def _sign(
     folder: Path,
     scored: Scored | None,
     predictions: str | None,
+    *,
+    id: str,
 ) -> None:
     """Writes the evaluation and the receipt."""
     common: dict[str, Any] = {
@@ -313,7 +411,7 @@ def _sign(
     }  # fmt: skip
     scores = {"cases": scored.cases, "overall": scored.overall} if scored else {}
     made = Evaluation(
-        id=folder.name, design=challenge.digest, split=hidden.split, truth_version=hidden.version, kind=sent.kind,
+        id=id, design=challenge.digest, split=hidden.split, truth_version=hidden.version, kind=sent.kind,
         **common, **scores,
     )  # fmt: skip
     told = means_of(scored.cases, scored.overall) if scored else None

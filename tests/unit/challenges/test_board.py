@@ -13,7 +13,7 @@ from braggbook.challenges.ranking import Rules, bootstrap, rank, scores_from
 from braggbook.errors import InputError, RecordError
 from braggbook.formats.board import Board
 from braggbook.formats.challenge import Visibility
-from braggbook.formats.submission import Evaluation
+from braggbook.formats.submission import Evaluation, Withdrawal
 
 from .board_helpers import (
     CHALLENGE,
@@ -355,3 +355,59 @@ def test_what_a_correction_changes() -> None:
     assert [one.moved for one in changes(before, before)] == [False] * 4
     with pytest.raises(InputError, match="boards of different phases"):
         changes(before, after.model_copy(update={"phase": "practice"}))
+
+
+# Withdrawn
+
+
+def withdrawn(one: Evaluation, **changes: Any) -> Withdrawal:
+    told = {
+        "submission": one.submission, "challenge": one.challenge, "phase": one.phase, "team": one.team,
+        "withdrawn": "2027-01-20T12:00:00+00:00", "by": "the team", "because": "a slip",
+    }  # fmt: skip
+    return Withdrawal.model_validate({**told, **changes})
+
+
+def test_without_what_was_withdrawn_the_board_is_that_of_the_others() -> None:
+    every = realistic()
+    gone = next(one for one in every if one.team == "Bragg Peak Club")
+    board = board_of(make_design(), every, withdrawals=[withdrawn(gone)])
+    without = board_of(make_design(), [one for one in every if one is not gone])
+    assert board.rows == without.rows
+    assert board.model_copy(update={"left": without.left}) == without
+    assert (gone.team, "withdrawn by the team: a slip") in why(board)
+
+
+def test_the_teams_next_submission_moves_up_and_its_tries_are_still_counted() -> None:
+    first = evaluated("Ada", {"dice": [0.5, 0.6]}, number=1)
+    last = evaluated("Ada", {"dice": [0.9, 0.8]}, number=2)
+    other = evaluated("Ben", {"dice": [0.7, 0.7]}, number=3, predictions=last.predictions)
+    design = make_design(metrics=DICE)
+    board = board_of(design, [first, last, other], withdrawals=[withdrawn(last)])
+    rows = {row.team: row for row in board.rows}
+    assert (rows["Ada"].submission, rows["Ada"].rank, rows["Ada"].submissions) == (first.submission, 2, 2)
+    assert rows["Ben"].same_as == ["Ada"]  # who sent the same is not forgotten
+    assert why(board) == [("Ada", "withdrawn by the team: a slip")]
+
+
+def test_a_withdrawal_needs_no_evaluation_and_changes_no_other_phase() -> None:
+    one, other = evaluated("Ada", {"dice": [0.5]}), evaluated("Ben", {"dice": [0.5]})
+    design = make_design(metrics=DICE)
+    board = board_of(design, [other], withdrawals=[withdrawn(one)])
+    assert (teams(board), why(board)) == ({"Ben": 1}, [("Ada", "withdrawn by the team: a slip")])
+    board = board_of(design, [one, other], withdrawals=[withdrawn(one, phase="practice")])
+    assert (teams(board), why(board)) == ({"Ada": 1, "Ben": 1}, [])
+
+
+def test_a_withdrawal_of_another_challenge_or_team_is_found() -> None:
+    one = evaluated("Ada", {"dice": [0.5]})
+    for change, words in (({"challenge": "other"}, "withdrawal of another challenge"), ({"team": "Ben"}, "two teams")):
+        with pytest.raises(RecordError) as caught:
+            board_of(make_design(metrics=DICE), [one], withdrawals=[withdrawn(one, **change)])
+        assert words in str(caught.value)
+
+
+def test_when_all_are_withdrawn_the_board_is_empty() -> None:
+    every = [evaluated("Ada", {"dice": [0.5, 0.7]}), evaluated("Ben", {"dice": [0.5, 0.6]})]
+    board = board_of(make_design(metrics=DICE), every, withdrawals=[withdrawn(one) for one in every])
+    assert (board.rows, len(board.left)) == ([], 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -27,7 +28,7 @@ from braggbook.testing.experiments import write_experiment
 
 from ..challenges.organiser.desk import DAY, Desk, make_desk
 
-VERBS = ["new", "check", "try", "open", "submit", "score", "board", "close", "demo"]
+VERBS = ["new", "check", "try", "open", "submit", "score", "board", "withdraw", "close", "demo"]
 NOW = datetime.datetime.now(datetime.UTC)
 
 
@@ -307,6 +308,30 @@ def test_one_is_evaluated_again_by_the_beginning_of_its_id(line: Line) -> None:
     assert (error.what, error.exit_code) == ("either all, or some", 2)
 
 
+def test_two_at_once_make_one_evaluation_of_each(line: Line) -> None:
+    """Two processes, as when a person and a timetable say the same."""
+    line.open()
+    made = {line.submit(line.desk.predictions(k2="nan"))["id"] for _ in range(3)}
+    settings = line.desk.settings
+    words = [sys.executable, "-m", "braggbook", "--project", str(settings.project), "--runs", str(settings.runs)]
+    words += ["challenge", "score", "signals", "--json"]
+    environment = {**os.environ, "BRAGGBOOK_VAULT": str(settings.vault)}
+    both = [subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for _ in "ab"]
+    told = [json.loads(one.communicate()[0])["receipts"] for one in both]
+    assert [one.returncode for one in both] == [0, 0]
+    assert {receipt["submission"] for receipts in told for receipt in receipts} == made
+    assert {one.submission for one in line.desk.vault.evaluations()} == made
+    assert len(line.desk.vault.evaluations()) == 3
+
+
+def test_one_that_is_named_twice_is_evaluated_once(line: Line) -> None:
+    line.open()
+    made = line.submit(line.desk.predictions(k2="nan"))
+    told = line.say("challenge", "score", "signals", made["id"], made["id"][:6])["receipts"]
+    assert told[0] == told[1]
+    assert len(line.desk.vault.evaluations()) == 1
+
+
 def test_a_refusal_is_told_with_its_rows_and_what_to_do(line: Line) -> None:
     line.open()
     line.submit(line.desk.predictions(k2="nan"))
@@ -335,6 +360,37 @@ def test_why_the_organisers_part_failed_is_told_on_the_terminal_alone(line: Line
     assert "for the organiser alone: no kernel named 'radiobiology'" in answer.stderr
     assert "kernel" not in answer.stdout
     assert "not through your fault" in answer.stdout
+
+
+# withdraw
+
+
+def test_what_is_withdrawn_leaves_the_board_and_is_not_scored_again(line: Line) -> None:
+    line.open()
+    made = line.submit(line.desk.predictions(k2="nan"))
+    line.do("challenge", "score", "signals")
+    words = ("challenge", "withdraw", "signals", made["id"][:8], "--because", "the wrong file")
+    told = line.say(*words)
+    assert (told["submission"], told["by"], told["because"]) == (made["id"], "the organiser", "the wrong file")
+    assert line.do(*words, "--by", "somebody else").splitlines() == [
+        f"withdrawn  {made['id']}   of One, phase final, by the organiser: the wrong file",
+        "next: braggbook challenge board signals",
+    ]  # fmt: skip
+    board = line.do("challenge", "board", "signals", "--as", "organiser")
+    assert f"not on the board: One ({made['id'][:8]}): withdrawn by the organiser: the wrong file" in board
+    assert line.say("challenge", "score", "signals", "--all")["receipts"] == []
+    error = line.fail("challenge", "score", "signals", made["id"])
+    assert isinstance(error, InputError)
+    assert (error.what, error.got) == ("the submission was withdrawn", "by the organiser: the wrong file")
+    assert len(line.desk.vault.evaluations()) == 1
+
+
+def test_a_withdrawal_has_a_reason(line: Line) -> None:
+    line.open()
+    made = line.submit(line.desk.predictions())
+    assert "Missing option '--because'" in line.call("challenge", "withdraw", "signals", made["id"]).output
+    assert isinstance(line.fail("challenge", "withdraw", "signals", "0000", "--because", "so"), UnknownName)
+    assert line.desk.vault.withdrawals() == []
 
 
 # board and close

@@ -59,7 +59,8 @@ def test_the_verbs_are_these() -> None:
         "dicom inspect", "dicom convert", "dicom quality", "dicom exposure", "dicom deidentify",
         "publish plan", "publish push", "publish mint", "archive list", "archive show", "archive serve",
         "challenge new", "challenge check", "challenge try", "challenge open", "challenge submit", "challenge score",
-        "challenge board", "challenge close", "challenge demo",
+        "challenge board", "challenge withdraw", "challenge close", "challenge demo",
+        "serve", "worker", "hub invite", "hub recover", "hub backup", "hub restore", "hub settings",
     }  # fmt: skip
 
 

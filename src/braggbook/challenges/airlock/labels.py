@@ -14,19 +14,20 @@ _MARKS_IN_A_ROW = 3  # of accents on one letter; more only serve to write over t
 _REFUSED = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
-def clean_label(text: str, *, what: str = "name") -> str:
+def clean_label(text: str, *, what: str = "name", longest: int = LONGEST_LABEL) -> str:
     """Returns a name in one spelling (Unicode NFC, no blanks around it).
 
     Args:
         text: What a person typed.
         what: Of what it is the name, for messages.
+        longest: How many characters it may have.
 
     Raises:
         InputError: It is empty, too long, or holds signs that mean something to a terminal, a page or a spreadsheet.
     """
     label = unicodedata.normalize("NFC", text.strip(" ")) if text.isascii() or _is_text(text) else text
-    if issues := list(_issues(label)):
-        wanted = f"1 to {LONGEST_LABEL} letters, digits, blanks and signs, beginning with a letter or a digit"
+    if issues := list(_issues(label, longest)):
+        wanted = f"1 to {longest} letters, digits, blanks and signs, beginning with a letter or a digit"
         raise InputError(f"not a {what} that can be shown", where=what, wanted=wanted, got=shown(text), issues=issues)
     return label
 
@@ -35,12 +36,12 @@ def _is_text(text: str) -> bool:
     return not any(unicodedata.category(sign) == "Cs" for sign in text)
 
 
-def _issues(label: str) -> list[Issue]:
+def _issues(label: str, longest: int) -> list[Issue]:
     found = []
     if not label:
         found.append(Issue("it is empty"))
-    if len(label) > LONGEST_LABEL:
-        found.append(Issue("it is too long", wanted=f"at most {LONGEST_LABEL} characters", got=str(len(label))))
+    if len(label) > longest:
+        found.append(Issue("it is too long", wanted=f"at most {longest} characters", got=str(len(label))))
     if any(unicodedata.category(sign) in _REFUSED for sign in label):
         found.append(Issue("it has control characters, or signs that are invisible or turn the direction of writing"))
     if unicodedata.normalize("NFKC", label)[:1] in tuple(_FORMULA):

@@ -101,11 +101,11 @@ def render_board(
         doi: Of the closed challenge's record.
         files: What lies beside the page: words of the link -> address.
     """
-    rows, columns = board.rows, _columns(board)
-    lines = _lines(board, columns, links or {})
+    rows, columns = board.rows, columns_of(board)
+    lines = lines_of(board, columns, links or {})
     drawn_rows = rows[:MOST_DRAWN]
     plots = [(column, charts.box_plots(column.metric, drawn_rows)) for column in columns]
-    compared = [_compared(board, column, drawn_rows) for column in columns if column.metric.id in board.groups]
+    compared = [compared_of(board, column, drawn_rows) for column in columns if column.metric.id in board.groups]
     beside = {name: words.safe_address(address) for name, address in (files or {}).items()}
     return drawn(
         "board.html",
@@ -138,7 +138,8 @@ def render_board(
     )
 
 
-def _columns(board: Board) -> list[Column]:
+def columns_of(board: Board) -> list[Column]:
+    """Returns the metrics of a board as columns of its table."""
     found = []
     for metric in board.metrics:
         values = [row.scores[metric.id].value for row in board.rows if metric.id in row.scores]
@@ -154,7 +155,8 @@ def _says(id: str) -> str:
         return ""
 
 
-def _lines(board: Board, columns: Sequence[Column], links: Mapping[str, Mapping[str, str]]) -> list[Line]:
+def lines_of(board: Board, columns: Sequence[Column], links: Mapping[str, Mapping[str, str]]) -> list[Line]:
+    """Returns the rows of a board as lines of its table, with the links of each submission."""
     ranks = [row.rank for row in board.rows]
     shared = {rank for rank, after in pairwise(ranks) if rank == after}
     belongs = {name: _memberships(groups) for name, groups in board.groups.items()}
@@ -200,7 +202,8 @@ def _links(given: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(text, address) for text, address in safe if address]
 
 
-def _compared(board: Board, column: Column, rows: Sequence[Row]) -> Compared:
+def compared_of(board: Board, column: Column, rows: Sequence[Row]) -> Compared:
+    """Returns what the paired tests say of some rows by one metric."""
     name, names = column.metric.id, {row.team for row in rows}
     better = board.better_than.get(name, {})
     return Compared(

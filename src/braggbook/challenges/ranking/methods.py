@@ -8,11 +8,11 @@ argument does not hold: the copies of a case are ties in the test, which takes t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
-from itertools import combinations
 from types import ModuleType
 from typing import Literal
 
@@ -34,6 +34,7 @@ RANKED_BY_VALUE: tuple[Method, ...] = ("mean_then_rank", "median_then_rank")
 RANKED_BY_CASE: tuple[Method, ...] = ("rank_then_mean", "rank_then_median")
 ALPHA = 0.05
 _CHUNK = 64  # weightings that a thread takes at a time
+_PAIRS_WORK = 200_000  # differences that are held at a time: 1.6 MB, and as much a few times over; more is no faster
 _PLAIN_WORK = 4_000_000  # scores, or differences, times weightings: NumPy has done as many when numba is only loaded
 
 
@@ -108,6 +109,18 @@ def rank(scores: Scores | Absolute, rules: Rules) -> Ranking:
     return Ranking(scores.algorithms, found[0], ranks[0])
 
 
+def rank_by_tests(algorithms: tuple[str, ...], p: Floats, rules: Rules) -> Ranking:
+    """Ranks as :func:`rank` does by ``test_then_rank``, where the tests were made before.
+
+    Args:
+        algorithms: Names.
+        p: (algorithms, algorithms): that the row is better than the column; NaN where there is none.
+        rules: Level and ties.
+    """
+    values = (p <= rules.alpha).sum(axis=1) / max(len(algorithms) - 1, 1)
+    return Ranking(algorithms, values, ranks_of(-values, ties=rules.ties))
+
+
 def rank_weighted(scores: Scores, rules: Rules, weights: Weights) -> tuple[Floats, Floats]:
     """Ranks algorithms once for each weighting of the cases.
 
@@ -174,38 +187,37 @@ def _medians(values: Floats, weights: Weights) -> Floats:
 def _wins(scores: Scores, rules: Rules, weights: Weights) -> Floats:
     """(weightings, algorithms): part of the others that it is significantly better than, by pairs of cases."""
     count = len(scores.algorithms)
-    pairs = PairedTests(scores, tolerance=rules.tolerance, weightings=len(weights))
     wins = np.zeros((len(weights), count))
 
-    def count_wins(part: slice) -> None:
+    def count_wins(pairs: Pairs, part: slice) -> None:
         won = pairs.p(weights[part]) <= rules.alpha
-        for (one, other), both in zip(pairs.pairs, won, strict=True):
-            wins[part, one] += both[:, 0]
-            wins[part, other] += both[:, 1]
+        wins[part] += [
+            np.bincount(pairs.one, both[0], count) + np.bincount(pairs.other, both[1], count)
+            for both in won.transpose(1, 2, 0)
+        ]
 
-    _in_threads(count_wins, len(weights))
+    for pairs in PairedTests(scores, tolerance=rules.tolerance, weightings=len(weights)).parts():
+        _in_threads(partial(count_wins, pairs), len(weights))
     return wins / max(count - 1, 1)
 
 
-class PairedTests:
-    """Wilcoxon's signed-rank test of every pair of algorithms.
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Some pairs of algorithms, with their differences sorted.
 
     Attributes:
-        pairs: Every (i, j) with i < j.
+        one, other: (pairs): which; one < other.
+        differences, order: (pairs, cases): of losses, and what sorts their sizes.
+        tolerance: Differences as small as this are none.
+        loops: What the tests are made by.
     """
 
-    def __init__(self, scores: Scores, *, tolerance: float, weightings: int = 1) -> None:
-        """Sorts the differences of complete scores once, for so many weightings in all.
-
-        Those as small as ``tolerance`` are none.
-        """
-        self.pairs = list(combinations(range(len(scores.algorithms)), 2))
-        first, second = np.array(self.pairs, int).reshape(-1, 2).T
-        losses = np.ascontiguousarray(scores.losses)
-        self._differences = losses[second] - losses[first]
-        self._order = np.argsort(np.abs(self._differences), axis=1, kind="stable")
-        self._tolerance = tolerance
-        self._loops = _loops(self._differences.size * weightings)
+    one: Weights
+    other: Weights
+    differences: Floats
+    order: Weights
+    tolerance: float
+    loops: ModuleType
 
     def p(self, weights: Weights) -> Floats:
         """Tests all pairs once for each weighting of the cases.
@@ -214,12 +226,35 @@ class PairedTests:
             weights: As in :func:`rank_weighted`.
 
         Returns:
-            One-sided p-values (pairs, weightings, 2), that i is better and that j is; NaN where they nowhere differ.
+            One-sided p-values (pairs, weightings, 2), that one is better and that the other is; NaN where they nowhere
+            differ.
         """
-        out = np.empty((len(self.pairs), len(weights), 2))
+        out = np.empty((len(self.one), len(weights), 2))
         by_case = np.ascontiguousarray(weights.T, dtype=float)
-        self._loops.signed_rank_p(self._differences, self._order, by_case, self._tolerance, out)
+        self.loops.signed_rank_p(self.differences, self.order, by_case, self.tolerance, out)
         return out
+
+
+class PairedTests:
+    """Wilcoxon's signed-rank test of every pair of algorithms."""
+
+    def __init__(self, scores: Scores, *, tolerance: float, weightings: int = 1) -> None:
+        """Takes complete scores, for so many weightings in all; differences as small as ``tolerance`` are none."""
+        self._losses = np.ascontiguousarray(scores.losses)
+        self._tolerance = tolerance
+        count, cases = self._losses.shape
+        self._loops = _loops(count * (count - 1) // 2 * cases * weightings if weightings > 1 else 0)
+
+    def parts(self) -> Iterator[Pairs]:
+        """Returns all pairs, as many at a time as memory bears: a thousand algorithms have half a million."""
+        count, cases = self._losses.shape
+        one, other = np.triu_indices(count, 1)
+        size = max(_PAIRS_WORK // max(cases, 1), 1)
+        for begin in range(0, len(one), size):
+            first, second = one[begin : begin + size], other[begin : begin + size]
+            differences = self._losses[second] - self._losses[first]
+            order = np.argsort(np.abs(differences), axis=1, kind="stable")
+            yield Pairs(first, second, differences, order, self._tolerance, self._loops)
 
 
 def _loops(work: int) -> ModuleType:

@@ -52,6 +52,12 @@ def signed_rank_p(differences: Floats, order: Integers, weights: Floats, toleran
     ordered = np.take_along_axis(differences, order, axis=1)
     sizes = np.abs(ordered)
     begins = begins_of_groups(sizes, tolerance).astype(np.int64)
+    if len(differences) > weights.shape[1]:
+        counted = np.take_along_axis(sizes, begins, axis=1) > tolerance
+        for weighting, weight in enumerate(weights.T):
+            drawn = np.where(counted, weight[order], 0.0)
+            out[:, weighting] = _tails(*_sums(drawn, ordered > 0, begins))
+        return
     for pair in range(len(differences)):
         first = np.unique(begins[pair])
         first = first[sizes[pair, first] > tolerance]  # without the group of zeros
@@ -67,10 +73,31 @@ def signed_rank_p(differences: Floats, order: Integers, weights: Floats, toleran
         out[pair] = _tails(together.sum(axis=0), positive, ties)
 
 
+def _sums(drawn: Floats, above: npt.NDArray[np.bool_], begins: Integers) -> tuple[Floats, Floats, Floats]:
+    """(pairs) each: how many are counted, the sum of the ranks of those above 0, and that of the ties; all exact.
+
+    Args:
+        drawn: (pairs, n), how often each is counted, by size.
+        above: (pairs, n), whether it lies above 0.
+        begins: (pairs, n), where the group of equals of each begins.
+    """
+    reached = np.cumsum(drawn, axis=1)
+    is_first = begins == np.arange(begins.shape[1])
+    is_last = np.ones(begins.shape, bool)
+    is_last[:, :-1] = is_first[:, 1:]
+    before = np.maximum.accumulate(np.where(is_first, reached - drawn, 0.0), axis=1)
+    behind = np.where(is_last, reached, np.inf)
+    through = np.minimum.accumulate(behind[:, ::-1], axis=1)[:, ::-1]
+    positive = (np.where(above, drawn, 0.0) * ((before + through + 1) / 2)).sum(axis=1)
+    together = np.where(is_first, through - before, 0.0)
+    return reached[:, -1], positive, (together * (together * together - 1)).sum(axis=1)
+
+
 def _tails(count: Floats, positive: Floats, ties: Floats) -> Floats:
     """(weightings, 2): both one-sided p-values of sums of ranks."""
     variance = count * (count + 1) * (2 * count + 1) / 24 - ties / 48
     middle = count * (count + 1) / 4
     spread = np.sqrt(2 * np.where(variance > 0, variance, np.nan))
     above, below = (positive - middle - 0.5) / spread, (middle - positive - 0.5) / spread
-    return 0.5 * np.array([[math.erfc(value) for value in both] for both in zip(above, below, strict=True)])
+    values, places = np.unique(np.stack([above, below], axis=-1), return_inverse=True)  # they repeat: sums of ranks
+    return 0.5 * np.array([math.erfc(value) for value in values])[places.reshape(-1, 2)]

@@ -16,6 +16,7 @@ from braggbook.challenges.ranking.methods import (
     Ranking,
     Rules,
     rank,
+    rank_by_tests,
 )
 from braggbook.challenges.ranking.ranks import Ties, ranks_of
 from braggbook.challenges.ranking.scores import Absolute, Floats, Scores
@@ -71,7 +72,9 @@ def consensus_of_draws(ranks: Floats, *, weights: Floats, ties: Ties) -> Floats:
     return ranks[0] if len(ranks) == 1 else ranks_of(np.tensordot(weights, ranks, 1) / weights.sum(), ties=ties)
 
 
-def by_method(scores: Scores | Absolute, rules: Rules, *, worst: float | None = None) -> dict[Method, Ranking]:
+def by_method(
+    scores: Scores | Absolute, rules: Rules, *, worst: float | None = None, p: Floats | None = None
+) -> dict[Method, Ranking]:
     """Ranks the same scores by every method that answers the same question, to show how the order depends on it.
 
     That is none for absolute numbers. For scores with a target it is either the methods that compare a mean or median
@@ -83,12 +86,15 @@ def by_method(scores: Scores | Absolute, rules: Rules, *, worst: float | None = 
         scores: What is ranked.
         rules: All but the method; for the methods that rank cases, a missing score has the last rank.
         worst: What a missing score counts as for the other methods; by default what the rules say.
+        p: (algorithms, algorithms): of the paired tests of the same scores, where they were made before.
     """
     if isinstance(scores, Absolute):
         return {}
     value = rules.worst if worst is None else worst
     return {
-        method: rank(scores, replace(rules, method=method, worst=None if method in RANKED_BY_CASE else value))
+        method: rank_by_tests(scores.algorithms, p, rules)
+        if method == "test_then_rank" and p is not None
+        else rank(scores, replace(rules, method=method, worst=None if method in RANKED_BY_CASE else value))
         for method in METHODS
         if scores.better != "target" or (method in RANKED_BY_VALUE) == (rules.method in RANKED_BY_VALUE)
         if method in RANKED_BY_CASE or value is not None or not scores.missing.any()

@@ -45,8 +45,9 @@ def significance(scores: Scores, *, alpha: float = ALPHA, tolerance: float = TIE
     size = len(scores.algorithms)
     p = np.full((size, size), np.nan)
     tests = PairedTests(scores, tolerance=tolerance)
-    for (one, other), both in zip(tests.pairs, tests.p(np.ones((1, len(scores.cases)), np.int64)), strict=True):
-        p[one, other], p[other, one] = both[0]
+    for pairs in tests.parts():
+        both = pairs.p(np.ones((1, len(scores.cases)), np.int64))[:, 0]
+        p[pairs.one, pairs.other], p[pairs.other, pairs.one] = both[:, 0], both[:, 1]
     adjusted = holm(p)
     return Significance(p, adjusted, adjusted <= alpha)
 
@@ -83,8 +84,9 @@ def groups(ranking: Ranking, found: Significance) -> list[tuple[str, ...]]:
     order = np.argsort(ranking.ranks, kind="stable")
     apart = (found.better | found.better.T)[np.ix_(order, order)]
     made: list[tuple[int, int]] = []
+    end = 0
     for begin in range(size):
-        end = begin + 1
+        end = max(end, begin + 1)  # what could not be told apart one place before cannot be here
         while end < size and not apart[begin:end, end].any():
             end += 1
         if not made or end > made[-1][1]:

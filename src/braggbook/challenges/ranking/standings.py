@@ -238,7 +238,7 @@ def _metric(
         certainty=certainty,
         significance=tests,
         groups=None if tests is None else tuple(groups(ranking, tests)),
-        by_method=by_method(scores, rules, worst=metric.worst),
+        by_method=by_method(scores, rules, worst=metric.worst, p=None if tests is None else tests.p),
         notes=tuple(notes),
     )
     return standing, ranks

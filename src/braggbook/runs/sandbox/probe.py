@@ -311,7 +311,7 @@ def _limits(baits: Baits) -> Attempts:
 
 
 def _write_large(limit_mb: int) -> str:
-    with Path("/work/large").open("wb", buffering=0) as stream:
+    with Path("/desk/large").open("wb", buffering=0) as stream:
         for _ in range(limit_mb + 1):
             if stream.write(bytes(_MIB)) < _MIB:
                 raise Held("cut short")
@@ -339,7 +339,7 @@ def _fill(place: str, *, pieces: int) -> int:
                 Path(name).write_bytes(bytes(_MIB))
                 written += 1
     finally:
-        for name in [*names, "/work/large"]:
+        for name in [*names, "/desk/large"]:
             with suppress(OSError):
                 os.unlink(name)
     return written

@@ -29,7 +29,7 @@ from typing import Any
 from braggbook.errors import KernelUnavailable
 from braggbook.runs.sandbox.usage import MIB
 
-WORK = "/work"  # the writable folder
+WORK = "/desk"  # the writable folder
 WRITABLE = (WORK, "/tmp", "/dev/shm")  # noqa: S108 - of the sandbox
 UNLISTED = "/braggbook/unlisted"  # where only Landlock keeps from writing; see :attr:`Walls.unlisted`
 INSTALL = "apt install bubblewrap"

@@ -44,4 +44,7 @@ def test_never_where_the_truth_is_withheld(desk: Desk) -> None:
 
 
 def test_other_runs_are_nobodys_concern(desk: Desk, tmp_path: Path) -> None:
+    desk.challenge.folder.joinpath("challenge.toml").unlink()  # nobody asks a design
     require_free(tmp_path / "runs" / ("0" * 24), settings=desk.settings, now=NOW)
+    with pytest.raises(InputError):
+        require_free(_run(desk), settings=desk.settings, now=NOW)

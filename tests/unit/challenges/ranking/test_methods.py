@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from fractions import Fraction
-from itertools import permutations
+from itertools import combinations, permutations
 from statistics import median
 
 import numpy as np
@@ -29,9 +29,9 @@ from braggbook.challenges.ranking import (
 )
 from braggbook.challenges.ranking.agreement import kendall_taus
 from braggbook.challenges.ranking.bootstrap import draw_cases
-from braggbook.challenges.ranking.methods import PairedTests, rank_weighted
+from braggbook.challenges.ranking.methods import PairedTests, Ranking, rank_by_tests, rank_weighted
 from braggbook.challenges.ranking.ranks import ranks_of
-from braggbook.challenges.ranking.significance import holm
+from braggbook.challenges.ranking.significance import Significance, groups, holm
 from braggbook.challenges.ranking.sums import weighted_means
 from braggbook.errors import InputError
 
@@ -276,13 +276,79 @@ def test_one_case_cannot_be_drawn_anew() -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_signed_ranks_are_scipys(seed) -> None:
     scores = random_scores(seed, cases=9 + 5 * seed, digits=1 + seed % 3)
-    tests = PairedTests(scores, tolerance=1e-12)
+    (tests,) = PairedTests(scores, tolerance=1e-12).parts()
     p = tests.p(np.ones((1, len(scores.cases)), np.int64))
-    for (one, other), both in zip(tests.pairs, p[:, 0], strict=True):
+    for one, other, both in zip(tests.one, tests.other, p[:, 0], strict=True):
         difference = (scores.values[one] - scores.values[other]).round(9)
         for tail, got in zip(("greater", "less"), both, strict=True):
             said = wilcoxon(difference, alternative=tail, method="asymptotic", correction=True, zero_method="wilcox")
             assert got == pytest.approx(said.pvalue, rel=1e-10)
+
+
+@pytest.mark.parametrize("digits", [1, 9])
+def test_many_pairs_at_once_are_tested_as_each_alone(digits) -> None:
+    """NumPy takes the pairs one by one or all together, and the compiler its own loop: to the last bit the same."""
+    rng = np.random.default_rng(digits)
+    differences = rng.normal(size=(200, 30)).round(digits)
+    differences[7] = 0
+    differences[8, :20] = 0.1
+    order = np.argsort(np.abs(differences), axis=1, kind="stable")
+    weights = rng.integers(0, 4, (30, 3)).astype(float)
+    weights[:, 2] = 0
+    found = {name: np.empty((200, 3, 2)) for name in ("together", "alone", "compiled")}
+    plain.signed_rank_p(differences, order, weights, 1e-9, found["together"])
+    for pair in range(200):
+        part = slice(pair, pair + 1)
+        plain.signed_rank_p(differences[part], order[part], weights, 1e-9, found["alone"][part])
+    compiled.signed_rank_p(differences, order, weights, 1e-9, found["compiled"])
+    assert np.isnan(found["together"][7]).all()
+    assert np.isnan(found["together"][:, 2]).all()
+    assert not np.isnan(found["together"][8, :2]).any()
+    for name in ("alone", "compiled"):
+        assert np.array_equal(found["together"], found[name], equal_nan=True), name
+
+
+def test_pairs_come_in_parts_that_memory_bears() -> None:
+    rng = np.random.default_rng(4)
+    scores = table("larger", **{f"a{at:02d}": rng.normal(size=400).tolist() for at in range(40)})
+    parts = list(PairedTests(scores, tolerance=1e-12).parts())
+    assert len(parts) > 1
+    assert [(int(one), int(other)) for part in parts for one, other in zip(part.one, part.other, strict=True)] == list(
+        combinations(range(40), 2)
+    )
+    assert all(part.differences.size <= 200_000 for part in parts)
+    found = significance(scores)
+    few = significance(scores.only([*scores.algorithms[:2], scores.algorithms[-1]]))
+    at = np.ix_([0, 1, 39], [0, 1, 39])
+    assert np.array_equal(found.p[at], few.p, equal_nan=True)
+    method = Rules("test_then_rank")
+    assert rank_by_tests(scores.algorithms, found.p, method).values.tolist() == rank(scores, method).values.tolist()
+    assert rank_by_tests(scores.algorithms, found.p, method).ranks.tolist() == rank(scores, method).ranks.tolist()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_groups_are_the_longest_stretches_without_a_difference(seed) -> None:
+    rng = np.random.default_rng(seed)
+    size = 14
+    names = tuple("abcdefghijklmn")
+    better = np.triu(rng.uniform(size=(size, size)) < 0.15 + 0.05 * seed, 1)
+    p = np.full((size, size), 0.5)
+    places = rng.permutation(size)
+    standing = Ranking(names, places.astype(float), places + 1.0)
+    order = np.argsort(places)
+    shuffled = np.zeros_like(better)
+    shuffled[np.ix_(order, order)] = better
+    free = [
+        (begin, end)
+        for begin in range(size)
+        for end in range(begin + 1, size + 1)
+        if not better[begin:end, begin:end].any()
+    ]
+    longest = [
+        one for one in free if not any(other != one and other[0] <= one[0] and one[1] <= other[1] for other in free)
+    ]
+    wanted = [tuple(names[at] for at in order[begin:end]) for begin, end in longest]
+    assert groups(standing, Significance(p, p, shuffled)) == wanted
 
 
 def test_two_that_nowhere_differ_have_no_p() -> None:
@@ -311,6 +377,20 @@ def test_tau_is_scipys(seed) -> None:
     one, many = rng.integers(1, 5, 7).astype(float), rng.integers(1, 5, (30, 7)).astype(float)
     wanted = [kendalltau(one, other).statistic for other in many]
     assert kendall_taus(one, many) == pytest.approx(wanted, nan_ok=True)
+
+
+@pytest.mark.parametrize(("size", "steps"), [(1, 1), (2, 2), (3, 2), (33, 5), (64, 64), (100, 30)])
+def test_tau_counts_every_pair(size, steps) -> None:
+    """To the last bit, also where ranks lie between two."""
+    rng = np.random.default_rng(size)
+    one, many = rng.integers(1, steps + 1, size) / 2, rng.integers(1, steps + 1, (300, size)) / 2
+    found = kendall_taus(one, many)
+    first, second = np.triu_indices(size, 1)
+    signs, reference = np.sign(many[:, first] - many[:, second]), np.sign(one[first] - one[second])
+    scale = np.sqrt(np.count_nonzero(reference) * np.count_nonzero(signs, axis=1).astype(float))
+    wanted = np.full(300, np.nan)
+    np.divide(signs @ reference, scale, out=wanted, where=scale > 0)
+    assert np.array_equal(found, wanted, equal_nan=True)
 
 
 def test_tau_of_equals_is_none() -> None:

@@ -68,7 +68,7 @@ def test_the_options_say_what_is_inside() -> None:
     for option in (
         "--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--clearenv", "--die-with-parent",
         "--new-session", "--cap-drop ALL", "--ro-bind /srv/secret /data/x", "--setenv LANG C",
-        "--perms 0755 --dir /data", f"--size {3 << 20} --tmpfs /work", "--remount-ro / --chdir /work",
+        "--perms 0755 --dir /data", f"--size {3 << 20} --tmpfs /desk", "--remount-ro / --chdir /desk",
     ):  # fmt: skip
         assert option in words
     assert " --bind " not in words

@@ -82,7 +82,7 @@ def test_memory_of_all_together(meter: Any, code: str) -> None:
 @pytest.mark.parametrize("meter", METERS)
 def test_files_are_memory(meter: Any) -> None:
     code = """
-for place in ("/work", "/tmp", "/dev/shm"):
+for place in ("/desk", "/tmp", "/dev/shm"):
     for n in range(90):
         open(f"{place}/{n}", "wb").write(bytes(1 << 20))
 import time

@@ -1,0 +1,1 @@
+"""What keeps a hub going: health, metrics, logs, backups."""

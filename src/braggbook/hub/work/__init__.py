@@ -1,0 +1,1 @@
+"""What evaluates submissions: in processes of their own, which may die."""

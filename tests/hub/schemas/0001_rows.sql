@@ -1,0 +1,15 @@
+INSERT INTO person (id, name, login, password, organiser, disabled, created, failures, locked_until) VALUES (1, 'Ada Lovelace', 'ada', '$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA', TRUE, FALSE, '2027-03-01 12:00:00.000000', 0, NULL);
+INSERT INTO person (id, name, login, password, organiser, disabled, created, failures, locked_until) VALUES (2, 'Zoë 😀', NULL, NULL, FALSE, TRUE, '2027-03-01 12:00:01.500000', 3, '2027-03-01 12:30:00.000000');
+INSERT INTO identity (id, person_id, issuer, subject, created) VALUES (1, 2, 'https://orcid.org', '0000-0002-1825-0097', '2027-03-01 12:00:00.000000');
+INSERT INTO session (digest, person_id, csrf, created, seen, expires, data) VALUES ('s1', 1, 'c1', '2027-03-01 12:00:00.000000', '2027-03-01 12:00:00.000000', '2027-03-15 12:00:00.000000', '{"once": ["hello"]}');
+INSERT INTO token (id, person_id, name, digest, scopes, created, expires, used, revoked) VALUES (1, 1, 'laptop', 't1', '["read", "submit"]', '2027-03-01 12:00:00.000000', NULL, NULL, '2027-03-02 12:00:00.000000');
+INSERT INTO team (id, name, folded, created) VALUES (1, 'Röntgen', 'rontgen', '2027-03-01 12:00:00.000000');
+INSERT INTO member (team_id, person_id, leader, joined) VALUES (1, 2, TRUE, '2027-03-01 12:00:00.000000');
+INSERT INTO invitation (id, digest, kind, person_id, team_id, organiser, note, created, created_by, expires, used) VALUES (1, 'i1', 'team', NULL, 1, FALSE, 'for Zoë', '2027-03-01 12:00:00.000000', 1, '2027-03-08 12:00:00.000000', NULL);
+INSERT INTO entry (id, challenge, phase, team_id, person_id, team, title, kind, key, upload, size, sha256, received, state, why, until, changed, evaluation) VALUES ('0123456789abcdef', 'tiny_dose', 'practice', 1, 2, 'Röntgen', 'a title', 'predictions', 'k1', 'predictions.csv', 3000000000, 'abc', '2027-03-01 12:00:00.000000', 'scored', 'it has a score', NULL, '2027-03-01 12:01:00.000000', 'fedcba9876543210');
+INSERT INTO event (id, entry_id, at, state, text) VALUES (1, '0123456789abcdef', '2027-03-01 12:00:00.000000', 'arriving', 'its file is on the way');
+INSERT INTO job (id, kind, challenge, phase, entry_id, evaluation, state, not_before, created, attempts, lease, worker, leased_until, started, ended, done, total, note, error) VALUES (1, 'evaluate', 'tiny_dose', 'practice', '0123456789abcdef', 'fedcba9876543210', 'done', '2027-03-01 12:00:00.000000', '2027-03-01 12:00:00.000000', 1, NULL, 'here/1', NULL, '2027-03-01 12:00:01.000000', '2027-03-01 12:00:02.000000', 3, 3, '', '');
+INSERT INTO board (challenge, phase, version, made, board, changes) VALUES ('tiny_dose', 'practice', 2, '2027-03-01 12:00:00.000000', '{}', '[]');
+INSERT INTO worker (name, started, seen, jobs) VALUES ('here/1', '2027-03-01 12:00:00.000000', '2027-03-01 12:00:30.000000', 1);
+INSERT INTO deed (id, at, person_id, what, about, text) VALUES (1, '2027-03-01 12:00:00.000000', 1, 'rescore', 'tiny_dose', 'because');
+INSERT INTO kept (name, value) VALUES ('a name', 'a value');
