@@ -88,8 +88,10 @@ class Served:
         return [int(pid) for path in found for pid in path.read_text().split()]
 
     def log(self) -> list[dict[str, Any]]:
-        """What was logged after the address was said."""
-        lines = [line for line in self.said.splitlines() if not re.match(r"(hub|data|vault|organiser) ", line)]
+        """What was logged after the address was said; not the word of a worker that was ended while it began."""
+        early = ("", "braggbook: interrupted")
+        said = [line for line in self.said.splitlines() if line not in early]
+        lines = [line for line in said if not re.match(r"(hub|data|vault|organiser) ", line)]
         assert not [line for line in lines if not line.startswith("{") and line != "the hub has ended"]
         return [json.loads(line) for line in lines if line != "the hub has ended"]
 
