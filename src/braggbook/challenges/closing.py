@@ -126,30 +126,45 @@ def close(
         InputError: A phase goes on, submissions wait for their score, or the folder is there.
         StorageError: The disk refuses; nothing is left then.
     """
-    _require_over(challenge, vault, target, now=now, early=early)
-    part = target.with_name(f".{target.name}.part")
-    try:
-        with storage(target):
+    with vault.alone():  # what arrives meanwhile waits, and is told that the challenge was closed
+        _require_over(challenge, vault, target, now=now, early=early)
+        part = target.with_name(f".{target.name}.part")
+        try:
+            return _closed(challenge, vault, target, part=part, settings=settings, now=now, doi=doi)
+        finally:
             shutil.rmtree(part, ignore_errors=True)
-            part.mkdir(parents=True)
-            _write(challenge, vault, part, settings, doi)
-        closed = Closed(
-            challenge=challenge.slug,
-            title=challenge.design.title,
-            license=challenge.design.license,
-            closed=now.isoformat(timespec="seconds"),
-            truth=challenge.design.truth,
-            phases=[phase.id for phase in _scored_phases(challenge, vault)],
-            doi=doi,
-            files=_manifest(part),
-        )
-        write_json(part / CLOSED_NAME, closed.model_dump(mode="json"))
-        with storage(target):
-            sync_tree(part)
-            os.rename(part, target)
-        vault.end(closed.closed)
-    finally:
+
+
+def _closed(
+    challenge: Challenge,
+    vault: Vault,
+    target: Path,
+    *,
+    part: Path,
+    settings: Settings,
+    now: datetime.datetime,
+    doi: str | None,
+) -> Closed:
+    """Writes the closed folder aside, gives it its name, and ends the vault."""
+    with storage(target):
         shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        _write(challenge, vault, part, settings, doi)
+    closed = Closed(
+        challenge=challenge.slug,
+        title=challenge.design.title,
+        license=challenge.design.license,
+        closed=now.isoformat(timespec="seconds"),
+        truth=challenge.design.truth,
+        phases=[phase.id for phase in _scored_phases(challenge, vault)],
+        doi=doi,
+        files=_manifest(part),
+    )
+    write_json(part / CLOSED_NAME, closed.model_dump(mode="json"))
+    with storage(target):
+        sync_tree(part)
+        os.rename(part, target)
+    vault.end(closed.closed)
     return closed
 
 

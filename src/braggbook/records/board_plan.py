@@ -235,9 +235,9 @@ def _told(closed: Closed, design: Design, boards: list[Board]) -> Iterable[str]:
 
 
 def _told_of_phase(phase: Phase, board: Board) -> str:
-    when = f"{phase.opens.isoformat()} to {phase.closes.isoformat()}"
+    when = " to ".join(moment.isoformat(timespec="minutes") for moment in (phase.opens, phase.closes))
     teams = ", ".join(f"{row.rank:g}. {row.team}" for row in board.rows) or "nobody"
-    return f"{phase.title} ({when}), {board.cases} cases: {teams}."
+    return f"{phase.title} ({when}), {board.cases} cases: {teams}" + ("" if teams.endswith(".") else ".")
 
 
 def _training(references: Iterable[DatasetReference], project: Path | None) -> tuple[list[dict[str, Any]], list[str]]:

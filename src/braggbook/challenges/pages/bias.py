@@ -59,16 +59,20 @@ class MetricTold:
     items: list[Said]
 
 
-def render_bias(design: Design, *, sealed: Sealed | None, board: Board | None = None) -> str:
+def render_bias(
+    design: Design, *, sealed: Sealed | None, board: Board | None = None, back: tuple[str, str] | None = None
+) -> str:
     """Returns the description of a challenge's design, one HTML file that asks nobody anything.
 
     Args:
         design: What is described.
         sealed: Which cases were sealed, and how many; None before the challenge is opened.
         board: What came of it, where there is something.
+        back: Text and address of a link to where the reader came from, on a site.
     """
     return drawn(
         "bias.html",
+        back=back,
         design=design,
         blocks=[_summary(design), _organisation(design), _mission(design), _data(design, sealed)],
         submission=_submission(design.submission, design),

@@ -220,7 +220,8 @@ def bias(request: Request, slug: str, visitor: Asking, desk: AtDesk) -> Response
     ended, last = desk.vault(slug).ended, found.design.phases[-1].id
     current = request.app.state.boards.current(slug, last) if ended else None
     board = current.board if current is not None and current.board.closed else None
-    text = render_bias(found.design, sealed=found.sealed, board=board)
+    back = (f"Back to {found.design.title}", rendering.url(request, "challenge", slug=slug))
+    text = render_bias(found.design, sealed=found.sealed, board=board, back=back)
     digest = base64.b64encode(hashlib.sha256(text_of("style.css").encode()).digest()).decode()
     policy = (
         f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"

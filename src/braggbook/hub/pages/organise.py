@@ -294,7 +294,7 @@ def _rescore_page(request: Request, desk: Desk, slug: str, form: Form, *, status
     with desk.database.read() as session:
         moving = _count(session, slug, states=MOVING)
     options = [("all", "All submissions")]
-    options += [(one.id, f"The phase {one.title}") for one in challenge.design.phases]
+    options += [(one.id, f"All of one phase: {one.title}") for one in challenge.design.phases]
     if is_id(form.values.get("what", "")):
         one = _entry(desk, slug, form.values["what"])
         options.append((one.id, f"One submission: {one.id}, of {one.team}"))

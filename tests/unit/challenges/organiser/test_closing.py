@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,16 @@ def test_a_phase_that_goes_on(ready: Desk) -> None:
 
 def test_who_wants_to_may_close_early(ready: Desk) -> None:
     assert shut(ready, now=NOW, early=True).closed == NOW.isoformat(timespec="seconds")
+
+
+def test_it_waits_for_what_is_just_arriving(ready: Desk) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with ready.vault.alone():  # as somebody who hands in holds it
+            closing = pool.submit(shut, ready)
+            with pytest.raises(TimeoutError):
+                closing.result(0.3)
+            assert not (ready.folder / "closed").exists()
+        assert closing.result(60).phases == ["final"]
 
 
 def test_submissions_that_wait(ready: Desk) -> None:
