@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -28,6 +29,11 @@ MIRROR = "BRAGGBOOK_DATA_MIRROR"  # likewise for data, once it names a folder
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="also run what starts kernels, browsers or servers")
+
+
+def pytest_configure() -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell that starts us in the background has it so,
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # and programs that we start would have it from us
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,22 +34,49 @@ PUBLISHED = [
 ]
 
 
+@contextmanager
+def alone(place: Path) -> Iterator[None]:
+    """Waits until no other worker of this test run is here."""
+    with place.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A copy of the project's content, so that runs of tests do not pile up in the checkout."""
-    folder = tmp_path_factory.mktemp("flagships") / "project"
-    for part in ("notebooks", "datasets", "kernels"):
-        shutil.copytree(ROOT / part, folder / part)
-    shutil.copyfile(ROOT / "requirements.lock", folder / "requirements.lock")
+    """A copy of the project's content, for all workers, so that runs of tests do not pile up in the checkout."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "flagships" / "project"
+    folder.parent.mkdir(exist_ok=True)
+    with alone(folder.with_suffix(".lock")):
+        if not folder.exists():
+            for part in ("notebooks", "datasets", "kernels"):
+                shutil.copytree(ROOT / part, folder / part)
+            shutil.copyfile(ROOT / "requirements.lock", folder / "requirements.lock")
     return Project(folder)
 
 
+class Answers(dict[str, Any]):
+    """What running each notebook answered; it is run when it is first asked for, once for all workers."""
+
+    def __init__(self, home: Project) -> None:
+        super().__init__()
+        self.home = home
+
+    def __missing__(self, slug: str) -> Any:
+        kept = self.home.folder.with_name(f"{slug}.json")
+        with alone(kept.with_suffix(".lock")):
+            if not kept.exists():
+                answer = self.home.run(slug)
+                assert answer.code == 0, f"{slug}: {answer.out}{answer.err}"
+                kept.write_text(json.dumps(answer.json))
+        self[slug] = json.loads(kept.read_text())
+        return self[slug]
+
+
 @pytest.fixture(scope="module")
-def answers(home: Project) -> dict[str, Any]:
-    found = {slug: home.run(slug) for slug in WITH_DATA}
-    for slug, answer in found.items():
-        assert answer.code == 0, f"{slug}: {answer.out}{answer.err}"
-    return {slug: answer.json for slug, answer in found.items()}
+def answers(home: Project) -> Answers:
+    return Answers(home)
 
 
 def test_the_three_are_there() -> None:

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,10 +54,9 @@ def serve_command(face: Face, file: Path | None, **given: Any) -> None:
     from braggbook.hub.serving import serve  # noqa: PLC0415 - help need not wait for it
 
     desk = _desk(face, file, given)
-    try:
+    with suppress(KeyboardInterrupt):  # ctrl-C or SIGTERM: that is how it ends
         serve(desk, worker_command(face, desk.config, file), say=face.say)
-    except KeyboardInterrupt:  # ctrl-C or SIGTERM: that is how it ends
-        face.say("the hub has ended")
+    face.say("the hub has ended")
 
 
 @click.command("worker", short_help="Evaluate what the hub has in its queue.")
