@@ -53,7 +53,7 @@ def test_it_says_who_what_how_ranked_and_how_to_check(copy: Path) -> None:
     assert said.version == sha256_file(copy / "closed.json")[:12]
     for text in (
         "Dose from a signal that is twice as large.",
-        "Practice (2027-01-01T00:00:00+01:00 to 2027-02-01T00:00:00+01:00), 12 cases: 1. Anna, 2. Ben & Co..",
+        "Practice (2027-01-01T00:00+01:00 to 2027-02-01T00:00+01:00), 12 cases: 1. Anna, 2. Ben & Co.",
         "by error (absolute_error@1), mean_error (mean_absolute_error@1); teams are ranked by the mean over the cases",
         "95% of 100 bootstrap draws",
         "every row can be repeated",
