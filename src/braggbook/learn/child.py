@@ -1,0 +1,191 @@
+"""Calling a student's function in a forked child with limits, so that an endless loop does not cost the kernel.
+
+A kernel has threads, sockets and an event loop, and ``fork`` copies one thread only: the child may touch none of them.
+It replaces the process's standard streams, silences the kernel's messages, calls the function, writes plain data into a
+pipe, and leaves with ``os._exit``, so that nothing that was registered for the end of the kernel runs in it.
+
+Linux only. On macOS a fork without a new program is not safe once Apple's frameworks are in use (Python's own
+``multiprocessing`` left it for that reason in 3.8), and Windows has none: see elsewhere.py.
+"""
+
+from __future__ import annotations
+
+import builtins
+import gc
+import math
+import os
+import select
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+try:
+    import resource
+except ImportError:  # Windows and the browser; no child is forked there
+    resource = None  # type: ignore[assignment]
+
+from braggbook.learn.calls import Limits, Outcome, Work, as_line, do, from_line, raised
+
+_BLOCK_BYTES = 1 << 16
+_MEGABYTE = 1 << 20
+_LOOK_S = 0.2  # a signal that another thread took does not end a wait; so soon an interrupt is heard
+_LARGEST_FILE = 64 * _MEGABYTE
+_MAPPED = Path("/proc/self/statm")
+
+
+def can_fork() -> bool:
+    """Returns whether a child of this process is safe to use."""
+    return sys.platform.startswith("linux") and hasattr(os, "fork")
+
+
+def call_in_fork(function: Callable[..., Any], work: Work, limits: Limits) -> list[Outcome]:
+    """Returns the outcomes of all calls, the last of which may be a limit that was reached or the end of the child."""
+    reading, writing = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of threads; see above what is done
+        child = os.fork()
+    if child == 0:
+        _live(function, work, limits, writing)
+    os.close(writing)
+    outcomes: list[Outcome] = []
+    status = 0
+    try:
+        for line in _lines(reading, until=time.monotonic() + limits.waiting_s):
+            outcomes.append(from_line(line))
+            if len(outcomes) == len(work):
+                return outcomes
+    except TimeoutError:
+        return [*outcomes, Outcome("time")]
+    finally:
+        os.close(reading)
+        status = _end(child)
+    return outcomes if _is_final(outcomes) else [*outcomes, ended(os.waitstatus_to_exitcode(status))]
+
+
+def _is_final(outcomes: list[Outcome]) -> bool:
+    return bool(outcomes) and outcomes[-1].kind not in ("value", "none", "blank", "holds", "broken")
+
+
+def _lines(reading: int, *, until: float) -> Iterator[bytes]:
+    buffer = b""
+    while True:
+        left = until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        if not select.select([reading], [], [], min(left, _LOOK_S))[0]:
+            continue
+        block = os.read(reading, _BLOCK_BYTES)
+        if not block:
+            return
+        *whole, buffer = (buffer + block).split(b"\n")
+        yield from whole
+
+
+def _end(child: int) -> int:
+    """Ends the child and what it has started; returns how it ended."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(child, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        os.kill(child, signal.SIGKILL)  # it may not have come to be a group's leader yet
+    with suppress(ChildProcessError):  # somebody else in the kernel has waited for all children
+        return os.waitpid(child, 0)[1]
+    return 0
+
+
+def ended(code: int) -> Outcome:
+    """Returns what is said of a process by its exit code, or minus the number of the signal that ended it."""
+    if code >= 0:
+        return Outcome("died", shown=f"exit code {code}")
+    name = signal.Signals(-code).name
+    return Outcome("time") if name == "SIGXCPU" else Outcome("died", shown=name)
+
+
+def _live(function: Callable[..., Any], work: Work, limits: Limits, writing: int) -> NoReturn:
+    """The child's whole life; nothing of the parent's may run in it, whatever happens."""
+    try:
+        own = os.getpid()
+        os.setsid()
+        _detach()
+        set_limits(limits)
+
+        def send(outcome: Outcome) -> None:
+            if os.getpid() != own:
+                os._exit(0)  # the function has forked: only its first process answers
+            _write(writing, as_line(outcome))
+
+        do(work, function, send)
+    except BaseException as error:  # SystemExit, KeyboardInterrupt and the like, raised by the function itself
+        _last(writing, raised(error))
+    finally:
+        os._exit(0)
+
+
+def _last(writing: int, outcome: Outcome) -> None:
+    with suppress(BaseException):
+        _write(writing, as_line(outcome))
+
+
+def _write(file: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(file, data) :]
+
+
+def _detach() -> None:
+    """Cuts the ties to the kernel: signals, standard streams, messages, input, and garbage that would be collected."""
+    gc.freeze()
+    for name in ("SIGINT", "SIGTERM", "SIGCHLD", "SIGALRM", "SIGUSR1"):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+    signal.set_wakeup_fd(-1)  # an event loop's
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for file in (0, 1, 2):
+        os.dup2(nothing, file)
+    for stream in (sys.stdout, sys.stderr):  # others may hold the kernel's streams, such as handlers of loggers
+        for method in ("write", "flush"):
+            with suppress(Exception):
+                setattr(stream, method, _silent)
+    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123 - open for as long as the child lives
+    sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+    builtins.input = _no_input
+    _silence_kernel()
+    sys.settrace(None)
+
+
+def _silence_kernel() -> None:
+    if (module := sys.modules.get("IPython")) is None or (shell := module.get_ipython()) is None:
+        return
+    session = getattr(getattr(shell, "kernel", None), "session", None)
+    for owner, name in ((session, "send"), (shell.display_pub, "publish")):
+        with suppress(Exception):
+            setattr(owner, name, _silent)
+
+
+def _silent(*_: Any, **__: Any) -> int:
+    return 0
+
+
+def _no_input(*_: Any) -> NoReturn:
+    raise RuntimeError("input() has nobody to ask here: the function gets all that it needs as arguments")
+
+
+def set_limits(limits: Limits) -> None:
+    """Sets what this process may take from now on, as far as the system can limit it."""
+    if resource is None:
+        return
+    _lower(resource.RLIMIT_CPU, math.ceil(time.process_time() + limits.seconds))  # whole seconds only
+    _lower(resource.RLIMIT_CORE, 0)
+    _lower(resource.RLIMIT_FSIZE, _LARGEST_FILE)
+    if _MAPPED.is_file():  # what a kernel with NumPy has mapped is far more than it uses: the limit counts from there
+        mapped = int(_MAPPED.read_text().split()[0]) * resource.getpagesize()
+        _lower(resource.RLIMIT_AS, mapped + limits.megabytes * _MEGABYTE)
+
+
+def _lower(which: int, wanted: int) -> None:
+    _, hard = resource.getrlimit(which)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(which, (most, hard))

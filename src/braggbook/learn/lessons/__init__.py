@@ -1,0 +1,1 @@
+"""Lessons that come with Braggbook: one file each, named as its tutorial."""
