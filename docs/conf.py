@@ -1,5 +1,6 @@
 """How the documentation is built: ``sphinx-build -W --keep-going -b html docs docs/_build/html``, without network."""
 
+import os
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +17,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "command_line",  # docs/_ext: tables of the command line's options, from the commands themselves
+    "tutorials",  # docs/_ext: the tutorials as pages, from their notebooks and without running them
     "mathml",  # docs/_ext: formulas as MathML, which a browser shows without a script from another host
 ]
 exclude_patterns = ["_build", "_ext"]
@@ -28,6 +30,10 @@ autodoc_typehints_format = "short"
 autodoc_type_aliases = {"ArrayLike": "ArrayLike", "Floats": "Floats"}
 napoleon_use_ivar = True
 python_use_unqualified_type_names = True
+
+# where tutorials open: a repository on a Binder, and a site that `braggbook lite` has built; set by whoever publishes
+tutorials_binder = os.environ.get("BRAGGBOOK_DOCS_BINDER", "")
+tutorials_lite = os.environ.get("BRAGGBOOK_DOCS_LITE", "")
 
 html_math_renderer = "mathml"
 html_theme = "furo"

@@ -9,7 +9,8 @@ import pytest
 
 from ..conftest import MIRROR, ROOT
 
-_PATHS = {path.stem: path for path in (ROOT / "notebooks").rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts}
+_ELSEWHERE = {".ipynb_checkpoints", "tutorials"}  # tests/tutorials proves those
+_PATHS = {path.stem: path for path in (ROOT / "notebooks").rglob("*.ipynb") if not _ELSEWHERE & {*path.parts}}
 # The data of these are fetched by address, for they are not in the repository.
 _FETCH = {slug for slug, path in _PATHS.items() if path.parent.name == "imaging"}
 WITH_DATA = sorted(slug for slug in _PATHS if slug not in _FETCH or MIRROR in os.environ)
