@@ -45,6 +45,7 @@ GET  api_docs                /about/api                               200 200 20
 GET  datasets                /datasets                                200 200 200 200 200 200 200 200 200 401
 GET  dataset                 /datasets/counts/1                       200 200 200 200 200 200 200 200 200 401
 GET  dataset_file            /datasets/counts/1/files/counts.csv      200 200 200 200 200 200 200 200 200 200
+GET  dataset_volume          /datasets/counts/1/volumes/counts.csv    422 422 422 422 422 422 422 422 422 422
 GET  health                  /health                                  200 200 200 200 200 200 200 200 200 200
 *    static                  /static/style.css                        200 200 200 200 200 200 200 200 200 200
 GET  openapi                 /api/v1/openapi.json                     200 200 200 200 200 200 200 200 200 200
@@ -108,6 +109,7 @@ GET  run                     /runs/{run}                              303 200 20
 GET  run_crate               /runs/{run}/crate.zip                    303 200 200 200 200 303 200 403 200 401
 GET  run_file                /runs/{run}/files/notes.txt              303 200 200 200 200 303 200 403 200 401
 GET  run_file                /runs/{run}/files/report.html            303 200 200 200 200 303 200 403 200 401
+GET  run_volume              /runs/{run}/volumes/notes.txt            303 422 422 422 422 303 422 403 422 401
 
 # signing in; a link that was opened is used up by whom it makes an account
 GET  sign_in                 /sign-in                                 200 303 303 303 303 200 303 303 303 401

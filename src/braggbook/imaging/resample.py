@@ -91,6 +91,73 @@ def resample(
     return make_volume(data, grid, name=str(volume.name), units=volume.attrs.get("units", "1"), attrs=kept)
 
 
+def coarsened(
+    volume: xr.DataArray, *, most_voxels: int, method: Literal["mean", "nearest"] = "mean"
+) -> tuple[xr.DataArray, tuple[int, int, int]]:
+    """Returns a volume with fewer voxels for a screen, and how many became one.
+
+    The axis with the finest voxels is made coarser first, so that voxels come nearer to cubes. What is left over at
+    the far ends, less than one new voxel, is cut off.
+
+    Args:
+        volume: (z, y, x).
+        most_voxels: The result has at most so many.
+        method: ``"mean"`` of the voxels that become one (whole numbers stay whole), or for labels the ``"nearest"`` to
+            their middle.
+
+    Returns:
+        (z, y, x) of the same dtype, and the factors (z, y, x): ``(1, 1, 1)`` where nothing was changed.
+
+    Raises:
+        ImagingError: Not a volume with three dimensions.
+    """
+    _check(volume, "linear")
+    grid = grid_of(volume)
+    factors = _factors(grid, max(1, most_voxels))
+    if factors == (1, 1, 1):
+        return volume, factors
+    z, y, x = (length // factor for length, factor in zip(grid.shape, factors, strict=True))
+    data = np.empty((z, y, x), dtype=volume.dtype)
+    for number in range(z):
+        block = np.asarray(volume[number * factors[0] : (number + 1) * factors[0], : y * factors[1], : x * factors[2]])
+        data[number] = _one_plane(block, factors, method)
+    wide = Grid((z, y, x), _widened(grid, factors))
+    extra = {name: value for name, value in volume.attrs.items() if name not in ("affine", "frame", "units")}
+    units = str(volume.attrs.get("units", "1"))
+    return make_volume(data, wide, name=str(volume.name), units=units, attrs=extra), factors
+
+
+def _factors(grid: Grid, most_voxels: int) -> tuple[int, int, int]:
+    """Returns by how much each axis (z, y, x) is made coarser."""
+    factors = [1, 1, 1]
+    while np.prod([length // factor for length, factor in zip(grid.shape, factors, strict=True)]) > most_voxels:
+        able = [axis for axis in range(3) if grid.shape[axis] // (factors[axis] + 1)]
+        finest = min(able, key=lambda axis: factors[axis] * grid.spacing_mm[axis])
+        factors[finest] += 1
+    return factors[0], factors[1], factors[2]
+
+
+def _widened(grid: Grid, factors: tuple[int, int, int]) -> Floats:
+    """Returns the affine of voxels that so many (z, y, x) of a grid fill."""
+    by = np.array(factors[::-1], dtype=np.float64)
+    affine = grid.affine.copy()
+    affine[:3, :3] *= by
+    affine[:3, 3] = grid.to_patient((by - 1) / 2)
+    return affine
+
+
+def _one_plane(
+    block: npt.NDArray[Any], factors: tuple[int, int, int], method: Literal["mean", "nearest"]
+) -> npt.NDArray[Any]:
+    """Makes the planes that become one coarser."""
+    deep, high, wide = factors
+    if method == "nearest":
+        return block[deep // 2, high // 2 :: high, wide // 2 :: wide]
+    rows, columns = block.shape[1] // high, block.shape[2] // wide
+    means: npt.NDArray[Any] = block.reshape(deep, rows, high, columns, wide).mean(axis=(0, 2, 4), dtype=np.float64)
+    return np.rint(means) if block.dtype.kind in "iub" else means
+
+
 def slabs(shape: tuple[int, int, int]) -> Iterator[tuple[int, int]]:
     """Yields first and end slice of parts of a grid, which depend on its shape alone."""
     step = max(1, _SLAB_VOXELS // (shape[1] * shape[2]))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from braggbook.errors import DuplicateName, unknown_name
-from braggbook.notebooks.source import Notebook, read_notebook
+from braggbook.notebooks.source import Notebook, read_notebook, slug_of
 
 
 def notebook_paths(project: Path) -> dict[str, Path]:
-    """Returns the path of every notebook by its slug (its file name without ``.ipynb``).
+    """Returns the path of every notebook by its slug: its file's name, without the number that orders a series.
 
     Raises:
         DuplicateName: Two notebooks have one slug; the message names both.
@@ -18,10 +18,11 @@ def notebook_paths(project: Path) -> dict[str, Path]:
     for path in sorted((project / "notebooks").rglob("*.ipynb")):
         if any(part.startswith(".") for part in path.relative_to(project).parts):
             continue
-        if path.stem in found:
-            first, second = (p.relative_to(project).as_posix() for p in (found[path.stem], path))
-            raise DuplicateName(f"two notebooks are named {path.stem!r}", got=f"{first} and {second}")
-        found[path.stem] = path
+        slug = slug_of(path)
+        if slug in found:
+            first, second = (p.relative_to(project).as_posix() for p in (found[slug], path))
+            raise DuplicateName(f"two notebooks are named {slug!r}", got=f"{first} and {second}")
+        found[slug] = path
     return found
 
 

@@ -23,6 +23,7 @@ from braggbook.notebooks.parameters import Parameters, build_parameters
 PARAMETERS_TAG = "parameters"
 INJECTED_TAG = "injected-parameters"
 _FENCE = "---"
+_NUMBER = re.compile(r"^[0-9]{2}_(?=.)")
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,11 @@ class Notebook:
         return sha256_bytes(canonical_json({"front_matter": front, "cells": cells}))
 
 
+def slug_of(path: Path) -> str:
+    """Returns the name of a notebook: its file's, without the number that orders a series (``01_first.ipynb``)."""
+    return _NUMBER.sub("", path.stem)
+
+
 def read_notebook(path: Path) -> Notebook:
     """Reads an experiment notebook.
 
@@ -59,8 +65,8 @@ def read_notebook(path: Path) -> Notebook:
     node = read_node(path)
     front, front_text, issues = _front_matter(node)
     parameters, found = _parameters(node, front)
-    if SLUG.fullmatch(path.stem) is None:
-        wanted = "small letters, digits and _, beginning with a letter"
+    if SLUG.fullmatch(slug_of(path)) is None:
+        wanted = "small letters, digits and _, beginning with a letter, after a number such as 01_ at most"
         issues = [Issue("the file's name is not a slug", path.name, wanted), *issues]
     if issues or found or front is None:
         raise NotebookError(
@@ -69,7 +75,7 @@ def read_notebook(path: Path) -> Notebook:
             issues=[*issues, *found],
             next_command="braggbook new notebook SLUG   (writes an example that keeps to the contract)",
         )
-    return Notebook(path.stem, path, node, front, front_text, parameters)
+    return Notebook(slug_of(path), path, node, front, front_text, parameters)
 
 
 def read_node(path: Path) -> NotebookNode:

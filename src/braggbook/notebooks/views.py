@@ -95,12 +95,12 @@ def three_planes(
     Raises:
         ImagingError: Not a volume of three dimensions, a point outside it, a mask on another grid, or nothing but NaN.
     """
-    grid = _checked(image, "the image")
-    marked = {name: _on_grid(mask, grid, name) for name, mask in (masks or {}).items()}
+    grid = require_volume(image, "the image")
+    marked = require_masks(image, masks)
     index = _index_of(at_mm, grid, marked)
     order = _nearest_axes(grid)
     laid = _laid_over(overlay, grid)
-    shown = limits or _limits_of(image)
+    shown = limits or limits_of(image)
     canvases = [_Canvas(plane, grid, index, order) for plane in _PLANES]
     size = _size(canvases, overlaid=laid is not None, named=len(marked))
     figure, places = plt.subplots(
@@ -112,7 +112,7 @@ def three_planes(
         canvas.axes = axes
         drawn["image"] = canvas.draw(image, cmap=cmap, limits=shown)
         if laid is not None:
-            span = overlay_limits or _overlay_limits(laid)
+            span = overlay_limits or overlay_limits_of(laid)
             drawn["overlay"] = canvas.draw(laid, cmap=overlay_cmap, limits=span, above=span[0])
         for colour, mask in zip(_cycled(len(marked)), marked.values(), strict=True):
             canvas.outline(mask, colour)
@@ -123,15 +123,30 @@ def three_planes(
     return figure
 
 
-def _checked(volume: xr.DataArray, what: str) -> Grid:
+def require_volume(volume: xr.DataArray, what: str) -> Grid:
+    """Returns the grid of a volume.
+
+    Raises:
+        ImagingError: It has not three dimensions.
+    """
     if volume.dims != ("z", "y", "x"):
         got = ", ".join(map(str, volume.dims))
         raise ImagingError("not one volume", where=what, wanted="dims z, y, x; choose t or c with isel", got=got)
     return grid_of(volume)
 
 
+def require_masks(image: xr.DataArray, masks: Mapping[str, xr.DataArray] | None) -> dict[str, xr.DataArray]:
+    """Returns masks that lie on an image's grid.
+
+    Raises:
+        ImagingError: One does not.
+    """
+    grid = require_volume(image, "the image")
+    return {name: _on_grid(mask, grid, name) for name, mask in (masks or {}).items()}
+
+
 def _on_grid(mask: xr.DataArray, grid: Grid, name: str) -> xr.DataArray:
-    if not _checked(mask, name).is_same(grid):
+    if not require_volume(mask, name).is_same(grid):
         raise ImagingError("a mask on another grid", where=name, wanted="the image's grid: structure_mask(..., grid)")
     return mask
 
@@ -167,7 +182,12 @@ def _nearest_axes(grid: Grid) -> tuple[int, int, int]:
     return found[0], found[1], found[2]
 
 
-def _limits_of(image: xr.DataArray) -> Limits:
+def limits_of(image: xr.DataArray) -> Limits:
+    """Returns values that are black and white where nobody chose them.
+
+    Raises:
+        ImagingError: There is no number in it.
+    """
     if image.attrs.get("units") == "HU":
         return _SOFT_TISSUE_HU
     values = np.asarray(image)
@@ -183,10 +203,11 @@ def _limits_of(image: xr.DataArray) -> Limits:
 def _laid_over(overlay: xr.DataArray | None, grid: Grid) -> xr.DataArray | None:
     if overlay is None:
         return None
-    return overlay if _checked(overlay, "the overlay").is_same(grid) else resample(overlay, grid)
+    return overlay if require_volume(overlay, "the overlay").is_same(grid) else resample(overlay, grid)
 
 
-def _overlay_limits(overlay: xr.DataArray) -> Limits:
+def overlay_limits_of(overlay: xr.DataArray) -> Limits:
+    """Returns values at the ends of an overlay's colours where nobody chose them."""
     highest = float(overlay.max())
     return (0.1 * highest, highest) if highest > 0 else (0.0, 1.0)
 

@@ -115,7 +115,8 @@ class Reader(HTMLParser):
 
 def test_nothing_static_names_another_host() -> None:
     assert {"style.css", "charts.css", "hub.js", "icon.svg"} <= set(STATIC)
-    for name in STATIC:
+    bundle = "viewer.js"  # NiiVue's shaders name their sources; tests/browser/test_viewer.py sees that nobody is asked
+    for name in set(STATIC) - {bundle}:
         text = (HUB / "static" / name).read_text().replace('xmlns="http://www.w3.org/2000/svg"', "")
         assert not re.search(r"https?:|[\"'(]//|@import|@font-face", text), name
 

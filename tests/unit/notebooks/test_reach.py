@@ -17,7 +17,10 @@ from hypothesis import strategies as st
 from braggbook.notebooks.reach import REAL_KERNEL, needs_a_kernel, shared_prefix
 from braggbook.notebooks.source import Notebook, read_notebook
 
-NOTEBOOKS = sorted((Path(__file__).parents[3] / "notebooks").rglob("*.ipynb"))
+_ALL = (Path(__file__).parents[3] / "notebooks").rglob("*.ipynb")
+NOTEBOOKS = sorted(
+    path for path in _ALL if path.parent.name != "tutorials"
+)  # those have sliders: no engine but a kernel
 PARAMETERS = "dose_gy: float = 2.0\nfixed: list[float] = [1.0]\n"
 
 

@@ -10,19 +10,20 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from braggbook.datasets.catalogue import Dataset
 from braggbook.datasets.sheets import TABLES
 from braggbook.datasets.sources import check_file
-from braggbook.errors import BraggbookError, Issue
+from braggbook.errors import BraggbookError, DatasetError, Issue, NotAllowed
 from braggbook.formats.dataset import DatasetFile
 from braggbook.hub.look.kinds import ACTIVE, PICTURES, TEXTS, VOLUMES, kind_of, store_of
 from braggbook.hub.look.pictures import picture_preview
 from braggbook.hub.look.places import place_of
 from braggbook.hub.look.shown import Preview, nothing
 from braggbook.hub.look.tables import table_preview
+from braggbook.hub.look.viewing import Served, serve, served_once
 from braggbook.hub.look.volumes import volume_preview
 
 LARGEST = 160 << 20  # bytes of a file that is looked into, for all of it is hashed first: half a second
@@ -61,23 +62,57 @@ def preview(dataset: Dataset, path: str, *, cache: Path) -> Preview:
     Raises:
         UnknownName: The card has no such file.
     """
+    found = _subject(dataset, path, cache=cache)
+    if not isinstance(found, _Subject):
+        return nothing(path, found)
+    shown = _look(found)
+    return shown if _may_be_copied(found) else replace(shown, viewable=False)  # slices are shown, voxels not given out
+
+
+def _may_be_copied(subject: _Subject) -> bool:
+    return all(file.copy_allowed for file in subject.files)
+
+
+def dataset_volume(dataset: Dataset, path: str, *, cache: Path) -> Served:
+    """Returns the voxels of an image that :func:`preview` shows slices of, for the viewer.
+
+    Raises:
+        UnknownName: The card has no such file.
+        NotAllowed: A licence does not let it be handed on.
+        DatasetError: There is nothing to look through; the message says why.
+    """
+    found = _subject(dataset, path, cache=cache)
+    if isinstance(found, _Subject) and not _may_be_copied(found):
+        raise NotAllowed("the image may not be handed on", where=path, wanted="the sources that the card names")
+    shown = _look(found) if isinstance(found, _Subject) else nothing(path, found)
+    if isinstance(found, str) or not shown.viewable:
+        raise DatasetError("no image to look through", where=path, got=shown.says)
+    return served_once((found.digest, path, *found.stamps), lambda: serve(found.where, path, kind=shown.kind))
+
+
+def _subject(dataset: Dataset, path: str, *, cache: Path) -> _Subject | str:
+    """Finds a file or a store, or says why it is not looked at.
+
+    Raises:
+        UnknownName: The card has no such file.
+    """
     files = tuple(file for file in dataset.card.files if store_of(file.path) == path)
     store = bool(files)
     files = files or (dataset.file(path),)
     if why := _not_looked_at(path, files, store=store):
-        return nothing(path, why)
+        return why
     places = [place_of(dataset, file, cache=cache) for file in files]
     if away := next((place for place in places if place.path is None), None):
-        return nothing(path, f"No preview: {'a part of it is ' if store else ''}{away.says}.")
+        return f"No preview: {'a part of it is ' if store else ''}{away.says}."
     found = [place.path for place in places if place.path is not None]
     where = dataset.folder / path if store else found[0]
     if store and any(where not in one.parents for one in found):
-        return nothing(path, "No preview: the parts of the store do not lie together.")
+        return "No preview: the parts of the store do not lie together."
     try:
         stamps = tuple((one.stat().st_mtime_ns, one.stat().st_size) for one in found)
     except OSError:
-        return nothing(path, "No preview: the file has just gone.")
-    return _look(_Subject(dataset.digest, path, where, tuple(map(str, found)), stamps, dataset, files))
+        return "No preview: the file has just gone."
+    return _Subject(dataset.digest, path, where, tuple(map(str, found)), stamps, dataset, files)
 
 
 def preview_names(dataset: Dataset, *, cache: Path) -> list[str]:

@@ -81,6 +81,7 @@ class Preview:
         path: As the card names the file, or the folder of a Zarr store.
         kind: What is shown.
         says: One sentence: what one sees, or why there is nothing to see.
+        viewable: Whether its voxels can be looked through with the viewer, see :mod:`braggbook.hub.look.viewing`.
     """
 
     path: str
@@ -91,6 +92,7 @@ class Preview:
     pictures: tuple[Picture, ...] = ()
     labels: tuple[LabelShown, ...] = ()
     text: str = ""
+    viewable: bool = False
 
 
 def nothing(path: str, why: str) -> Preview:

@@ -27,7 +27,7 @@ _MASK_BYTES = 64 << 20  # of a mask that is read whole, so that its slices can g
 _SIDE, _LEAST_SIDE = 384, 96  # pixels of a picture's longer side, and when it is made smaller for its size
 _PICTURE_BYTES = 256 << 10
 _WINDOW = (1.0, 99.0)  # percentiles of the shown voxels that become black and white
-_MOST_LABELS, _LARGEST_LABEL = 24, 255  # more or larger whole numbers are an image
+_MOST_LABELS, LARGEST_LABEL = 24, 255  # more or larger whole numbers are an image
 _LEVEL_SIDE = 512  # of a pyramid's levels the first that is not longer is shown
 _LEVELS = 12
 _OPPOSITE = {"L": "R", "R": "L", "P": "A", "A": "P", "H": "F", "F": "H"}
@@ -62,11 +62,11 @@ def volume_preview(path: Path, name: str) -> Preview:
     Raises:
         ImagingError: It cannot be read as an image.
     """
-    volume = _opened(path, name)
+    volume = opened(path, name)
     size = volume.nbytes
     if size > MOST_BYTES:
         return nothing(name, f"An image of {size:,} bytes of voxels; those up to {MOST_BYTES:,} are shown here.")
-    volume, note = _one_of(volume)
+    volume, note = one_of(volume)
     grid = grid_of(volume)
     planes = _planes(volume, grid, [n // 2 for n in grid.shape])
     if "c" in volume.dims:
@@ -76,7 +76,7 @@ def volume_preview(path: Path, name: str) -> Preview:
     return _shown_image(planes, name, grid=grid, note=note, units=str(volume.attrs.get("units") or ""))
 
 
-def _opened(path: Path, name: str) -> xr.DataArray:
+def opened(path: Path, name: str) -> xr.DataArray:
     """Opens an image lazily: a volume's header is read, its voxels are not."""
     if path.is_dir():
         return _stored(path)
@@ -113,7 +113,7 @@ def _spatial(found: xr.Dataset, name: str) -> xr.DataArray:
     raise ImagingError("no image in it", where=name, wanted="an array with z, y and x")
 
 
-def _one_of(volume: xr.DataArray) -> tuple[xr.DataArray, str]:
+def one_of(volume: xr.DataArray) -> tuple[xr.DataArray, str]:
     """Takes one volume of several: the first time, and colours if it has them, else the first channel."""
     note = ""
     if "t" in volume.dims:
@@ -168,14 +168,14 @@ def _are_labels(planes: Sequence[_Plane]) -> bool:
     if any(plane.values.dtype.kind not in "bui" for plane in planes):
         return False
     found = np.unique(np.concatenate([np.unique(plane.values) for plane in planes]))
-    return bool(found.size <= _MOST_LABELS and int(found[0]) >= 0 and int(found[-1]) <= _LARGEST_LABEL)
+    return bool(found.size <= _MOST_LABELS and int(found[0]) >= 0 and int(found[-1]) <= LARGEST_LABEL)
 
 
 def _shown_labels(volume: xr.DataArray, planes: list[_Plane], name: str, *, grid: Grid, note: str) -> Preview:
     if volume.nbytes <= _MASK_BYTES:
         whole = np.asarray(volume.values)
         numbers, counts = np.unique(whole, return_counts=True)
-        if numbers.size > _MOST_LABELS or int(numbers[-1]) > _LARGEST_LABEL or int(numbers[0]) < 0:
+        if numbers.size > _MOST_LABELS or int(numbers[-1]) > LARGEST_LABEL or int(numbers[0]) < 0:
             return _shown_image(planes, name, grid=grid, note=note, units="")
         at, where = _through(whole), "through the middle of what is marked"
         planes = _planes(volume.copy(data=whole), grid, at)
@@ -187,7 +187,7 @@ def _shown_labels(volume: xr.DataArray, planes: list[_Plane], name: str, *, grid
     pictures = tuple(_picture(one, name, lambda plane: _painted(plane.values)) for one in planes)
     marked = ", ".join(str(label.value) for label in labels)
     says = f"{_size(grid)}. Labels {marked}, slices {where}." if labels else f"{_size(grid)}. Nothing is marked."
-    return Preview(name, "labels", says + note, pictures=pictures, labels=labels)
+    return Preview(name, "labels", says + note, pictures=pictures, labels=labels, viewable=min(grid.shape) > 1)
 
 
 def _through(mask: _Array) -> list[int]:
@@ -214,7 +214,8 @@ def _shown_image(planes: list[_Plane], name: str, *, grid: Grid, note: str, unit
     unit = "" if units in ("", "1") else f" {units}"
     shown = f"Black is {low:.4g}{unit}, white {high:.4g}{unit}." if low < high else f"Every voxel is {low:.4g}{unit}."
     pictures = tuple(_picture(one, name, lambda plane: _grey(plane.values, low, high)) for one in planes)
-    return Preview(name, "volume", f"{_size(grid)}. {shown}{note}", pictures=pictures)
+    viewable = min(grid.shape) > 1 and planes[0].values.dtype.kind in "biuf"
+    return Preview(name, "volume", f"{_size(grid)}. {shown}{note}", pictures=pictures, viewable=viewable)
 
 
 def _real(values: _Array) -> npt.NDArray[np.float64]:

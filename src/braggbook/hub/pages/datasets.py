@@ -15,7 +15,8 @@ from braggbook.formats.dataset import DatasetFile
 from braggbook.hub.look.datasets import list_datasets, preview_file, show_dataset
 from braggbook.hub.look.kinds import media_of
 from braggbook.hub.look.places import place_of
-from braggbook.hub.pages.runs import FILE_POLICY, may_see_runs, pager_of, saved_as
+from braggbook.hub.look.previews import dataset_volume
+from braggbook.hub.pages.runs import FILE_POLICY, may_see_runs, pager_of, saved_as, volume_answer
 from braggbook.hub.web.rendering import page
 from braggbook.hub.web.visitor import Asking, AtDesk
 
@@ -75,6 +76,21 @@ def one_file(desk: AtDesk, slug: str, version: int, path: str) -> Response:
         "Content-Security-Policy": FILE_POLICY, "X-Content-Type-Options": "nosniff", **saved_as(Path(path).name)
     }  # fmt: skip
     return FileResponse(place.path, media_type=media_of(path).type, headers=headers)
+
+
+@router.get("/datasets/{slug}/{version}/volumes/{path:path}", name="dataset_volume")
+def one_volume(request: Request, desk: AtDesk, slug: str, version: int, path: str) -> Response:
+    """Hands out the voxels of an image for the viewer: who sees its slices may see it whole, if its licence allows.
+
+    Raises:
+        UnknownName: There is no such file.
+        NotAllowed: Its licence does not let it be handed on.
+        DatasetError: There is no image to look through.
+        TooMany: It was asked for too often.
+    """
+    request.app.state.rates.volume(request)
+    dataset = find_dataset(f"{slug}@{version}", project=desk.settings.project)
+    return volume_answer(dataset_volume(dataset, path, cache=desk.settings.cache))
 
 
 def _require_own(path: Path, stamp: tuple[int, int], dataset: Dataset, file: DatasetFile) -> None:

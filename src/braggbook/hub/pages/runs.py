@@ -14,7 +14,9 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from braggbook.hub.desk import Desk
 from braggbook.hub.look.kinds import media_of
 from braggbook.hub.look.paging import Page
+from braggbook.hub.look.run_volumes import run_previews, run_volume
 from braggbook.hub.look.runs import list_runs, run_file, show_run
+from braggbook.hub.look.viewing import Served
 from braggbook.hub.web.rendering import page, url
 from braggbook.hub.web.visitor import Asking, AtDesk, Visitor
 from braggbook.runs.folder import RECORD
@@ -77,7 +79,8 @@ def pager_of(request: Request, name: str, found: Page[Any], *, query: Mapping[st
 def one_run(request: Request, desk: AtDesk, visitor: Asking, id: str) -> Response:
     """Shows a run: what came of it, with what, and how it is repeated."""
     require_runs(desk, visitor)
-    return page(request, "run.html", run=show_run(id, desk.settings), now=desk.clock())
+    shown = show_run(id, desk.settings)
+    return page(request, "run.html", run=shown, previews=run_previews(shown, desk.settings), now=desk.clock())
 
 
 @router.get("/runs/{id}/crate.zip", name="run_crate")
@@ -102,6 +105,20 @@ def file(desk: AtDesk, visitor: Asking, id: str, path: str) -> Response:
         return FileResponse(found, media_type="text/html; charset=utf-8", headers=headers)
     headers = {"Content-Security-Policy": FILE_POLICY, **_GUARDED, **saved_as(Path(path).name)}
     return FileResponse(found, media_type=media_of(path).type, headers=headers)
+
+
+@router.get("/runs/{id}/volumes/{path:path}", name="run_volume")
+def volume(request: Request, desk: AtDesk, visitor: Asking, id: str, path: str) -> Response:
+    """Hands out the voxels of an image of a run for the viewer, to whom the run is shown."""
+    require_runs(desk, visitor)
+    request.app.state.rates.volume(request)
+    return volume_answer(run_volume(id, path, desk.settings))
+
+
+def volume_answer(served: Served) -> Response:
+    """Returns the answer that the viewer reads; opened by itself it can do nothing but be saved."""
+    headers = {"Content-Security-Policy": FILE_POLICY, **_GUARDED, **saved_as("volume.nii.gz"), **served.headers}
+    return Response(served.data, media_type="application/gzip", headers=headers)
 
 
 _GUARDED = {

@@ -105,3 +105,21 @@ for (const menu of document.querySelectorAll("details.menu")) {
   document.addEventListener("click", (event) => { if (!menu.contains(event.target)) menu.open = false; });
   menu.addEventListener("focusout", (event) => { if (event.relatedTarget && !menu.contains(event.relatedTarget)) menu.open = false; });
 }
+for (const place of document.querySelectorAll("[data-viewer]")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "button";
+  button.textContent = "Look through all slices";
+  button.setAttribute("aria-label", `Look through all slices of ${JSON.parse(place.dataset.viewer).name}`);
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    button.textContent = "Loading the slices ...";
+    try {
+      await (await import(place.dataset.code)).show(place);
+    } catch {
+      button.disabled = false;
+      button.textContent = "It did not load; try again";
+    }
+  });
+  place.append(button);
+}

@@ -1,4 +1,4 @@
-"""How often somebody may try: what guesses or costs is counted, reading is not."""
+"""How often somebody may try: what guesses or costs is counted, other reading is not."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class Rates:
         self._sign_in = parse("20/minute")  # by address; accounts lock by themselves too
         self._tokens = parse("30/minute")  # that do not work, by address
         self._uploads = parse("60/minute")  # by person
+        self._volumes = parse("60/minute")  # images for the viewer, by address: each may be read and packed anew
         self._changes = parse("240/minute")  # forms, by session
 
     def sign_in(self, request: Request) -> None:
@@ -43,6 +44,14 @@ class Rates:
             TooMany: It is one too many.
         """
         self._count(self._uploads, "upload", str(person))
+
+    def volume(self, request: Request) -> None:
+        """Counts an image for the viewer.
+
+        Raises:
+            TooMany: It is one too many.
+        """
+        self._count(self._volumes, "volume", address(request))
 
     def change(self, session: str) -> None:
         """Counts a form.
