@@ -35,6 +35,7 @@ from braggbook.formats import (
     hub_backup,
     kernel,
     notebook,
+    progress,
     quality,
     record,
     result,
@@ -179,6 +180,8 @@ MODELS: dict[str, Any] = {
     "Evaluation": submission.Evaluation,
     "Receipt": submission.Receipt,
     "BackupCard": hub_backup.BackupCard,
+    "Progress": progress.Progress,
+    "ProgressExport": progress.ProgressExport,
     "Board": board.Board,
     "Closed": board.Closed,
 }
@@ -360,6 +363,12 @@ FIELDS: dict[str, dict[str, type[BaseModel]]] = {
         "closed.json": board.Closed,
     },
     "formats/hub_backup.md": {"backup.json": hub_backup.BackupCard},
+    "formats/progress.md": {
+        "The progress file": progress.Progress,
+        "Question": progress.QuestionProgress,
+        "Attempt": progress.Attempt,
+        "The export": progress.ProgressExport,
+    },
     "formats/notebook.md": {
         "Front matter": notebook.FrontMatter,
         "Authors": common.Author,
@@ -454,7 +463,7 @@ def test_no_model_of_a_file_is_left_out() -> None:
     inner = {run.FileRecord, dataset.Beam, dataset.CellLine, dataset.Experiment}  # told in words, and tested below
     modules = (
         notebook, dataset, kernel, run, result, sweep, sweep_record, volume, quality, deidentification, record, archive,
-        verification, challenge, submission, board, hub_backup,
+        verification, challenge, submission, board, hub_backup, progress,
     )  # fmt: skip
     for module in modules:
         models = {value for value in vars(module).values() if isinstance(value, type) and issubclass(value, BaseModel)}
@@ -548,7 +557,9 @@ def anchors(path: Path) -> set[str]:
 
 def test_every_page_is_in_the_table_of_contents() -> None:
     listed = set(re.findall(r"^[\w-]+(?:/[\w-]+)?$", read("index.md"), re.MULTILINE))
-    assert listed == {name_of(path).removesuffix(".md") for path in page_paths()} - {"index"}
+    pages = {name_of(path).removesuffix(".md") for path in page_paths()} - {"index"}
+    tutorials = {page for page in pages if page.startswith("tutorials/")}  # listed by tutorials/index, by a pattern
+    assert listed == pages - tutorials | {"tutorials/index"}
 
 
 def test_no_page_names_a_machine() -> None:
@@ -578,14 +589,14 @@ def test_the_pages_build_without_a_warning(tmp_path: Path) -> None:
     for page in (tmp_path / "html").rglob("*.html"):
         assert not OTHER_HOST.search(page.read_text(encoding="utf-8")), page.name
     python = (tmp_path / "html" / "reference" / "python.html").read_text(encoding="utf-8")
-    own = ("load", "read_dicom", "result", "rng", "run_doi", "sweep", "three_planes")
+    own = ("load", "read_dicom", "result", "rng", "run_doi", "show_volume", "sweep", "three_planes")
     functions = [f"braggbook.{name}" for name in own]
     values = {"DNA_CONTENT_MB", "Status"}  # said in the docstrings of what uses them
     for topic in TOPICS:
         module = importlib.import_module(f"braggbook.radiobiology.{topic}")
         functions += [f"{module.__name__}.{name}" for name in module.__all__ if name not in values]
     assert not [name for name in functions if f'id="{name}"' not in python]
-    modules = {"__version__", "errors", "imaging", "metrics", "radiobiology", "units"}
+    modules = {"__version__", "errors", "imaging", "learn", "metrics", "radiobiology", "units"}
     assert set(braggbook.__all__) == {*modules, *own}
 
 

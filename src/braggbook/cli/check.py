@@ -9,6 +9,8 @@ from typing import Any
 import click
 from rich.text import Text
 
+from braggbook.binder.check import check_binder, has_binder
+from braggbook.binder.files import FOLDER as BINDER
 from braggbook.cli.face import Face, table, verb
 from braggbook.datasets.catalogue import FOLDER as DATASETS
 from braggbook.datasets.catalogue import find_beside, open_dataset
@@ -20,7 +22,7 @@ from braggbook.kernels.catalogue import CARD, find_kernel, kernel_folders, read_
 from braggbook.kernels.lock import lock_findings
 from braggbook.notebooks.catalogue import notebook_paths
 from braggbook.notebooks.check import check_notebook
-from braggbook.notebooks.source import read_notebook
+from braggbook.notebooks.source import read_notebook, slug_of
 from braggbook.settings import Settings
 
 Thing = tuple[str, str, Path]  # kind, slug, place
@@ -33,7 +35,8 @@ def command(face: Face, path: str | None) -> None:
     """Check the notebook, dataset, kernel or challenge at PATH (or by that name), or the whole project.
 
     Front matter, parameters, stripped outputs, unseeded random numbers, datasets' cards, hashes and every row,
-    whether kernels' locks belong to their requirements, and designs of challenges with all that belongs to them.
+    whether kernels' locks belong to their requirements, designs of challenges with all that belongs to them, and what
+    Binder builds from.
     Nothing is executed. Findings end with exit code 1.
     """
     things = list(_things(face.settings))
@@ -58,6 +61,8 @@ def _things(settings: Settings) -> Iterator[Thing]:
     yield from (
         ("challenge", card.parent.name, card.parent) for card in sorted(project.glob(f"challenges/*/{CHALLENGE_NAME}"))
     )
+    if has_binder(project):
+        yield "binder", BINDER, project / BINDER
 
 
 def _named(name: str, things: list[Thing]) -> list[Thing]:
@@ -66,7 +71,7 @@ def _named(name: str, things: list[Thing]) -> list[Thing]:
         thing for thing in things if thing[1] == name or path in (thing[2].resolve(), *thing[2].resolve().parents)
     ]
     if not chosen and path.suffix == ".ipynb":
-        return [("notebook", path.stem, path)]
+        return [("notebook", slug_of(path), path)]
     if not chosen and (path / CARD_NAME).is_file():
         return [("dataset", path.name, path)]
     if not chosen and (path / CHALLENGE_NAME).is_file():
@@ -148,10 +153,15 @@ def _check_challenge(folder: Path, settings: Settings) -> list[Issue]:
         return _issues(error)
 
 
+def _check_binder(folder: Path, settings: Settings) -> list[Issue]:  # noqa: ARG001 - as the others are called
+    return check_binder(settings.project)
+
+
 _CHECKS = {
     "notebook": _check_notebook,
     "dataset": _check_dataset,
     "kernel": _check_kernel,
     "challenge": _check_challenge,
+    "binder": _check_binder,
 }
 COMMANDS = {"check": command}

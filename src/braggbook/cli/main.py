@@ -34,7 +34,8 @@ class _Lazy(click.Group):
         "demo": "demo", "run": "run", "sweep": "sweep", "verify": "verify", "diff": "compare", "collect": "compare",
         "list": "catalogue", "show": "catalogue", "new": "new", "check": "check", "dataset": "dataset",
         "kernel": "kernel", "dicom": "dicom", "publish": "publish", "archive": "archive", "challenge": "challenge",
-        "serve": "serve", "worker": "serve", "hub": "serve",
+        "serve": "serve", "worker": "serve", "hub": "serve", "learn": "learn",
+        "binder": "binder", "link": "link", "lite": "lite",
     }  # fmt: skip
     summaries = {
         "demo": "Run, print and verify the flagship notebook.",
@@ -56,6 +57,10 @@ class _Lazy(click.Group):
         "serve": "Serve challenges, boards, datasets and runs as pages.",
         "worker": "Evaluate what a hub has in its queue.",
         "hub": "Look after a hub: invitations, backups, settings.",
+        "learn": "List lessons; gather what a class has done, and write feedback.",
+        "binder": "Write what Binder builds from, and find what it would stumble over.",
+        "link": "Print links that open a notebook on Binder.",
+        "lite": "Build a site that runs notebooks in the browser alone.",
     }  # fmt: skip
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature

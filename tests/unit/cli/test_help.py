@@ -61,6 +61,7 @@ def test_the_verbs_are_these() -> None:
         "challenge new", "challenge check", "challenge try", "challenge open", "challenge submit", "challenge score",
         "challenge board", "challenge withdraw", "challenge close", "challenge demo",
         "serve", "worker", "hub invite", "hub recover", "hub backup", "hub restore", "hub settings",
+        "learn list", "learn show", "learn class", "learn feedback", "binder write", "binder check", "link", "lite build",
     }  # fmt: skip
 
 
