@@ -123,7 +123,7 @@ CELLS = {
     "wide table": "pd.DataFrame({f'column_{i}': [i] for i in range(30)})",
     "column": "pd.Series([1.0, None]).rename('x')",
     "labelled array": "import xarray as xr\nxr.DataArray([1.0, 2.0], dims='x', attrs={'units': 'Gy'}).to_series()",
-    "progress bar": "from tqdm.auto import tqdm\nfor i in tqdm(range(3), file=sys.stdout): pass",
+    "progress bar": "from tqdm import tqdm\nfor i in tqdm(range(3), file=sys.stdout): pass",
     "names": "%who_ls function",
     "place": "os.getcwd(), __name__, sys.argv[0], sys.path, sys.stdin.read(), sys.stdout.isatty(), os.isatty(0)",
     "globals": "sorted(name for name in globals() if name.startswith('__')), __doc__, type(sys.modules['__main__'])",
