@@ -549,3 +549,19 @@ def test_what_is_installed_is_imported_anew(of_its_own: dict[str, Any], tmp_path
     (site / "added.py").unlink()  # what installers do
     (site / "added.py").write_text("VALUE = 2\n")
     assert _after(of_its_own, "import added\nprint(added.VALUE)") == "2"
+
+
+def test_a_package_of_which_nothing_can_be_shared_is_left_out_as_a_whole() -> None:
+    """ipywidgets asks for the notebook's shell; its dozens of modules are not found out one start at a time."""
+    import pkgutil
+
+    import ipywidgets
+
+    inner = [one.name for one in pkgutil.iter_modules(ipywidgets.widgets.__path__, "ipywidgets.widgets.")]
+    assert len(inner) > 30
+    template = Template(python=PYTHON, modules=["json", *inner, "ipywidgets"], variables=os.environ)
+    try:
+        assert template.missing == []
+        assert 0 < len(template.left_out) < 12
+    finally:
+        template.close()

@@ -31,7 +31,8 @@ from braggbook.files import short_temporary_folder
 
 _SCRIPT = Path(__file__).with_name("process") / "template.py"
 _START_TIMEOUT_S = 120.0
-_MOST_STARTS = 12  # each leaves out one more module that cannot be shared
+_MOST_STARTS = 12  # each leaves out one more module that cannot be shared,
+_SINGLE_STARTS = 4  # and from then on all of its package: ipywidgets has dozens that ask for the notebook's shell
 # A pool of threads does not survive a fork: what a template loads computes in one.
 _ONE_THREAD = tuple(f"{name}_NUM_THREADS" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "BLIS", "NUMBA"))
 
@@ -191,6 +192,11 @@ def _send(connection: socket.socket, path: str, request: Mapping[str, Any], file
     connection.sendall(body)
 
 
+def _package(module: str) -> str:
+    """Returns the package that a module is of."""
+    return module.partition(".")[0]
+
+
 class Template:
     """A template process that this process owns: it ends when this one does, however that ends.
 
@@ -223,7 +229,8 @@ class Template:
     def _start(self, modules: list[str]) -> None:
         for attempt in range(_MOST_STARTS):
             self.path = f"{self._folder}/{attempt}"
-            wanted = [name for name in modules if name not in self.left_out]
+            whole = {_package(name) for name in self.left_out} if attempt >= _SINGLE_STARTS else set()
+            wanted = [name for name in modules if name not in self.left_out and _package(name) not in whole]
             greeting = self._try([self.path, *wanted])
             if "ready" in greeting:
                 self.missing = list(greeting["missing"])
