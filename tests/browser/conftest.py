@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -37,6 +40,19 @@ def browser() -> Iterator[Browser]:
         opened = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield opened
         opened.close()
+
+
+def lab_address(runtime: Path) -> str:
+    """Returns the address of the JupyterLab that has this runtime folder, or nothing while it does not answer yet.
+
+    The server writes its file before it listens on its port.
+    """
+    for path in runtime.glob("jpserver-*.json"):
+        if text := path.read_text():
+            url = str(json.loads(text)["url"])
+            with suppress(OSError), urllib.request.urlopen(f"{url}api", timeout=10):
+                return url
+    return ""
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 import signal
@@ -21,6 +20,7 @@ import pytest
 from braggbook.testing.experiments import make_project, write_experiment
 
 from ..conftest import ROOT
+from .conftest import lab_address
 from .hub_site import until
 
 BASE, TOKEN = "/user/x/", "t"  # as JupyterHub and Binder have it
@@ -141,10 +141,7 @@ def panel_lab(python: Path, folder: Path) -> Iterator[PanelLab]:
 
     def address() -> str:
         assert process.poll() is None, lab.log
-        for path in (folder / "runtime").glob("jpserver-*.json"):
-            if text := path.read_text():
-                return str(json.loads(text)["url"])
-        return ""
+        return lab_address(folder / "runtime")
 
     try:
         parts = urlsplit(until(address, "JupyterLab", seconds=300))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 import subprocess
@@ -19,6 +18,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 from braggbook.lab.proxy import NAME
 from braggbook.testing.challenges import ANNA
 
+from .conftest import lab_address
 from .hub_site import PASSWORD, SCORED_S, TITLE, Site, Window, make_site, open_window, until
 
 pytestmark = pytest.mark.full
@@ -60,10 +60,7 @@ def lab(lab_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
     def address() -> str:
         assert process.poll() is None, (folder / "log").read_text()
-        for path in (folder / "runtime").glob("jpserver-*.json"):
-            if text := path.read_text():
-                return str(json.loads(text)["url"])
-        return ""
+        return lab_address(folder / "runtime")
 
     try:
         parts = urlsplit(until(address, "JupyterLab"))

@@ -24,6 +24,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from .conftest import lab_address
+
 pytestmark = pytest.mark.full
 
 MODULES = ["numpy", "matplotlib.pyplot", "ipywidgets", "no_such_module"]
@@ -130,10 +132,7 @@ def started(python: Path, folder: Path) -> Lab:
 
     def address() -> str:
         assert process.poll() is None, (folder / "log").read_text()
-        for path in (folder / "runtime").glob("jpserver-*.json"):
-            if text := path.read_text():
-                return json.loads(text)["url"]
-        return ""
+        return lab_address(folder / "runtime")
 
     try:
         lab.url = until(address, "the server")

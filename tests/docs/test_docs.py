@@ -504,7 +504,8 @@ def test_every_proton_model_is_documented() -> None:
 def test_the_words_of_the_house_are_in_the_glossary() -> None:
     entries = re.findall(r"^(\S.*)$", read("glossary.md").partition("{glossary}")[2].partition("```")[0], re.MULTILINE)
     assert entries == sorted(entries, key=str.lower)
-    rooms = {path.name for path in (ROOT / "src" / "braggbook").iterdir() if (ROOT / path.name).is_dir()}
+    packages = [path.parent.name for path in (ROOT / "src" / "braggbook").glob("*/__init__.py")]
+    rooms = {name for name in packages if (ROOT / name).is_dir()}
     assert {"notebooks", "datasets", "kernels"} <= rooms
     assert {room.removesuffix("s") for room in rooms} - {"doc", "test", "script"} <= set(entries)
 
