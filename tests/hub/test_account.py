@@ -67,7 +67,7 @@ PAGES = ("/account", "/account/tokens", "/account/data.json", "/teams")
 FORMS = (
     "/account/name", "/account/password", "/account/sessions", "/account/identities/1/remove", "/account/delete",
     "/account/tokens", "/account/tokens/1/revoke", "/teams", "/teams/1/name", "/teams/1/link", "/teams/1/leave",
-    "/teams/1/leader",
+    "/teams/1/leader", "/teams/1/remove",
 )  # fmt: skip
 
 

@@ -606,6 +606,7 @@ def test_signs_and_numbers_that_a_database_does_not_take(either_hub: Hub) -> Non
         ):  # fmt: skip
             note(client.fill(path, do="disable"), path)
         note(browser.fill(f"/teams/{team.id}/leader", to=number[:12]), f"leader {number}")
+        note(browser.fill(f"/teams/{team.id}/remove", who=number[:12]), f"remove {number}")
         note(browser.get("/submissions", params={"number": number}), f"page {number}")
         note(over.get("/organise/-/people", params={"number": number}), f"people {number}")
         note(browser.get("/api/v1/submissions", params={"offset": number}), f"offset {number}")

@@ -139,6 +139,7 @@ POST team_rename             /teams/{team}/name                       401 404 40
 POST team_link               /teams/{team}/link                       401 404 404 200 404 401 403 403 403 401
 POST team_leave              /teams/{team}/leave                      401 404 404 422 404 401 403 403 403 401
 POST team_leader             /teams/{team}/leader                     401 404 404 422 404 401 403 403 403 401
+POST team_remove             /teams/{team}/remove                     401 404 404 422 404 401 403 403 403 401
 
 # programs; a session may read here, but only a token changes anything
 GET  api_challenges          /api/v1/challenges                       200 200 200 200 200 200 200 200 200 401

@@ -15,7 +15,7 @@ from braggbook.errors import InputError, NotAllowed, StorageError, UnknownName
 from braggbook.hub import accounts, entries
 from braggbook.hub.accounts.membership import MOST_TEAMS
 from braggbook.hub.people.secrets import digest_of
-from braggbook.hub.store import teams
+from braggbook.hub.store import people, teams
 from braggbook.hub.store.tables import Person, Team
 
 
@@ -255,6 +255,25 @@ def test_members_come_and_go_as_they_like(hub: Any, team: Team, anna: Person, be
     enter(hub, team, anna, bela)
     with hub.desk.database.read() as session:
         assert [one.leader for one in teams.members(session, team.id)] == [True, False]
+
+
+def test_a_leader_takes_somebody_out(hub: Any, team: Team, anna: Person, bela: Person) -> None:
+    enter(hub, team, anna, bela)
+    spare = digest_of(accounts.join_link(hub.desk, team.id, by=anna))
+    client, other = hub.client(anna), hub.client(bela)
+    assert "Take somebody out" not in other.get(f"/teams/{team.id}").text
+    assert other.fill(f"/teams/{team.id}/remove", who=str(anna.id)).status_code == 403
+    for wrong in (anna.id, 999, "", "x", "²"):
+        answer = client.fill(f"/teams/{team.id}/remove", who=str(wrong))
+        assert answer.status_code == 422, wrong
+        assert "Choose somebody else" in answer.text
+    assert client.fill(f"/teams/{team.id}/remove", who=str(bela.id)).status_code == 303
+    assert f"{bela.name} is not in the team any more." in client.get(f"/teams/{team.id}").text
+    assert other.get(f"/teams/{team.id}").status_code == 404
+    with pytest.raises(UnknownName):
+        accounts.join(hub.desk, spare, bela)
+    with hub.desk.database.read() as session:
+        assert people.deeds(session)[0].what == "remove member"
 
 
 def test_a_link_of_a_team_makes_no_account(hub: Any, team: Team, anna: Person) -> None:

@@ -34,6 +34,7 @@ from braggbook.hub.accounts.membership import (
     join_link,
     leave,
     make_team,
+    remove_member,
     rename_team,
 )
 from braggbook.hub.accounts.own import change_password, delete_account, end_all_sessions, known_about, rename
@@ -72,6 +73,7 @@ __all__ = [
     "make_token",
     "recovery_for",
     "recovery_link",
+    "remove_member",
     "rename",
     "rename_team",
     "revoke_token",

@@ -128,13 +128,42 @@ def hand_over(desk: Desk, team: int, *, by: Person, to: int) -> None:
     with desk.database.write() as session:
         alone(session)
         mine = _require_leader(session, team, by)
-        other = teams.member(session, team=team, person=to)
-        if other is None or other.person.disabled or to == by.id:
-            raise fields([Issue("Choose somebody else who is in the team.", "to")])
+        other = _require_other(session, team, to, by=by, field="to")
+        if other.person.disabled:
+            raise fields([Issue("This account cannot sign in; choose somebody else.", "to")])
         mine.leader, other.leader = False, True
         people.note_deed(
             session, person=by.id, what="hand over team", about=f"team {team}", text=f"to {to}", now=desk.clock()
         )
+
+
+def remove_member(desk: Desk, team: int, *, by: Person, who: int) -> str:
+    """Takes another member out of a team, and returns the member's name. What was handed in stays the team's.
+
+    Links to join that are still open end: the one who is taken out may hold one.
+
+    Raises:
+        NotAllowed: He does not lead it.
+        InputError: The other one is not in it; the issue names the field.
+    """
+    with desk.database.write() as session:
+        alone(session)
+        _require_leader(session, team, by)
+        name = _require_other(session, team, who, by=by, field="who").person.name
+        teams.leave(session, team=team, person=who)
+        teams.end_links(session, team)
+        people.note_deed(
+            session, person=by.id, what="remove member", about=f"team {team}", text=f"person {who}", now=desk.clock()
+        )
+    return name
+
+
+def _require_other(session: Session, team: int, person: int, *, by: Person, field: str) -> Member:
+    """Returns the membership of somebody else."""
+    other = teams.member(session, team=team, person=person)
+    if other is None or person == by.id:
+        raise fields([Issue("Choose somebody else who is in the team.", field)])
+    return other
 
 
 def folded(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Teams: making one, letting others in, leaving, handing over."""
+"""Teams: making one, letting others in, taking them out, leaving, handing over."""
 
 from __future__ import annotations
 
@@ -81,13 +81,29 @@ def leave(request: Request, person: Myself, id: int, form: Posted, desk: AtDesk)
 @router.post("/{id}/leader", name="team_leader")
 def hand_over(request: Request, person: Myself, id: int, form: Posted, desk: AtDesk) -> Response:
     """Has somebody else lead the team."""
-    to = form.text("to", longest=12)
     try:
-        accounts.hand_over(desk, id, by=person, to=int(to) if to.isascii() and to.isdigit() else 0)
+        accounts.hand_over(desk, id, by=person, to=_chosen(form, "to"))
     except InputError as error:
         return _failed(request, person.id, id, form, error)
     done(request, "Somebody else leads the team now.")
     return go_to(request, "team", id=id)
+
+
+@router.post("/{id}/remove", name="team_remove")
+def remove(request: Request, person: Myself, id: int, form: Posted, desk: AtDesk) -> Response:
+    """Takes somebody else out of the team."""
+    try:
+        name = accounts.remove_member(desk, id, by=person, who=_chosen(form, "who"))
+    except InputError as error:
+        return _failed(request, person.id, id, form, error)
+    done(request, f"{name} is not in the team any more.")
+    return go_to(request, "team", id=id)
+
+
+def _chosen(form: Form, field: str) -> int:
+    """Returns the number of the person that was chosen; 0 for none, whom no team has."""
+    number = form.text(field, longest=12)
+    return int(number) if number.isascii() and number.isdigit() else 0
 
 
 def _failed(request: Request, person: int, id: int, form: Form, error: InputError) -> Response:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from braggbook.hub.store.tables import Entry, Member, Team
+from braggbook.hub.store.tables import Entry, Invitation, Member, Team
 
 
 def find_team(session: Session, id: int) -> Team | None:
@@ -51,6 +51,11 @@ def member(session: Session, *, team: int, person: int) -> Member | None:
 def leave(session: Session, *, team: int, person: int) -> None:
     """Takes a person out of a team."""
     session.execute(delete(Member).where(Member.team_id == team, Member.person_id == person))
+
+
+def end_links(session: Session, team: int) -> None:
+    """Ends the links to join a team that nobody has used."""
+    session.execute(delete(Invitation).where(Invitation.team_id == team, Invitation.used.is_(None)))
 
 
 def submissions_of(session: Session, team: int) -> int:
