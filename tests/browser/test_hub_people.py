@@ -226,6 +226,29 @@ def test_without_scripts(site: Site, window: Callable[..., Window]) -> None:
     expect(page.get_by_text("You are signed out.")).to_be_visible()
 
 
+def test_a_team_of_two(site: Site, window: Callable[..., Window]) -> None:
+    leads, joins = window("leads"), window("joins")
+    for at, name in ((leads, "Lena Leads"), (joins, "Jon Joins")):
+        link, login = invited(site)
+        make_account(at, link, name=name, login=login)
+    make_team(leads, "Team of two")
+    leads.page.get_by_role("button", name="Make a link").click()
+    link = leads.page.locator("code", has_text="/invitation/").inner_text()
+    joins.go("".join(link.split()))
+    joins.look("join")
+    joins.page.get_by_role("button", name="Join").click()
+    expect(joins.page.get_by_role("heading", level=1, name="Team of two")).to_be_visible()
+    expect(joins.page.get_by_role("heading", name="Take somebody out")).to_have_count(0)
+    leads.page.goto(joins.page.url)
+    leads.look("team-of-two")
+    leads.page.get_by_label("Member").select_option("Jon Joins")
+    leads.page.get_by_role("button", name="Take out of the team").click()
+    expect(leads.page.get_by_role("status").filter(has_text="Jon Joins is not in the team any more.")).to_be_visible()
+    response = joins.page.reload()
+    assert response is not None
+    assert response.status == 404
+
+
 def test_a_hub_that_goes_away_is_said_and_comes_back(site: Site, window: Callable[..., Window]) -> None:
     at = window("lost", allowed=("ERR_CONNECTION_REFUSED", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET"))
     page = at.page
