@@ -1,4 +1,7 @@
-"""Reading what a student hands in: numbers, arrays and their units, without importing what made them."""
+"""Reading what a student hands in: numbers, arrays and their units, without importing what made them.
+
+An object of anybody's making may raise anything when it is looked at, or never come to an end: see counting.py.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,21 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
+from reprlib import Repr
 from typing import Any
 
 from braggbook.learn.base import short
+from braggbook.learn.counting import OddError, looked_at
 from braggbook.learn.verdict import Verdict, wrong
 
-_TOO_LONG = 1_000_000  # elements; no exercise asks for more, and each is compared in Python
+_MOST = 1_000_000  # numbers; no exercise asks for more, and each is compared in Python
+_DEEPEST = 32  # lists within lists; NumPy has no more dimensions either
+_REPR = Repr()
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = 60
+
+
+class TooManyError(Exception):
+    """More numbers than any exercise asks for."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +37,9 @@ class Numbers:
 
 def read_number(answer: Any) -> Numbers | Verdict:
     """Returns one finite number, or the verdict on what is none."""
-    if (verdict := _no_numbers(answer, "a number")) is not None:
-        return verdict
-    read = _read(answer)
-    if read is None:
-        return wrong(f"This is {_described(answer)}; the question asks for a number.", "not a number")
+    read = _read(answer, "a number")
+    if isinstance(read, Verdict):
+        return read
     if len(read.flat) != 1:
         size = " x ".join(map(str, read.shape))
         return wrong(f"This is an array ({size}); the question asks for one number.", "array instead of a number")
@@ -38,11 +48,9 @@ def read_number(answer: Any) -> Numbers | Verdict:
 
 def read_values(answer: Any) -> Numbers | Verdict:
     """Returns finite numbers, or the verdict on what is none."""
-    if (verdict := _no_numbers(answer, "a list or an array of numbers")) is not None:
-        return verdict
-    read = _read(answer)
-    if read is None:
-        return wrong(f"This is {_described(answer)}; the question asks for numbers.", "not numbers")
+    read = _read(answer, "a list or an array of numbers")
+    if isinstance(read, Verdict):
+        return read
     if not read.shape:
         return wrong("This is one number; the question asks for a list or an array.", "number instead of an array")
     return _finite(read)
@@ -57,31 +65,90 @@ def read_plain(rows: Any) -> Numbers | Verdict:
 
 
 def plain(answer: Any) -> Any:
-    """Returns numbers and nested lists of them from whatever holds them, or None for anything else."""
-    if isinstance(answer, bool):
+    """Returns numbers and nested lists of them from whatever holds them, or None for anything else.
+
+    Raises:
+        OddError: An object did something else than answer when it was looked at.
+        TooManyError: There are more numbers than any exercise asks for.
+    """
+    return _plain(answer, _Room(_MOST))
+
+
+@dataclass
+class _Room:
+    left: int
+
+    def take(self, count: int) -> None:
+        self.left -= count
+        if self.left < 0:
+            raise TooManyError
+
+
+def _plain(answer: Any, room: _Room, deep: int = 0) -> Any:
+    if deep > _DEEPEST or type(answer) is bool:
         return None
+    if type(answer) in (list, tuple, range):
+        room.take(_length(answer))
+        rows: list[Any] = []
+        for item in answer:
+            rows.append(_plain(item, room, deep + 1))
+            if rows[-1] is None:
+                return None
+        return rows
+    if type(answer) in (float, int):
+        return _float(answer)
+    found = _opened(answer) if _is_known(answer) else looked_at(lambda: _opened(answer))
+    return found if found is None or type(found) is float else _plain(found, room, deep + 1)
+
+
+def _length(answer: Any) -> int:
+    try:
+        return len(answer)
+    except OverflowError:  # a range can be longer than any list
+        raise TooManyError from None
+
+
+def _is_known(answer: Any) -> bool:
+    return type(answer).__module__ in ("builtins", "numpy")
+
+
+def _opened(answer: Any) -> Any:
+    """Returns a number, what an object holds (to be looked at in turn), or None."""
     if isinstance(answer, Real) or type(answer).__name__ == "Decimal":
-        return float(answer)
+        return _float(answer)
+    if isinstance(size := getattr(answer, "size", None), int):
+        _Room(_MOST).take(size)  # before NumPy makes a list of it, which is counted then
     for name in ("tolist", "to_list"):
         if callable(method := getattr(answer, name, None)):
-            return plain(method())
+            return method()
     if hasattr(answer, "values") and not isinstance(answer, Mapping) and not callable(answer.values):
-        return plain(answer.values)  # xarray and pandas
-    if isinstance(answer, (list, tuple, range)):
-        rows = [plain(item) for item in answer[:_TOO_LONG]]
-        return None if any(row is None for row in rows) else rows
+        return answer.values  # xarray and pandas
+    if isinstance(answer, (list, tuple)):  # a class of somebody's own, or a named tuple
+        return list(answer[:_MOST])
     return None
 
 
-def _read(answer: Any) -> Numbers | None:
+def _float(answer: Any) -> float:
     try:
+        return float(answer)
+    except OverflowError:
+        return math.inf
+
+
+def _read(answer: Any, wanted: str) -> Numbers | Verdict:
+    try:
+        if (verdict := looked_at(lambda: _no_numbers(answer, wanted))) is not None:
+            return verdict
         rows = plain(answer)
         shape = _shape(rows)
-    except Exception:  # an object of anybody's making may raise anything when it is looked at
-        return None
-    if rows is None or shape is None:
-        return None
-    return Numbers(tuple(_flat(rows)), shape, _unit(answer))
+        unit = looked_at(lambda: _unit(answer))
+    except TooManyError:
+        return wrong(f"This holds more than {_MOST} numbers; the question asks for {wanted}.", "too many numbers")
+    except (OddError, TypeError, ValueError, RecursionError, MemoryError):
+        rows = shape = unit = None
+    if shape is None:
+        return wrong(f"This is {described(answer)}; the question asks for {wanted}.", "not a number")
+    return Numbers(tuple(_flat(rows)), shape, unit)
 
 
 def _shape(rows: Any) -> tuple[int, ...] | None:
@@ -120,12 +187,21 @@ def _no_numbers(answer: Any, wanted: str) -> Verdict | None:
         return wrong(f"The answer is a text; the question asks for {wanted}: leave off the quotes.", "text")
     if isinstance(answer, complex):
         return wrong(f"The answer is a complex number; the question asks for {wanted}.", "complex number")
+    if any(hasattr(answer, unit) and hasattr(answer, size) for unit, size in _QUANTITIES):
+        return wrong(
+            f"This is a quantity of a package for units; the question asks for {wanted}. Hand in the number, and name "
+            'its unit: `check(..., answer.magnitude, unit="Gy")`, or `answer.value`.',
+            "quantity",
+        )
     if callable(answer) and not hasattr(answer, "tolist"):
         return wrong(
             f"The answer is a function; the question asks for {wanted}: call it, as in f(2.0).",
             "function instead of its value",
         )
     return None
+
+
+_QUANTITIES = (("units", "magnitude"), ("unit", "value"))  # Pint; Astropy
 
 
 def _finite(read: Numbers) -> Numbers | Verdict:
@@ -142,9 +218,25 @@ def _finite(read: Numbers) -> Numbers | Verdict:
     return wrong(f"The answer is infinite{where}: look for a division by zero or an overflow.", "infinite")
 
 
-def _described(answer: Any) -> str:
+def text_of(answer: Any) -> str | None:
+    """Returns a text as a plain one, whatever its class does with it, or None for what is no text."""
+    # not `isinstance`, which asks an object for its class
+    return str.__str__(answer) if issubclass(type(answer), str) else None
+
+
+def kind_of(answer: Any) -> str:
+    """Returns the name of a thing's type, whatever its metaclass says."""
+    return short(type.__dict__["__name__"].__get__(type(answer)))
+
+
+def shown(answer: Any, *, limit: int) -> str:
+    """Returns a thing as text, not longer than about ``limit``."""
     try:
-        shown = short(repr(answer), limit=40)
-    except Exception:  # the same
-        shown = "something that cannot be shown"
-    return f"of type {type(answer).__name__} ({shown})"
+        return looked_at(lambda: short(_REPR.repr(answer), limit=limit))
+    except OddError:
+        return "something that cannot be shown"
+
+
+def described(answer: Any) -> str:
+    """Returns what a thing is, in words."""
+    return f"of type {kind_of(answer)} ({shown(answer, limit=40)})"

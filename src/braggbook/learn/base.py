@@ -103,6 +103,6 @@ def _called(source: Callable[[], Any]) -> Any:
 
 
 def short(text: str, *, limit: int = 60) -> str:
-    """Returns the first words of a text, cut at a word."""
-    text = " ".join(text.split())
+    """Returns the first words of a text, cut at a word; letters that cannot be shown are replaced."""
+    text = "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text[: 100 * limit].split()))
     return text if len(text) <= limit else text[:limit].rsplit(" ", 1)[0] + " …"

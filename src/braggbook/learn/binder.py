@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 # BinderHub gives these to each session (BINDER_SERVICE_HOST comes from Kubernetes)
 _MARKS = ("BINDER_LAUNCH_HOST", "BINDER_REQUEST", "BINDER_REPO_URL", "BINDER_SERVICE_HOST")
+REMIND_S = 600.0  # by then a student has left the notebook, or goes on checking
 _IDLE_MINUTES = (
     10  # mybinder.org ends what was idle so long: https://mybinder.readthedocs.io/en/latest/about/about.html
 )

@@ -8,18 +8,20 @@ import linecache
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from braggbook.learn.answers import plain
+from braggbook.errors import InputError
+from braggbook.learn.answers import TooManyError, kind_of, plain, shown
 from braggbook.learn.base import short
+from braggbook.learn.counting import OddError
 
 Kind = Literal[
     "value", "none", "blank", "other", "raised", "signature", "holds", "broken", "time", "steps", "memory", "died",
-    "large", "source",
+    "large", "source", "processes",
 ]  # fmt: skip
 _PATIENCE = 4
 _MOST_NUMBERS = 100_000  # of one outcome; no exercise returns more than some thousand
-_LARGEST = 4_000_000  # bytes of one outcome
+LARGEST_LINE = 4_000_000  # bytes of one outcome
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ class Outcome:
     Attributes:
         kind: ``value``; ``none``; ``blank`` (the skeleton's ``...``); ``other`` (no number); ``raised``; ``signature``
             (it takes other arguments); ``holds`` or ``broken`` (an invariant); ``time``, ``steps``, ``memory`` (a
-            limit); ``died``; ``large`` (too much was returned); ``source`` (its source is not known).
+            limit); ``died``; ``large`` (too much was returned); ``source`` (its source is not known); ``processes``
+            (it starts too many).
         value: Numbers, nested as they came.
         shown: The value, or the error's message, as text.
         line: The student's line in which an error arose.
@@ -75,6 +78,27 @@ class Work:
 
 def do(work: Work, function: Callable[..., Any], send: Callable[[Outcome], None]) -> None:
     """Does all the work, and sends each outcome as soon as it is there."""
+    _within.append(True)
+    try:
+        _do(work, function, send)
+    finally:
+        _within.pop()
+
+
+_within: list[bool] = []  # while a student's function is called in this process
+
+
+def not_from_within() -> None:
+    """Refuses a check inside of a function that is checked: it would check itself for ever, and count attempts.
+
+    Raises:
+        InputError: It is one.
+    """
+    if _within:
+        raise InputError("a function that is checked cannot use bb.learn itself", next_command="take it out of there")
+
+
+def _do(work: Work, function: Callable[..., Any], send: Callable[[Outcome], None]) -> None:
     for arguments in work.calls:
         outcome = _called(function, arguments)
         send(outcome)
@@ -96,14 +120,18 @@ def _called(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Outco
         if _size(returned) > _MOST_NUMBERS:
             return Outcome("large")
         value = plain(returned)
-        shown = short(repr(returned), limit=80)
+        text = shown(returned, limit=80)
+    except TooManyError:
+        return Outcome("large")
+    except OddError:
+        return Outcome("other", shown=f"{kind_of(returned)}: {shown(returned, limit=80)}")
     except NotImplementedError:
         return Outcome("blank")
     except Exception as error:
         return raised(error)
     if value is None:
-        return Outcome("other", shown=f"{type(returned).__name__}: {shown}")
-    return Outcome("value", value=value, shown=shown)
+        return Outcome("other", shown=f"{kind_of(returned)}: {text}")
+    return Outcome("value", value=value, shown=text)
 
 
 def _size(returned: Any) -> int:
@@ -132,7 +160,7 @@ def raised(error: BaseException) -> Outcome:
         text = short(str(error), limit=200)
     except Exception:  # an error of the student's own class
         text = ""
-    return Outcome("raised", shown=f"{type(error).__name__}: {text}".removesuffix(": "), line=_line(error))
+    return Outcome("raised", shown=f"{kind_of(error)}: {text}".removesuffix(": "), line=_line(error))
 
 
 def _line(error: BaseException) -> str:
@@ -142,7 +170,7 @@ def _line(error: BaseException) -> str:
         frames.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
         trace = trace.tb_next
     own = [(file, number) for file, number in frames if _is_cell(file)]
-    return linecache.getline(*own[-1]).strip() if own else ""
+    return short(linecache.getline(*own[-1]), limit=120) if own else ""
 
 
 def _is_cell(file: str) -> bool:
@@ -174,9 +202,17 @@ def _blank() -> None: ...
 def as_line(outcome: Outcome) -> bytes:
     """Returns an outcome as one line of JSON; NaN and infinity are Python's own spellings."""
     line = json.dumps(asdict(outcome)).encode() + b"\n"
-    return line if len(line) <= _LARGEST else as_line(Outcome("large"))
+    return line if len(line) <= LARGEST_LINE else as_line(Outcome("large"))
 
 
 def from_line(line: bytes) -> Outcome:
-    """Returns the outcome that a line holds."""
-    return Outcome(**json.loads(line))
+    """Returns the outcome that a line holds; a function may have written what is none."""
+    try:
+        outcome = Outcome(**json.loads(line))
+    except (ValueError, TypeError, RecursionError):
+        return _FORGED
+    texts = isinstance(outcome.shown, str) and isinstance(outcome.line, str)
+    return outcome if texts and outcome.kind in get_args(Kind) else _FORGED
+
+
+_FORGED = Outcome("died", shown="it writes into files that it did not open")

@@ -16,6 +16,7 @@ import math
 import os
 import select
 import signal
+import stat
 import sys
 import time
 import warnings
@@ -29,13 +30,16 @@ try:
 except ImportError:  # Windows and the browser; no child is forked there
     resource = None  # type: ignore[assignment]
 
-from braggbook.learn.calls import Limits, Outcome, Work, as_line, do, from_line, raised
+from braggbook.learn.calls import LARGEST_LINE, Kind, Limits, Outcome, Work, as_line, do, from_line, raised
 
 _BLOCK_BYTES = 1 << 16
 _MEGABYTE = 1 << 20
 _LOOK_S = 0.2  # a signal that another thread took does not end a wait; so soon an interrupt is heard
 _LARGEST_FILE = 64 * _MEGABYTE
+_MOST_PROCESSES = 64  # a pool of workers has one for each core; a function that forks in a loop has thousands
 _MAPPED = Path("/proc/self/statm")
+_leave = os._exit  # a function may replace the one of `os`, and nothing of the kernel may run in the child
+_FILES = Path("/proc/self/fd")
 
 
 def can_fork() -> bool:
@@ -44,23 +48,34 @@ def can_fork() -> bool:
 
 
 def call_in_fork(function: Callable[..., Any], work: Work, limits: Limits) -> list[Outcome]:
-    """Returns the outcomes of all calls, the last of which may be a limit that was reached or the end of the child."""
+    """Returns the outcomes of all calls, the last of which may be a limit that was reached or the end of the child.
+
+    Raises:
+        OSError: The system starts no process.
+    """
     reading, writing = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of threads; see above what is done
-        child = os.fork()
+        try:
+            child = os.fork()
+        except OSError:
+            os.close(reading)
+            os.close(writing)
+            raise
     if child == 0:
         _live(function, work, limits, writing)
     os.close(writing)
     outcomes: list[Outcome] = []
     status = 0
     try:
-        for line in _lines(reading, until=time.monotonic() + limits.waiting_s):
+        for line in _lines(reading, child, until=time.monotonic() + limits.waiting_s):
             outcomes.append(from_line(line))
             if len(outcomes) == len(work):
                 return outcomes
     except TimeoutError:
         return [*outcomes, Outcome("time")]
+    except _TooManyError as error:
+        return [*outcomes, Outcome(error.kind)]
     finally:
         os.close(reading)
         status = _end(child)
@@ -71,19 +86,40 @@ def _is_final(outcomes: list[Outcome]) -> bool:
     return bool(outcomes) and outcomes[-1].kind not in ("value", "none", "blank", "holds", "broken")
 
 
-def _lines(reading: int, *, until: float) -> Iterator[bytes]:
+class _TooManyError(Exception):
+    def __init__(self, kind: Kind) -> None:
+        self.kind: Kind = kind
+        super().__init__(kind)
+
+
+def _lines(reading: int, child: int, *, until: float) -> Iterator[bytes]:
     buffer = b""
     while True:
         left = until - time.monotonic()
         if left <= 0:
             raise TimeoutError
         if not select.select([reading], [], [], min(left, _LOOK_S))[0]:
+            if _group_size(child) > _MOST_PROCESSES:
+                raise _TooManyError("processes")
             continue
         block = os.read(reading, _BLOCK_BYTES)
         if not block:
             return
         *whole, buffer = (buffer + block).split(b"\n")
+        if len(buffer) > LARGEST_LINE:
+            raise _TooManyError("large")
         yield from whole
+
+
+def _group_size(leader: int) -> int:
+    """Returns how many processes a child has started that are still there, with itself."""
+    count = 0
+    for entry in os.scandir("/proc"):
+        if entry.name.isdecimal():
+            with suppress(OSError, IndexError):  # it has ended meanwhile
+                state = Path(entry.path, "stat").read_bytes().rpartition(b")")[2].split()
+                count += int(state[2]) == leader
+    return count
 
 
 def _end(child: int) -> int:
@@ -110,19 +146,19 @@ def _live(function: Callable[..., Any], work: Work, limits: Limits, writing: int
     try:
         own = os.getpid()
         os.setsid()
-        _detach()
+        _detach(writing)
         set_limits(limits)
 
         def send(outcome: Outcome) -> None:
             if os.getpid() != own:
-                os._exit(0)  # the function has forked: only its first process answers
+                _leave(0)  # the function has forked: only its first process answers
             _write(writing, as_line(outcome))
 
         do(work, function, send)
     except BaseException as error:  # SystemExit, KeyboardInterrupt and the like, raised by the function itself
         _last(writing, raised(error))
     finally:
-        os._exit(0)
+        _leave(0)
 
 
 def _last(writing: int, outcome: Outcome) -> None:
@@ -135,15 +171,15 @@ def _write(file: int, data: bytes) -> None:
         data = data[os.write(file, data) :]
 
 
-def _detach() -> None:
-    """Cuts the ties to the kernel: signals, standard streams, messages, input, and garbage that would be collected."""
+def _detach(writing: int) -> None:
+    """Cuts the ties to the kernel: signals, streams, sockets, messages, input, and garbage that would be collected."""
     gc.freeze()
     for name in ("SIGINT", "SIGTERM", "SIGCHLD", "SIGALRM", "SIGUSR1"):
         signal.signal(getattr(signal, name), signal.SIG_DFL)
     signal.set_wakeup_fd(-1)  # an event loop's
     nothing = os.open(os.devnull, os.O_RDWR)
-    for file in (0, 1, 2):
-        os.dup2(nothing, file)
+    for file in (0, 1, 2, *_ties({nothing, writing})):
+        os.dup2(nothing, file, inheritable=file <= 2)
     for stream in (sys.stdout, sys.stderr):  # others may hold the kernel's streams, such as handlers of loggers
         for method in ("write", "flush"):
             with suppress(Exception):
@@ -152,7 +188,20 @@ def _detach() -> None:
     sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
     builtins.input = _no_input
     _silence_kernel()
+    if (handler := sys.modules.get("faulthandler")) is not None:
+        handler.disable()  # it would tell of a crash in the kernel's log
     sys.settrace(None)
+
+
+def _ties(own: set[int]) -> list[int]:
+    """Returns the kernel's sockets, pipes and event counters, which a function may neither read nor write."""
+    kept = (stat.S_IFREG, stat.S_IFDIR, stat.S_IFCHR, stat.S_IFBLK)  # files and devices: a data set that is open
+    found = []
+    for file in sorted({int(each.name) for each in _FILES.iterdir()} - own - {0, 1, 2}):
+        with suppress(OSError):  # the one that listed them
+            if stat.S_IFMT(os.fstat(file).st_mode) not in kept:
+                found.append(file)
+    return found
 
 
 def _silence_kernel() -> None:

@@ -7,8 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
+from braggbook.learn.answers import kind_of, shown, text_of
 from braggbook.learn.base import Asked, Question, short
 from braggbook.learn.verdict import Verdict, right, wrong
+
+_LONGEST_TEXT = 10_000  # letters of an answer
+_MOST_CHOSEN = 1000
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,12 @@ class _Options(Question):
         return f"{self.asks}\n{listed}".strip("\n")
 
     def _key(self, answer: Any) -> str | None:
-        text = " ".join(str(answer).split()).casefold().rstrip(").")
+        if type(answer) is int and abs(answer) <= len(self.options):
+            answer = str(answer)  # keys may be digits
+        text = text_of(answer)
+        if text is None or len(text) > _LONGEST_TEXT:
+            return None
+        text = " ".join(text.split()).casefold().rstrip(").")
         for key, option in self.options.items():
             if text in (key.casefold(), " ".join(option.split()).casefold().rstrip(").")):
                 return key
@@ -32,7 +41,7 @@ class _Options(Question):
 
     def _unknown(self, answer: Any) -> Verdict:
         keys = ", ".join(repr(key) for key in self.options)
-        return wrong(f"{short(repr(answer), limit=40)} is none of the options: choose from {keys}.", "not an option")
+        return wrong(f"{shown(answer, limit=40)} is none of the options: choose from {keys}.", "not an option")
 
     def advice(self, slip: str) -> str:
         """Returns what to say about a slip by its name, "" when the question does not list it."""
@@ -62,7 +71,7 @@ class Choice(_Options):
 
     def judge(self, answer: Any, asked: Asked) -> Verdict:  # noqa: ARG002 - an option has no unit
         """Returns the verdict on a key, or on an option's text."""
-        key = self._key(answer) if isinstance(answer, str) else None
+        key = self._key(answer)
         if key is None:
             return self._unknown(answer)
         if key == self.right:
@@ -107,9 +116,10 @@ class Several(_Options):
         return wrong("Something wrong is among them, and something right is missing.", "some wrong, some missing")
 
     def _split(self, answer: Any) -> list[Any]:
-        if not isinstance(answer, str):
-            return list(answer) if isinstance(answer, (list, tuple, set, frozenset)) else [answer]
-        parts = [part for part in re.split(r"[\s,;+]+", answer) if part]
+        text = text_of(answer)
+        if text is None:
+            return list(answer)[:_MOST_CHOSEN] if type(answer) in (list, tuple, set, frozenset) else [answer]
+        parts = [part for part in re.split(r"[\s,;+]+", text[:_LONGEST_TEXT]) if part]
         if len(parts) == 1 and self._key(parts[0]) is None and all(self._key(letter) for letter in parts[0]):
             return list(parts[0])
         return parts
@@ -141,10 +151,13 @@ class Text(Question):
 
     def judge(self, answer: Any, asked: Asked) -> Verdict:  # noqa: ARG002 - the same
         """Returns the verdict on a text."""
-        if not isinstance(answer, str):
-            kind = "None" if answer is None else f"of type {type(answer).__name__}"
+        text = text_of(answer)
+        if text is None:
+            kind = "None" if answer is None else f"of type {kind_of(answer)}"
             return wrong(f"The answer is {kind}; the question asks for {self.wanted}, in quotes.", "not a text")
-        text = answer.strip()
+        text = text.strip()
+        if len(text) > _LONGEST_TEXT:
+            return wrong(f"This is far longer than what is asked for: {self.wanted}.", "too long")
         if not text:
             return wrong(f"The answer is empty; the question asks for {self.wanted}.", "empty")
         for slip, says in self.slips.items():

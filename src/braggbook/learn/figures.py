@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import math
+import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from itertools import combinations
 from typing import Any, Literal
 
 from braggbook.errors import BraggbookError
-from braggbook.learn.answers import plain
-from braggbook.learn.base import Asked, Question, Slip, value_of
+from braggbook.learn.answers import kind_of, plain
+from braggbook.learn.base import Asked, Question, Slip, short, value_of
+from braggbook.learn.counting import looked_at
 from braggbook.learn.verdict import Verdict, right, wrong
 from braggbook.units import parse_unit
 
 Curve = tuple[list[float], list[float]]
+Line = tuple[str, Curve]  # its label, as the legend has it, and its points
 Curves = Mapping[str, tuple[Any, Any]]
 _COVERED = 0.9  # of the expected range in x; a curve may begin a step later
+_EMPTY = "empty axes"
 _FEWEST = 3  # points that a drawn curve has in that range
 
 
@@ -48,18 +53,34 @@ class Figure(Question):
 
     def judge(self, answer: Any, asked: Asked) -> Verdict:  # noqa: ARG002 - the axes have their units
         """Returns the verdict on a figure."""
-        axes = _axes_of(answer)
+        axes = looked_at(lambda: _axes_of(answer))
         if isinstance(axes, Verdict):
             return axes
         verdicts = [self._judge_axes(each) for each in axes]
-        return next((v for v in verdicts if v), verdicts[0])
+        good = next((verdict for verdict in verdicts if verdict), None)
+        # beside an empty one (an inset, a colour bar) the one that was drawn into has more to say
+        return good or next((verdict for verdict in verdicts if verdict.slip != _EMPTY), verdicts[0])
 
     def _judge_axes(self, axes: Any) -> Verdict:
-        drawn = _drawn(axes)
-        if not drawn:
-            return wrong("There is no curve and no point in the axes: is this the figure that was drawn?", "empty axes")
-        found = (self._data(drawn), self._axis(axes, "x"), self._axis(axes, "y"))
+        known = type(axes).__module__.startswith("matplotlib.")  # a figure may have very many points
+        lines = _lines(axes) if known else looked_at(lambda: _lines(axes))
+        if not lines:
+            return wrong("There is no curve and no point in the axes: is this the figure that was drawn?", _EMPTY)
+        found = (self._data([curve for _, curve in lines]), self._labels(lines), *(self._axis(axes, a) for a in "xy"))
         return next((verdict for verdict in found if verdict is not None), right(self.because))
+
+    def _labels(self, lines: list[Line]) -> Verdict | None:
+        """Returns the verdict on a curve that is labelled as another one; how a label is worded does not matter."""
+        wanted = _curves(self.curves)
+        for label, drawn in lines:
+            follows = [name for name, curve in wanted.items() if self._among([drawn], curve)]
+            named = [name for name in wanted if _names(label, name)]
+            if len(follows) == len(named) == 1 and follows != named:
+                return wrong(
+                    f"The labels are exchanged: the curve that is labelled {short(label)!r} is another one.",
+                    "labels exchanged",
+                )
+        return None
 
     def _data(self, drawn: list[Curve]) -> Verdict | None:
         wanted = _curves(self.curves)
@@ -71,9 +92,11 @@ class Figure(Question):
             slip = max(found, key=lambda each: len(_curves(each.value)))  # "one curve is missing" fits many figures
             return wrong(slip.says, slip.label)
         curve = wanted[absent[0]]
-        if self._among([c for x, y in drawn if (c := _points(y, x)) is not None], curve):
+        turned = [c for x, y in drawn if (c := _points(y, x)) is not None]
+        covered = any(_covers(x, y, curve) for x, y in drawn)
+        if self._among(turned, curve) or (not covered and any(_runs_as(c, curve) for c in turned)):
             return wrong("The axes are exchanged: what belongs on x is on y.", "axes exchanged")
-        if any(_covers(x, y, curve) for x, y in drawn):
+        if covered:
             return wrong(
                 f"The curve {absent[0]!r} is not there: a curve over this range has other values.", "other curve"
             )
@@ -159,19 +182,42 @@ def _axes_of(answer: Any) -> list[Any] | Verdict:
             "The figure has no axes: draw into it first, or hand in the figure that was drawn.", "empty figure"
         )
     return wrong(
-        f"This is of type {type(answer).__name__}; the question asks for a figure or its axes, as from "
+        f"This is of type {kind_of(answer)}; the question asks for a figure or its axes, as from "
         "`figure, axes = plt.subplots()`.",
         "not a figure",
     )
 
 
-def _drawn(axes: Any) -> list[Curve]:
-    found = [_points(line.get_xdata(), line.get_ydata()) for line in axes.get_lines()]
-    for collection in getattr(axes, "collections", ()):
-        offsets = plain(getattr(collection, "get_offsets", list)())
-        if offsets:
-            found.append(_points([o[0] for o in offsets], [o[1] for o in offsets]))
-    return [curve for curve in found if curve is not None and curve[0]]
+def _lines(axes: Any) -> list[Line]:
+    artists = [*axes.get_lines(), *getattr(axes, "collections", ())]
+    labels = _labels_of(axes, artists)
+    found = [(label, _points_of(artist)) for label, artist in zip(labels, artists, strict=True)]
+    return [(label, curve) for label, curve in found if curve is not None and curve[0]]
+
+
+def _points_of(artist: Any) -> Curve | None:
+    if hasattr(artist, "get_xdata"):
+        return _points(artist.get_xdata(), artist.get_ydata())
+    offsets = plain(getattr(artist, "get_offsets", list)())
+    return _points([o[0] for o in offsets], [o[1] for o in offsets]) if offsets else None
+
+
+def _labels_of(axes: Any, artists: Sequence[Any]) -> list[str]:
+    """Returns each artist's label; those without one have the legend's texts in order: `axes.legend(["a", "b"])`."""
+    labels = [str(artist.get_label()) for artist in artists]
+    unnamed = [place for place, label in enumerate(labels) if label.startswith("_")]  # as matplotlib marks them
+    legend = getattr(axes, "get_legend", lambda: None)()
+    texts = [text.get_text() for text in legend.get_texts()] if legend is not None else []
+    if len(unnamed) == len(labels) and len(texts) <= len(unnamed):
+        for place, text in zip(unnamed, texts, strict=False):
+            labels[place] = text
+    return ["" if label.startswith("_") else label for label in labels]
+
+
+def _names(label: str, name: str) -> bool:
+    """Returns whether a label holds the name of a curve as words of its own: "CAL 33, measured" holds "cal 33"."""
+    folded = re.escape(" ".join(name.split()).casefold())
+    return re.search(rf"(?<![\w.]){folded}(?!\w)", " ".join(label.split()).casefold()) is not None
 
 
 def _points(x: Any, y: Any) -> Curve | None:
@@ -189,12 +235,21 @@ def _covers(x: Sequence[float], y: Sequence[float], wanted: Curve) -> bool:  # n
     return len(inside) >= _FEWEST and inside[-1] - inside[0] >= _COVERED * (high - low)
 
 
+def _runs_as(curve: Curve, wanted: Curve) -> bool:
+    """Returns whether points run along x as the wanted ones do, with y in their range: a turned curve with a slip."""
+    low, high = min(wanted[1]), max(wanted[1])
+    x, y = curve
+    overlap = min(x[-1], wanted[0][-1]) - max(x[0], wanted[0][0])
+    union = max(x[-1], wanted[0][-1]) - min(x[0], wanted[0][0])
+    return len(x) >= _FEWEST and overlap >= _COVERED * union > 0 and low <= min(y) <= max(y) <= high
+
+
 def _between(wanted: Curve, at: float, *, log: bool) -> float | None:
     """Returns the curve's value at ``at``, interpolated (in the logarithm on a log axis), None outside of it."""
     xs, ys = wanted
     if not xs[0] <= at <= xs[-1]:
         return None
-    right_of = next(place for place, x in enumerate(xs) if x >= at)
+    right_of = bisect_left(xs, at)
     if xs[right_of] == at:
         return ys[right_of]
     x0, x1, y0, y1 = xs[right_of - 1], xs[right_of], ys[right_of - 1], ys[right_of]

@@ -9,15 +9,17 @@ from itertools import combinations
 from typing import Any
 
 from braggbook.errors import BraggbookError
-from braggbook.learn.answers import Numbers, plain, read_plain
+from braggbook.learn.answers import Numbers, kind_of, plain, read_plain, shown
 from braggbook.learn.base import Asked, Question, Slip, short
 from braggbook.learn.calling import call
 from braggbook.learn.calls import Limits, Outcome, Work
+from braggbook.learn.counting import OddError, looked_at
 from braggbook.learn.generic import all_near, recognise
 from braggbook.learn.numbers import factor_to
 from braggbook.learn.verdict import Verdict, right, unanswered, wrong
 from braggbook.units import parse_unit
 
+_LONGEST_NAME = 60  # of a function, where it is repeated in a message
 _FIXED_SEED = 20261123  # when a lesson is loaded, it is judged on the same inputs every time
 
 
@@ -70,7 +72,7 @@ class Function(Question):
         """Returns the verdict on a function."""
         if not callable(answer):
             return wrong(
-                f"This is of type {type(answer).__name__}; the question asks for the function itself, without "
+                f"This is of type {kind_of(answer)}; the question asks for the function itself, without "
                 f'brackets: bb.learn.check("{self.id}", f), not f(...).',
                 "value instead of the function",
             )
@@ -152,8 +154,11 @@ class _Case:
     @property
     def again(self) -> str:
         """How to repeat the check with the same inputs."""
-        name = getattr(self.function, "__name__", "f")
-        name = name if name.isidentifier() else "f"
+        try:
+            name = looked_at(lambda: getattr(self.function, "__name__", "f"))
+        except OddError:
+            name = "f"
+        name = name if type(name) is str and name.isidentifier() and len(name) < _LONGEST_NAME else "f"
         return f'The same inputs again: bb.learn.check("{self.question.id}", {name}, seed={self.seed})'
 
 
@@ -241,6 +246,7 @@ _FAILURES = {
     ),
     "died": ("ends the process in which it runs ({shown}). Your notebook is not harmed.", "process ended"),
     "large": ("gives far more than is asked for.", "too large"),
+    "processes": ("starts process after process, and was stopped with all of them.", "too many processes"),
 }
 
 
@@ -271,4 +277,4 @@ def _flat(numbers: Sequence[Numbers]) -> list[float]:
 
 
 def _shown(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else short(repr(value), limit=80)
+    return f"{value:.6g}" if isinstance(value, float) else shown(value, limit=80)

@@ -9,10 +9,12 @@ from typing import Any
 
 from braggbook.errors import InputError
 from braggbook.files import canonical_json, sha256_bytes, write_json
+from braggbook.learn.answers import shown, text_of
 from braggbook.learn.state import PROGRESS_FORMAT, fault_of, now, read_json
 
 EXPORT_FORMAT = "braggbook.progress_export/1"
 LONGEST_NAME = 100
+_NONE = ("Cc", "Cs", "Co", "Cn")  # control characters, halves of letters, and what is no letter
 _KEYS = {"format", "name", "exported", "progress", "sha256"}
 
 
@@ -25,23 +27,33 @@ def write_export(progress: dict[str, Any], name: str, to: Path | None) -> Path:
     """Writes the file to hand in; ``to`` is a file or a folder, by default the working folder.
 
     Raises:
-        InputError: The name is empty, far too long or holds control characters.
+        InputError: The name is empty, far too long or holds control characters, or the file is no export.
         StorageError: The file cannot be written.
     """
-    name = " ".join(str(name).split())
-    if not name or len(name) > LONGEST_NAME or any(unicodedata.category(letter) == "Cc" for letter in name):
+    written = " ".join((text_of(name) or "")[: 100 * LONGEST_NAME].split())
+    if not written or len(written) > LONGEST_NAME or any(unicodedata.category(each) in _NONE for each in written):
         raise InputError(
             "not a name to hand in with",
             wanted=f"1 to {LONGEST_NAME} letters, as your lecturer knows you",
-            got=repr(name[:LONGEST_NAME]),
+            got=shown(name, limit=LONGEST_NAME),
             next_command='bb.learn.export("Ada Lovelace")',
         )
-    document = {"format": EXPORT_FORMAT, "name": name, "exported": now(), "progress": progress}
+    document = {"format": EXPORT_FORMAT, "name": written, "exported": now(), "progress": progress}
     path = to or Path.cwd()
     if path.is_dir():
-        path = path / f"{progress['lesson']}-{_file_name(name)}.json"
+        path = path / f"{progress['lesson']}-{_file_name(written)}.json"
+    if path.exists() and not _is_export(path):
+        raise InputError("something else stands there", where=str(path), wanted="a new file, or an export to replace")
     write_json(path, {**document, "sha256": digest(document)})
     return path
+
+
+def _is_export(path: Path) -> bool:
+    try:
+        document = read_json(path)
+    except (OSError, ValueError):
+        return False
+    return isinstance(document, dict) and document.get("format") == EXPORT_FORMAT
 
 
 def read_export(path: Path) -> dict[str, Any]:

@@ -11,11 +11,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from braggbook.errors import InputError, Issue, UnknownName, closest
-from braggbook.learn.base import Asked, Question
-from braggbook.learn.verdict import Verdict, unanswered
+from braggbook.errors import BraggbookError, InputError, Issue, UnknownName, closest
+from braggbook.learn.answers import described, kind_of, shown, text_of
+from braggbook.learn.base import Asked, Question, short
+from braggbook.learn.verdict import Verdict, unanswered, wrong
 
 _SLUG = re.compile(r"[a-z][a-z0-9_]*")
+_LONGEST_NAME = 100
 _OWN = Path(__file__).parent / "lessons"
 _HOW = "see docs/how-to/write_a_lesson.md"
 
@@ -58,16 +60,21 @@ class Lesson:
         Raises:
             UnknownName: The lesson has none of that name.
         """
-        if found := self._by_id.get(name):
+        text = text_of(name) or ""
+        if found := self._by_id.get(text):
             return found
-        raise UnknownName(f"no question {name!r}", where=f"lesson {self.slug}", wanted=closest(str(name), self._by_id))
+        raise UnknownName(
+            f"no question {shown(name, limit=40)}",
+            where=f"lesson {self.slug}",
+            wanted=closest(text[:_LONGEST_NAME], self._by_id),
+        )
 
     def check(self, question: str, answer: Any = ..., *, unit: str | None = None, seed: int | None = None) -> Verdict:
         """Judges an answer as :func:`braggbook.learn.check` does, and keeps no progress: to try a lesson."""
         asked = self.question(question)
         if answer is ...:
             return replace(unanswered(asked.missing()), question=question)
-        return replace(asked.judge(answer, Asked(unit, seed, self.file)), question=question)
+        return replace(_judged(asked, answer, _asked(unit, seed, self.file)), question=question)
 
     def faults(self) -> Iterator[Issue]:
         """Yields everything that is wrong with the lesson itself."""
@@ -83,6 +90,23 @@ class Lesson:
             seen.add(question.id)
             for fault in question.faults():
                 yield Issue(fault, where=question.id)
+
+
+def _asked(unit: str | None, seed: int | None, file: str) -> Asked:
+    if unit is not None and not isinstance(unit, str):
+        raise InputError("not a unit", wanted='a text, as in unit="cGy"', got=shown(unit, limit=40))
+    if seed is not None and type(seed) is not int:
+        raise InputError("not a seed", wanted="the number that a message named", got=shown(seed, limit=40))
+    return Asked(unit, seed, file)
+
+
+def _judged(question: Question, answer: Any, asked: Asked) -> Verdict:
+    try:
+        return question.judge(answer, asked)
+    except BraggbookError:
+        raise
+    except Exception as error:  # whatever an answer may be, it is told
+        return wrong(f"This answer, {described(answer)}, cannot be judged ({kind_of(error)}).", "cannot be judged")
 
 
 def lesson_slugs() -> list[str]:
@@ -152,7 +176,7 @@ def executed(path: Path) -> ModuleType:
         raise InputError(
             "a lesson's file cannot be executed",
             where=str(path),
-            got=f"{type(error).__name__}: {error}",
+            got=f"{kind_of(error)}: {short(str(error), limit=200)}",
             next_command=_HOW,
         ) from error
     return module

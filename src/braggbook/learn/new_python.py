@@ -13,8 +13,10 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from braggbook.errors import InputError
 from braggbook.learn.calls import Limits, Outcome, Work, as_line, do, raised
 from braggbook.learn.child import set_limits
 from braggbook.learn.functions import Function
@@ -25,18 +27,26 @@ _LOOK_S = 0.02
 
 
 def answer() -> None:
-    """The new Python's whole life: reads the order, calls the function, writes outcomes."""
-    order = json.loads(sys.stdin.buffer.read())
+    """The new Python's whole life: imports ahead, waits for the order, calls the function, writes outcomes."""
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    lesson = _ahead(json.loads(sys.stdin.buffer.readline()))
+    read = sys.stdin.buffer.read()
+    if not read:
+        os._exit(0)  # the kernel has ended, and nothing was asked
+    order = json.loads(read)
     sys.path[:] = order["path"]
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    with suppress(OSError):
+        os.chdir(order["folder"])
     lock = threading.Lock()
 
-    own = os.getpid()
+    own, leave = os.getpid(), os._exit  # whatever the function makes of the module's own
 
     def send(outcome: Outcome) -> None:
         if os.getpid() != own:
-            os._exit(0)  # the function has forked: only its first process answers
+            leave(0)  # the function has forked: only its first process answers
         with lock:
             out.write(as_line(outcome))
 
@@ -46,23 +56,33 @@ def answer() -> None:
         while time.monotonic() < ends and time.process_time() < used:
             time.sleep(_LOOK_S)
         send(Outcome("time"))
-        os._exit(0)
+        leave(0)
 
     limits = Limits(*order["limits"])
     try:
-        work, function = _work(order), _unpacked(order)
+        work, function = _work(order, lesson), _unpacked(order)
         set_limits(limits)
         threading.Thread(target=watch, args=(limits,), daemon=True).start()
         do(work, function, send)
     except BaseException as error:
         send(raised(error))
-    os._exit(0)
+    leave(0)
 
 
-def _work(order: dict[str, Any]) -> Work:
+def _ahead(first: dict[str, Any]) -> ModuleType | None:
+    """Imports what will be needed; what cannot be imported is told of when it is needed."""
+    for module in first["modules"]:
+        with suppress(Exception):
+            importlib.import_module(module)
+    with suppress(InputError):
+        return executed(Path(first["lesson"]))
+    return None
+
+
+def _work(order: dict[str, Any], lesson: ModuleType | None) -> Work:
     calls = pickle.loads(base64.b64decode(order["calls"]))  # noqa: S301 - written by the process that started this one
     file, _, name = order["lesson"].rpartition(":")
-    question = executed(Path(file)).LESSON.question(name)
+    question = (lesson or executed(Path(file))).LESSON.question(name)
     assert isinstance(question, Function)
     return Work(calls, [each.holds for each in question.invariants], order["seed"])
 

@@ -16,11 +16,14 @@ from urllib.parse import quote
 from braggbook.errors import InputError
 from braggbook.files import storage
 from braggbook.learn.session import progress_files
+from braggbook.learn.state import learn_folder
+from braggbook.learn.telling import as_path, plainly
 from braggbook.learn.verdict import box
 
 _LARGEST_BYTES = 500_000_000  # a browser's download of more is likely to break off on Binder
 _WITHIN_PAGE_BYTES = 20_000_000  # in the browser there is no server to link to: the zip itself is in the link
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can say
+_LATEST = 4_354_819_199  # the latest one: the end of 2107
 _PARTS = ("notebooks", "runs")
 
 
@@ -43,11 +46,13 @@ class Parcel:
     def _repr_html_(self) -> str:
         head, *rest = str(self).split("\n")
         link = (
-            f'<a href="{escape(_address(self.path))}" download="{escape(self.path.name)}">Download {self.path.name}</a>'
+            f'<a href="{escape(_address(self.path))}" download="{escape(self.path.name)}">Download '
+            f"{escape(self.path.name)}</a>"
         )
         return box("note", head, *rest).replace("</div>", f"<p>{link}</p></div>")
 
 
+@plainly
 def take_away(what: str | Path | None = None, to: str | Path | None = None) -> Parcel:
     """Packs work into one zip and shows a link to download it.
 
@@ -61,17 +66,25 @@ def take_away(what: str | Path | None = None, to: str | Path | None = None) -> P
         StorageError: The zip cannot be written.
     """
     pairs = list(_tree(_folder(what)) if what is not None else _work())
+    stem = _folder(what).name if what is not None else f"braggbook_{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    path = _place(to, stem)
+    pairs = [(name, file) for name, file in pairs if file.resolve() != path.resolve()]
     if not pairs:
         raise InputError("nothing to take away", where=str(what or Path.cwd()), wanted="notebooks, runs or progress")
-    stem = _folder(what).name if what is not None else f"braggbook_{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    path = Path(to).expanduser() if to else Path.cwd()
-    path = path / f"{stem}.zip" if path.is_dir() else path
-    left_out = _packed(path, [(name, file) for name, file in pairs if file.resolve() != path.resolve()])
+    left_out = _packed(path, pairs)
     return Parcel(path, len(pairs) - len(left_out), tuple(left_out))
 
 
+def _place(to: str | Path | None, stem: str) -> Path:
+    path = as_path(to) if to else Path.cwd()
+    path = path / f"{stem or 'everything'}.zip" if path.is_dir() else path
+    if path.suffix.lower() != ".zip":  # it would replace what stands there
+        raise InputError("not a place for a zip", where=str(to), wanted="a folder, or a file that ends in .zip")
+    return path
+
+
 def _folder(what: str | Path) -> Path:
-    folder = Path(what).expanduser().resolve()
+    folder = as_path(what).resolve()
     if not folder.is_dir():
         raise InputError("no such folder", where=str(what), next_command="braggbook list run")
     return folder
@@ -86,10 +99,10 @@ def _work() -> Iterator[tuple[str, Path]]:
         (folder for folder in (here, *here.parents) if all((folder / part).is_dir() for part in _PARTS)), here
     )
     for part in _PARTS:
-        if (project / part).is_dir():
+        if (project / part).is_dir() and not (project / part).is_symlink():
             yield from _tree(project / part)
     for file in progress_files():
-        yield f"progress/{file.name}", file
+        yield f"progress/{file.relative_to(learn_folder()).as_posix()}", file
 
 
 def _tree(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -103,18 +116,18 @@ def _tree(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _packed(path: Path, pairs: list[tuple[str, Path]]) -> list[str]:
-    """Writes the zip, whole or not at all; returns what was left out for its size."""
+    """Writes the zip, whole or not at all; returns what was left out: too large, or it cannot be read."""
     left_out, total = [], 0
     part = path.with_name(f".{path.name}.part")
     with storage(path):
         try:
             with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as packed:
                 for name, file in pairs:
-                    total += file.stat().st_size
-                    if total > _LARGEST_BYTES:
-                        total -= file.stat().st_size
+                    size = _readable_bytes(file)
+                    if size is None or total + size > _LARGEST_BYTES:
                         left_out.append(name)
                     else:
+                        total += size
                         _add(packed, name, file)
             os.replace(part, path)
         finally:
@@ -122,8 +135,18 @@ def _packed(path: Path, pairs: list[tuple[str, Path]]) -> list[str]:
     return left_out
 
 
+def _readable_bytes(file: Path) -> int | None:
+    try:
+        with file.open("rb"):
+            return file.stat().st_size
+    except OSError:  # somebody else's, or gone meanwhile
+        return None
+
+
 def _add(packed: zipfile.ZipFile, name: str, file: Path) -> None:
-    entry = zipfile.ZipInfo(name, max(_EPOCH, datetime.fromtimestamp(file.stat().st_mtime, UTC).timetuple()[:6]))
+    name = name.encode("utf-8", "replace").decode()  # Linux takes any bytes as a name
+    changed = datetime.fromtimestamp(min(max(file.stat().st_mtime, 0), _LATEST), UTC).timetuple()[:6]
+    entry = zipfile.ZipInfo(name, max(_EPOCH, changed))
     entry.compress_type = zipfile.ZIP_DEFLATED
     entry.external_attr = 0o644 << 16
     with file.open("rb") as source, packed.open(entry, "w", force_zip64=True) as target:
@@ -135,4 +158,7 @@ def _address(path: Path) -> str:
     """Returns what a page of Jupyter can download: an address relative to the notebook, or the zip itself."""
     if sys.platform == "emscripten" and path.stat().st_size <= _WITHIN_PAGE_BYTES:
         return "data:application/zip;base64," + base64.b64encode(path.read_bytes()).decode()
-    return quote(os.path.relpath(path))
+    try:
+        return quote(Path(os.path.relpath(path)).as_posix())
+    except ValueError:  # on another drive of Windows
+        return quote(path.name)

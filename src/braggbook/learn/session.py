@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from braggbook.errors import InputError
 from braggbook.learn.base import HINT_LEVELS
-from braggbook.learn.binder import reminder
+from braggbook.learn.binder import REMIND_S, reminder
+from braggbook.learn.calling import prepare
+from braggbook.learn.calls import not_from_within
+from braggbook.learn.functions import Function
 from braggbook.learn.handing_in import read_export, write_export
 from braggbook.learn.lesson import Lesson, load_lesson, ships
 from braggbook.learn.state import LOG_LENGTH, Record, entry_of, learn_folder, merge, now
+from braggbook.learn.telling import as_path, plainly
 from braggbook.learn.verdict import Verdict, box
 
 _MARKS = {"right": "✓", "wrong": "✗", "open": "○"}
@@ -38,6 +43,7 @@ class Note:
 class _Session:
     lesson: Lesson
     record: Record
+    reminded_at: list[float] = field(default_factory=lambda: [time.monotonic()])
 
     def standing(self) -> str:
         """Which questions are right, and with how many attempts and hints."""
@@ -54,25 +60,36 @@ class _Session:
         self.record.said.clear()
         return said
 
+    def reminded(self) -> str:
+        """What to keep in mind on Binder, every few minutes anew."""
+        if time.monotonic() < self.reminded_at[-1] + REMIND_S:
+            return ""
+        self.reminded_at[:] = [time.monotonic()]
+        return reminder()
+
 
 _open: list[_Session] = []  # the lesson of this kernel, once it has begun
 
 
+@plainly
 def begin(lesson: str | Path) -> Note:
     """Begins a lesson, and shows its goals, its minutes and how far you are.
 
     Args:
         lesson: Name of a lesson that comes with Braggbook (``dose_and_survival``), or path to a lesson's file.
     """
-    loaded = load_lesson(lesson)
+    loaded = load_lesson(as_path(lesson))
     folder = learn_folder() if ships(Path(loaded.file)) else learn_folder() / "others"
     session = _Session(loaded, Record(folder / f"{loaded.slug}.json", slug=loaded.slug, sha256=loaded.sha256))
     _open[:] = [session]
+    if any(isinstance(question, Function) for question in loaded.questions):
+        prepare(loaded.file)
     goals = "\n".join(f"• {goal}" for goal in loaded.goals)
     head = f"{loaded.title} ({loaded.minutes} minutes)"
     return Note(head, (f"Afterwards you can\n{goals}", session.standing(), reminder(), session.said()))
 
 
+@plainly
 def check(question: str, answer: Any = ..., *, unit: str | None = None, seed: int | None = None) -> Verdict:
     """Judges an answer.
 
@@ -89,9 +106,10 @@ def check(question: str, answer: Any = ..., *, unit: str | None = None, seed: in
     verdict = session.lesson.check(question, answer, unit=unit, seed=seed)
     if verdict.state != "unanswered":
         session.record.change(_counting(question, verdict))
-    return replace(verdict, note=session.said())
+    return replace(verdict, note="\n".join(text for text in (session.said(), session.reminded()) if text))
 
 
+@plainly
 def hint(question: str) -> Note:
     """Shows the next hint of a question: first a nudge, then the formula, then the code."""
     session = _begun()
@@ -105,12 +123,14 @@ def hint(question: str) -> Note:
     return Note(f"{question}, hint {level} of {len(HINT_LEVELS)}: {HINT_LEVELS[level - 1]}", (*texts, session.said()))
 
 
+@plainly
 def progress() -> Note:
     """Shows which questions of the lesson are right, and with how many attempts and hints."""
     session = _begun()
     return Note(session.lesson.title, (session.standing(), session.said()))
 
 
+@plainly
 def export(name: str, to: str | Path | None = None) -> Path:
     """Writes the lesson's progress as a file to hand in, or to continue from elsewhere.
 
@@ -118,9 +138,10 @@ def export(name: str, to: str | Path | None = None) -> Path:
         name: As your lecturer knows you; nothing else in the file tells who or where you are.
         to: A file or a folder; by default the working folder.
     """
-    return write_export(_begun().record.read(), name, None if to is None else Path(to).expanduser())
+    return write_export(_begun().record.read(), name, None if to is None else as_path(to))
 
 
+@plainly
 def resume(file: str | Path) -> Note:
     """Continues from a file that :func:`export` wrote; what is known here already is kept.
 
@@ -128,7 +149,7 @@ def resume(file: str | Path) -> Note:
         InputError: It is no such file, was changed since, or belongs to another lesson.
     """
     session = _begun()
-    there = read_export(Path(file).expanduser())
+    there = read_export(as_path(file))
     if there["lesson"] != session.lesson.slug:
         raise InputError(
             "progress of another lesson",
@@ -147,6 +168,7 @@ def progress_files() -> list[Path]:
 
 
 def _begun() -> _Session:
+    not_from_within()
     if not _open:
         raise InputError("no lesson has begun in this notebook", next_command='bb.learn.begin("dose_and_survival")')
     return _open[0]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -27,6 +29,8 @@ except ImportError:  # everywhere else
 PROGRESS_FORMAT = "braggbook.progress/1"
 LOG_LENGTH = 200  # attempts of one question that are kept one by one; their number is kept in any case
 LARGEST_BYTES = 5_000_000  # a lesson of a hundred questions, each with a full log, has a tenth of that
+_PATIENCE_S = 3.0  # a notebook that was stopped while it wrote keeps its lock; writing takes milliseconds
+_LOOK_S = 0.01
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -65,7 +69,7 @@ class Record:
             return self._held
         try:
             data = read_json(self.path)
-            problem = fault_of(data)
+            problem = fault_of(data) or self._foreign(data)
         except OSError:
             return self._new()
         except ValueError as error:
@@ -101,6 +105,9 @@ class Record:
             "questions": {},
         }
 
+    def _foreign(self, data: dict[str, Any]) -> str:
+        return "" if data["lesson"] == self._slug else "it belongs to another lesson"
+
     def _move_aside(self, problem: str) -> None:
         aside = self.path.with_name(f"{self.path.stem}.broken-{datetime.now(UTC).strftime('%Y%m%dT%H%M%S%f')}.json")
         with suppress(OSError):
@@ -115,9 +122,12 @@ def read_json(path: Path) -> Any:
 
     Raises:
         OSError: It cannot be read.
-        ValueError: It is no JSON, or far too large.
+        ValueError: It is no file, no JSON, or far too large.
     """
-    if path.stat().st_size > LARGEST_BYTES:
+    known = path.stat()
+    if not stat.S_ISREG(known.st_mode):
+        raise ValueError("it is no file")  # a pipe would be waited for
+    if known.st_size > LARGEST_BYTES:
         raise ValueError("it is far too large")
     try:
         return json.loads(path.read_bytes())
@@ -212,8 +222,15 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def _lock(stream: IO[bytes]) -> None:
-    with suppress(OSError, AttributeError):  # a network drive without locks; Pyodide has a fcntl without flock
-        if fcntl is not None:
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        elif msvcrt is not None:
-            msvcrt.locking(stream.fileno(), msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined,unused-ignore]
+    until = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < until:
+        try:
+            if fcntl is not None:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            elif msvcrt is not None:
+                msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+            return
+        except (BlockingIOError, PermissionError):  # as Linux and Windows say that another notebook is writing
+            time.sleep(_LOOK_S)
+        except (OSError, AttributeError):  # a network drive without locks; Pyodide has a fcntl without flock
+            return

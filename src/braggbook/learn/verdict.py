@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
+_BLANKS = re.compile(r"^ +| {2,}")
 State = Literal["right", "wrong", "unanswered"]
 _HEADS = {"right": "✓ Right", "wrong": "✗ Not yet", "unanswered": "○ Not answered yet"}
 # Okabe and Ito's bluish green, vermillion and sky blue; text keeps the page's own colour, so both themes can be read
@@ -60,7 +62,15 @@ def unanswered(message: str = "") -> Verdict:
 
 
 def box(kind: str, head: str, *paragraphs: str) -> str:
-    """Returns a box with a heading, as HTML that needs no style sheet; all texts are escaped, line ends are kept."""
-    style = f"border-left:0.4em solid {_EDGES[kind]};padding:0.3em 0.8em;margin:0.4em 0;white-space:pre-wrap"
-    body = "".join(f'<p style="margin:0.3em 0">{escape(text)}</p>' for text in paragraphs if text)
+    """Returns a box with a heading, as HTML that needs no style sheet; all texts are escaped, line ends are kept.
+
+    It reads as well where styles are taken out, as in a run's report.
+    """
+    style = f"border-left:0.4em solid {_EDGES[kind]};padding:0.3em 0.8em;margin:0.4em 0"
+    body = "".join(f'<p style="margin:0.3em 0">{_lines(text)}</p>' for text in paragraphs if text)
     return f'<div role="status" style="{style}"><strong>{escape(head)}</strong>{body}</div>'
+
+
+def _lines(text: str) -> str:
+    """Returns lines that keep their ends and their blanks without a style (a hint may be code)."""
+    return "<br>".join(_BLANKS.sub(lambda found: "&nbsp;" * len(found[0]), escape(line)) for line in text.split("\n"))

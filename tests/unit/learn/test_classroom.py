@@ -16,7 +16,7 @@ from braggbook import learn
 from braggbook.errors import InputError
 from braggbook.learn import session
 from braggbook.learn.classroom.collect import Class, read_class
-from braggbook.learn.classroom.pages import as_csv, as_page, feedback
+from braggbook.learn.classroom.pages import as_csv, as_page, feedback, harmless
 from braggbook.learn.handing_in import digest, write_export
 
 EVIL = "<script>alert('x')</script>"
@@ -134,6 +134,25 @@ def test_the_csv_holds_no_formula(handed_in: Class) -> None:
     assert (rows[2]["q2 right"], rows[2]["q2 attempts"], rows[2]["q2 slip"]) == ("no", "1", "chose a")
     for row in rows:
         assert not [value for value in row.values() if value.startswith(("=", "+", "-", "@", "\t", "\r"))]
+
+
+@pytest.mark.parametrize(
+    ("text", "harmless_text"),
+    [
+        ("Ada", "Ada"),
+        ("=1+1", "'=1+1"),
+        ("＝1+1", "'＝1+1"),
+        ("@SUM(1)", "'@SUM(1)"),
+        ("\u200b=1", "'=1"),
+        ("a;=1+1;b", "a;'=1+1;b"),
+        ('a;"=1+1";b', 'a;"\'=1+1";b'),
+        ("a|-2", "a|'-2"),
+        ("Smith-Jones, A.", "Smith-Jones, A."),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+    ],
+)
+def test_formulas_in_any_cell_that_a_spreadsheet_may_see_are_text(text: str, harmless_text: str) -> None:
+    assert harmless(text) == harmless_text
 
 
 class Tags(HTMLParser):

@@ -85,6 +85,63 @@ def test_each_slip_has_its_message(axes: Callable[[], Any], says: str) -> None:
     assert says in verdict.message
 
 
+def exchanged(axes: Any) -> None:
+    coarse = np.linspace(0, 8, 9)
+    axes.plot(survival(coarse), coarse)
+    axes.plot(survival(coarse, 0.1, 0.05), coarse)
+
+
+def test_exchanged_axes_of_falling_curves_are_seen_on_any_grid_and_with_another_slip() -> None:
+    assert QUESTION.judge(drawn(exchanged), Asked()).slip == "axes exchanged"
+    slipped = drawn(lambda a: a.plot(survival(DOSES, 0.2, 0.01), DOSES))
+    assert QUESTION.judge(slipped, Asked()).slip == "axes exchanged"
+    short = drawn(lambda a: a.plot(survival(DOSES[:20]), DOSES[:20]))
+    assert QUESTION.judge(short, Asked()).slip == "other range"
+
+
+def labelled(first: str, second: str, legend: tuple[str, ...] = ()) -> Any:
+    def draw(axes: Any) -> None:
+        axes.plot(DOSES, survival(DOSES), label=first or None)
+        axes.scatter(DOSES, survival(DOSES, 0.1, 0.05), label=second or None)
+        if legend:
+            axes.legend(legend)
+
+    return drawn(draw)
+
+
+@pytest.mark.parametrize(
+    ("axes", "is_right"),
+    [
+        (lambda: labelled("tumour", "tissue"), True),
+        (lambda: labelled("Tumour (alpha 0.3)", "healthy  TISSUE"), True),
+        (lambda: labelled("", ""), True),
+        (lambda: labelled("a", "b"), True),
+        (lambda: labelled("tumour and tissue", "both: tissue, tumour"), True),
+        (lambda: labelled("", "", ("tumour", "tissue")), True),
+        (lambda: labelled("tissue", "tumour"), False),
+        (lambda: labelled("", "tumour, measured"), False),
+        (lambda: labelled("", "", ("tissue", "tumour")), False),
+    ],
+)
+def test_labels_are_compared_where_they_name_a_curve(axes: Callable[[], Any], is_right: bool) -> None:
+    verdict = QUESTION.judge(axes(), Asked())
+    assert bool(verdict) is is_right
+    assert verdict.slip == ("" if is_right else "labels exchanged")
+
+
+def test_a_figure_may_have_very_many_points() -> None:
+    fine = np.linspace(0, 8, 20_000)
+    many = drawn(lambda a: (a.plot(fine, survival(fine)), a.scatter(fine, survival(fine, 0.1, 0.05))))
+    assert QUESTION.judge(many, Asked())
+
+
+def test_an_empty_inset_does_not_hide_what_is_said_of_the_figure() -> None:
+    figure, axes = plt.subplots(1, 2)
+    axes[1].plot(survival(DOSES), DOSES)
+    plt.close(figure)
+    assert QUESTION.judge(figure, Asked()).slip == "axes exchanged"
+
+
 @pytest.mark.parametrize(
     ("label", "unit"),
     [

@@ -154,7 +154,7 @@ def test_a_list_is_as_good_as_an_array(answer: Any) -> None:
         ([1.0, float("nan"), 0.25], "at place 1"),
         (1.0, "one number"),
         ("1 0.5", "text"),
-        ([1.0, None, 0.25], "asks for numbers"),
+        ([1.0, None, 0.25], "array of numbers"),
     ],
 )
 def test_slips_of_lists(answer: Any, says: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import subprocess
@@ -77,6 +78,27 @@ def test_a_new_python_may_die_and_may_fork(lesson_path: Path) -> None:
 
     assert outcomes(dies, "new python", lesson_path)[-1] == Outcome("died", shown="exit code 3")
     assert [o.value for o in outcomes(forks, "new python", lesson_path)] == [1.0, 2.0]
+
+
+def test_what_is_odd_about_a_function_does_not_matter() -> None:
+    def wrapped(dose_gy: float) -> float:
+        return odd if dose_gy else dose_gy  # type: ignore[return-value]
+
+    class Odd:
+        def __reduce__(self) -> Any:
+            while True:
+                pass
+
+        __class__ = property(__reduce__)  # type: ignore[assignment]
+
+    odd = Odd()
+    assert packed(wrapped)["values"] == {}
+    renamed = functools.wraps(math.exp)(wrapped)
+    assert renamed.__name__ == "exp"
+    del renamed.__wrapped__  # type: ignore[attr-defined]
+    assert packed(renamed)["name"] == "wrapped"
+    kept = functools.lru_cache(helper)
+    assert outcomes(kept, "new python", Path("none"))[0].kind == "source"
 
 
 @pytest.mark.full

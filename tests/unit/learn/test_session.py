@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import math
 import os
@@ -16,7 +17,7 @@ import pytest
 from braggbook import learn
 from braggbook.errors import InputError, UnknownName
 from braggbook.formats.progress import Progress, ProgressExport
-from braggbook.learn import session
+from braggbook.learn import session, state
 from braggbook.learn.handing_in import digest
 from braggbook.learn.state import LOG_LENGTH, Record, learn_folder, merge
 
@@ -140,6 +141,17 @@ def test_a_disk_that_refuses_is_said_once_and_nothing_is_forgotten(
     assert "✓ q1: 2 attempts" in str(learn.progress())
 
 
+def test_a_notebook_that_keeps_the_lock_does_not_stop_the_others(
+    lesson: Path, progress_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn.check("q1", 3)
+    monkeypatch.setattr(state, "_PATIENCE_S", 0.2)
+    with (progress_folder / "others" / "a_lesson.lock").open("a+b") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert learn.check("q1", 2)
+    assert saved(progress_folder)["questions"]["q1"]["attempts"] == 2
+
+
 @pytest.mark.full
 def test_two_notebooks_at_once_lose_nothing(lesson_path: Path, progress_folder: Path) -> None:
     program = (
@@ -174,10 +186,69 @@ def test_what_is_handed_in(lesson: Path, progress_folder: Path, tmp_path: Path) 
         assert private not in text
 
 
-@pytest.mark.parametrize("name", ["", "   ", "x" * 101, "a\x00b"])
+@pytest.mark.parametrize("name", ["", "   ", "x" * 101, "a\x00b", "\ud800", None, 3, ["Ada"], "x" * 10**7])
 def test_names_that_cannot_be_handed_in_with(lesson: Path, name: str) -> None:
     with pytest.raises(InputError, match="not a name"):
         learn.export(name)
+
+
+def test_an_export_replaces_nothing_but_an_export(lesson: Path, progress_folder: Path, tmp_path: Path) -> None:
+    learn.check("q1", 2)
+    path = learn.export("Ada", tmp_path / "ada.json")
+    assert learn.export("Ada", path) == path
+    (tmp_path / "notebook.ipynb").write_text("{}")
+    for other in (tmp_path / "notebook.ipynb", progress_folder / "others" / "a_lesson.json"):
+        before = other.read_bytes()
+        with pytest.raises(InputError, match="something else stands there"):
+            learn.export("Ada", other)
+        assert other.read_bytes() == before
+
+
+@pytest.mark.parametrize("path", [3, None, ["a"], "a\x00b", "x" * 300, "~nobody_of_this_name/x", "\ud800", "a/" * 5000])
+def test_paths_that_no_system_has(lesson: Path, path: Any) -> None:
+    calls = [learn.begin, learn.resume] + (
+        [] if path is None else [learn.take_away, lambda to: learn.export("Ada", to)]
+    )
+    for call in calls:
+        with pytest.raises(InputError, match="not a path"):
+            call(path)
+
+
+def test_progress_of_another_lesson_is_moved_aside(lesson: Path, progress_folder: Path) -> None:
+    learn.check("q1", 2)
+    path = progress_folder / "others" / "a_lesson.json"
+    path.write_text(json.dumps(saved(progress_folder) | {"lesson": "another"}))
+    assert "belongs to another lesson" in learn.check("q1", 2).note
+    assert json.loads(next(path.parent.glob("*.broken-*")).read_text())["lesson"] == "another"
+
+
+def test_what_is_no_file_is_not_waited_for(lesson: Path, progress_folder: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        with pytest.raises(InputError, match="no file"):
+            learn.resume(path)
+    (progress_folder / "others").mkdir(parents=True, exist_ok=True)
+    os.mkfifo(progress_folder / "others" / "a_lesson.json")
+    assert "could not be used" in learn.check("q1", 2).note
+    assert saved(progress_folder)["questions"]["q1"]["attempts"] == 1
+
+
+def test_markup_in_a_progress_file_is_not_shown(lesson: Path, progress_folder: Path) -> None:
+    learn.check("q1", 2)
+    data = saved(progress_folder)
+    data["questions"]["<script>"] = data["questions"]["q1"]
+    (progress_folder / "others" / "a_lesson.json").write_text(json.dumps(data))
+    assert "<script" not in learn.progress()._repr_html_() + str(learn.progress())
+    assert learn.check("q1", 2)
+
+
+def test_on_binder_a_check_reminds_from_time_to_time(lesson: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "REMIND_S", 0.0)
+    assert learn.check("q1", 2).note == ""
+    monkeypatch.setenv("BINDER_LAUNCH_HOST", "https://mybinder.org/")
+    assert "take_away()" in learn.check("q1", 2).note
+    monkeypatch.setattr(session, "REMIND_S", 600.0)
+    assert learn.check("q1", 2).note == ""
 
 
 def test_work_goes_on_elsewhere(

@@ -18,14 +18,9 @@ import jinja2
 from braggbook.learn.base import Question
 from braggbook.learn.classroom.collect import Cell, Class, LessonTable, Row
 
-_FORMULA = (
-    "=",
-    "+",
-    "-",
-    "@",
-    "\t",
-    "\r",
-)  # what spreadsheets execute: https://owasp.org/www-community/attacks/CSV_Injection
+# What spreadsheets execute, at the begin of a cell; one that is set to another separator sees more cells than we do.
+# https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA = re.compile(r"(^|[;,|\t\r\n])([\s\"']*)(?=[=+\-@＝＋－＠])")
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~#])")
 Kind = Literal["markdown", "html"]
 
@@ -53,16 +48,15 @@ def _values(table: LessonTable, row: Row, question: str) -> tuple[object, ...]:
 
 def harmless(text: str) -> str:
     """Returns a text that a spreadsheet takes for a text, and a page shows in its order."""
-    text = visible(text)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return _FORMULA.sub(r"\1\2'", visible(text))
 
 
 def visible(text: str) -> str:
     """Returns a text without the characters that turn the direction of writing or cannot be seen."""
-    return "".join(letter for letter in text if unicodedata.bidirectional(letter) not in _TURNING).strip()
+    return "".join(each for each in text if each in _JOINERS or unicodedata.category(each) != "Cf").strip()
 
 
-_TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+_JOINERS = "\u200c\u200d"  # Persian and Indian names are written with them
 
 
 def as_page(everything: Class) -> str:
