@@ -11,11 +11,12 @@ import sys
 from types import TracebackType
 from typing import Any
 
-from braggbook.errors import KernelUnavailable
+from braggbook.errors import DatasetMissing, KernelUnavailable, NetworkError
 
 BINDER_VARIABLE = "BRAGGBOOK_BINDER"  # set by the site: its repository on a Binder
 IN_BROWSER = sys.platform == "emscripten"
 _OWN = "braggbook."
+_DOWNLOADER = "pooch"  # `bb.load` imports it when a file is nowhere else
 _INSTALLED = "python -m pip install braggbook   (on a computer, or open this notebook on Binder)"
 
 
@@ -76,22 +77,30 @@ def _fetch(module: str) -> bool:
 
 
 def explain_missing() -> None:
-    """Lets a cell that fails for want of a library say how to get it, or where it runs."""
+    """Lets a cell that fails for want of a library, a program or a file say where it runs."""
     shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     if shell is not None:
-        shell.set_custom_exc((ModuleNotFoundError,), _show)
+        shell.set_custom_exc((ModuleNotFoundError, DatasetMissing, NetworkError, OSError), _show)
 
 
 def _show(
-    shell: Any,
-    kind: type[ModuleNotFoundError],
-    error: ModuleNotFoundError,
-    trace: TracebackType,
-    tb_offset: int | None = None,
+    shell: Any, kind: type[Exception], error: Exception, trace: TracebackType | None, tb_offset: int | None = None
 ) -> None:
-    missing = (error.name or "").partition(".")[0]
-    error.add_note(
-        f"{missing} is not part of this site. If Pyodide has it, it is fetched when a cell imports it, and did not "
-        f"come: look at the network, then run the cell again.\nnext: {elsewhere()}"
-    )
+    if why := _why(error):
+        error.add_note(f"{why}\nnext: {elsewhere()}")
     shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
+
+
+def _why(error: Exception) -> str:
+    """Returns what of a browser is behind an error, nothing where it is the cell's own."""
+    missing = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if missing == _DOWNLOADER or isinstance(error, DatasetMissing | NetworkError):
+        return "These data are not part of this site, and a page may not ask the host that has them."
+    if missing:
+        return (
+            f"{missing} is not part of this site. If Pyodide has it, it is fetched when a cell imports it, and did not "
+            "come: look at the network, then run the cell again."
+        )
+    if "does not support processes" in str(error):  # Python's own words: subprocess.py, _can_fork_exec
+        return "A browser runs no other programs: braggbook's own commands, and every other, need a computer."
+    return ""

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from braggbook.binder.files import FOLDER, POST_BUILD, REQUIREMENTS, START
+from braggbook.binder.files import FOLDER, POST_BUILD, REQUIREMENTS, START, fixed_files, write_binder
 from braggbook.binder.imports import notebook_files
 from braggbook.binder.pins import read_binder
 from braggbook.binder.size import BUDGET_BYTES, measure, size_issues
 from braggbook.kernels.lock import uv_command
+from braggbook.testing.experiments import make_project, write_experiment
 
 pytestmark = pytest.mark.full
 
@@ -100,3 +102,18 @@ def test_every_notebook_runs(environment: Path, clone: Path, mirror: Path) -> No
     assert done.returncode == 0, done.stderr[-2000:]
     failed = json.loads(done.stdout.strip().splitlines()[-1])
     assert failed == {}, "\n\n".join(f"{path}\n{said}" for path, said in failed.items())
+
+
+def test_a_project_of_one_s_own_is_built_and_opened_there(environment: Path, tmp_path: Path) -> None:
+    """With Braggbook as a wheel; the kernel's pins are of the same resolution, so the environment holds them."""
+    folder = make_project(tmp_path / "own")
+    code = "import braggbook as bb\nbb.result('x', factor / 2, unit='1')"
+    write_experiment(folder / "notebooks", "half", code=[code], parameters="factor: float = 2.0")
+    write_binder(folder, fixed_files(folder))
+    done = called(environment, folder, [str(folder / FOLDER / POST_BUILD)])
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    listed = called(environment, folder, [str(environment / "bin" / "jupyter"), "server", "extension", "list"])
+    assert re.search(r"braggbook\S* .*OK", re.sub(r"\x1b\[[\d;]*m", "", listed.stdout + listed.stderr))
+    words = [str(environment / "bin" / "python"), "-m", "braggbook", "run", "half", "--json"]
+    ran = called(environment, folder, words)
+    assert json.loads(ran.stdout)["verdict"] == "complete", ran.stderr

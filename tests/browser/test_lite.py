@@ -39,6 +39,8 @@ braggbook:
   results:
     dose: {{unit: Gy}}
 ---
+
+# {title}
 """
 LESSON = '''"""A lesson that lies beside its notebook."""
 
@@ -79,6 +81,7 @@ FAILS = (
     "import braggbook as bb\nfrom braggbook.browser import explain_missing, import_here\nexplain_missing()",
     "try:\n    import_here('braggbook.radiobiology', name='bb.radiobiology')\nexcept Exception as error:\n    print(error)",
     "import numpy as np",
+    "import subprocess\nsubprocess.run(['braggbook', 'run'])",
 )
 
 
@@ -181,14 +184,36 @@ def test_pure_python_needs_this_host_alone(page: Page, address: str, outside: li
 
 
 def test_a_library_that_does_not_come_says_so(page: Page, address: str, outside: list[str]) -> None:
-    _, models, numpy = run_all(page, address, "no_network")
+    _, models, numpy, _ = run_all(page, address, "no_network")  # it stops at NumPy
     assert "bb.radiobiology does not run in this browser" in models
     assert "did not come" in models
     assert "No module named 'numpy'" in numpy
     assert "look at the network" in numpy
     assert BINDER in numpy
+    program = page.locator(".jp-CodeCell").last
+    program.locator(".jp-InputArea-editor").click()
+    page.keyboard.press("Control+Enter")  # Shift would add a cell below
+    program.get_by_text("A browser runs no other programs").wait_for()
+    assert BINDER in program.inner_text()
     assert outside
     assert {url.rpartition("/")[0] + "/" for url in outside} == {pins.PUBLIC_ADDRESS}  # asked only when it was needed
+
+
+@pytest.mark.parametrize(("app", "scheme"), [("notebooks", "dark"), ("lab", "light")])
+def test_front_matter_is_folded_and_the_theme_is_the_reader_s(
+    browser: Browser, address: str, app: str, scheme: str
+) -> None:
+    page = browser.new_page(viewport={"width": 1400, "height": 900}, color_scheme=scheme)
+    page.set_default_timeout(START_MS)
+    page.goto(f"{address}{app}/index.html?path=notebooks/tutorials/two_fields.ipynb")
+    cell = page.locator('[data-windowed-list-index="0"]')
+    cell.get_by_role("heading", name="Two fields").wait_for()
+    assert "license: CC-BY-4.0" in (cell.text_content() or ""), "it is there"
+    assert "license" not in cell.inner_text()
+    page.wait_for_selector(f"body[data-jp-theme-light={str(scheme == 'light').lower()}]", state="attached")
+    if shots := os.environ.get("BRAGGBOOK_TEST_SCREENSHOTS"):
+        page.screenshot(path=Path(shots) / f"lite-notebook-{app}-{scheme}.png")
+    page.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -11,6 +11,7 @@ from pathlib import Path
 from braggbook.binder.files import APT, FOLDER
 from braggbook.errors import Issue, closest
 
+_PAGE = "packages.ubuntu.com/noble/"  # where a person looks a name up that the list does not have
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")  # Debian Policy, section 5.6.1
 
 
@@ -32,10 +33,10 @@ def apt_issues(project: Path) -> Iterator[Issue]:
             continue
         if not _NAME.fullmatch(name):
             yield Issue("not the name of a package", where, "one name in a line", name)
-        elif name not in known_names():
+        elif name not in known_names() and f"{_PAGE}{name}" not in line:
             hint = closest(name, known_names())
-            wanted = "a name of the list in braggbook/binder/apt_names.txt"
-            wanted = hint if hint.startswith("did you mean") else wanted
+            near = f" ({hint})" if hint.startswith("did you mean") else ""
+            wanted = f"a known name{near}, or behind it the page that has it: # {_PAGE}{name}"
             yield Issue("not known to be in Ubuntu 24.04", where, wanted, name)
         elif seen.setdefault(name, number) != number:
             yield Issue("named twice", where, "once", f"{name}, also in line {seen[name]}")

@@ -19,6 +19,9 @@ Provider = Literal["gh", "gl", "git", "zenodo"]
 _PROVIDERS = ("gh", "gl", "git", "zenodo", "gist", "figshare", "hydroshare", "dataverse", "ckan")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _TREE = "lab/tree/"
+# A BinderHub makes an address of `labpath` by encodeURI, which leaves these as they are: the path would end there.
+# https://github.com/jupyterhub/binderhub/blob/main/js/packages/binderhub-client/lib/client.js (fromSearchParams)
+_NOT_IN_LABPATH = re.compile(r"[?#]")
 _SPEC = {  # what stands between /v2/<provider>/ and the query
     "gh": re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)/(?P<ref>[^?#\s]+?)/?"),
     "gl": re.compile(r"(?P<repository>[\w.-]+(?:%2[Ff][\w.-]+)+)/(?P<ref>[^?#\s]+?)/?"),
@@ -58,8 +61,10 @@ class Launch:
     def _query(self) -> str:
         if not self.path:
             return ""
-        if not self.values:
+        if not self.values and not _NOT_IN_LABPATH.search(self.path):
             return f"?labpath={quote(self.path, safe='')}"
+        if not self.values:
+            return f"?urlpath={quote(_TREE + quote(self.path), safe='')}"
         return f"?urlpath={quote(open_path(self.path, dict(self.values)), safe='')}"
 
 

@@ -67,4 +67,5 @@ def launch_issues(project: Path, *, repository: str = "") -> Iterator[Issue]:
 def _is_ours(launch: Launch, repository: str) -> bool:
     if launch.provider == "zenodo":  # a record, whose files are in an archive
         return False
-    return not repository or launch.repository.removesuffix(".git").lower().endswith(repository.lower())
+    theirs = f"/{launch.repository.removesuffix('.git').lower()}"
+    return not repository or theirs.endswith(f"/{repository.lower()}")

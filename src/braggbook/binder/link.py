@@ -7,11 +7,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote
 
 from braggbook.binder.files import BADGE, FOLDER
 from braggbook.binder.launch import HUB, Launch
-from braggbook.binder.repository import Remote, pushed_commit, read_remote, remote_of, require_file, top_of
+from braggbook.binder.repository import (
+    Remote,
+    pushed_commit,
+    read_remote,
+    remote_of,
+    require_file,
+    shown_address,
+    top_of,
+)
 from braggbook.errors import InputError
 from braggbook.notebooks.source import Notebook
 
@@ -20,7 +28,12 @@ LOCAL_BADGE = f"{FOLDER}/{BADGE}"
 _HOSTS = {"github.com": "github", "gitlab.com": "gitlab"}
 _PROVIDERS = {"github": "gh", "gitlab": "gl", "git": "git"}
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_DOI = re.compile(r"(?:(?:https://)?(?:dx\.)?doi\.org/|doi:)?(10\.5281/zenodo\.\d+)")
+_DOI = re.compile(r"(?:(?:https?://)?(?:dx\.)?doi\.org/|doi:)?(10\.5281/zenodo\.\d+)", re.IGNORECASE)
+_HUB = re.compile(
+    r"https://[\w.-]+(?::\d+)?(?:/[\w.~-]+)*/?", re.ASCII
+)  # no account: whoever gets the link would have it
+_PICTURE_SAFE = "/:?=&%#+,;@~!$*"  # of an address; what would end it in Markdown or HTML is written as %XX
+_LONG = 8000  # characters that every server should take: RFC 9110, section 4.1
 _REF = re.compile(r"[A-Za-z0-9][\w./+-]*")
 _LABEL = "Open on Binder"
 
@@ -50,7 +63,7 @@ class Link:
             syntax: ``markdown``, ``html`` or ``rst``.
             image: Where the picture lies; by default at the BinderHub, which the link leads to anyway.
         """
-        url, picture = self.launch.url, image or f"{self.launch.hub}/badge_logo.svg"
+        url, picture = self.launch.url, quote(image, safe=_PICTURE_SAFE) or f"{self.launch.hub}/badge_logo.svg"
         if syntax == "markdown":
             return f"[![{_LABEL}]({picture})]({url})"
         if syntax == "html":
@@ -71,9 +84,15 @@ def make_link(notebook: Notebook, given: Mapping[str, str], wanted: Wanted) -> L
         ParameterError: The notebook does not accept a value.
         InputError: It is not known where the repository is published, or what lies here is not what is there.
     """
-    values = values_of_link(notebook, given)
+    link = _link(notebook, values_of_link(notebook, given), wanted)
+    length = len(link.launch.url)
+    note = f"the link has {length} characters; some servers take no more than {_LONG}: give long values in the notebook"
+    return Link(link.launch, (*link.notes, note)) if length > _LONG else link
+
+
+def _link(notebook: Notebook, values: tuple[tuple[str, str], ...], wanted: Wanted) -> Link:
     top = top_of(notebook.path)
-    path = notebook.path.resolve().relative_to(top.resolve()).as_posix()
+    path = notebook.path.resolve().relative_to(top.resolve()).as_posix()  # git has no path through a symbolic link
     hub = _checked_hub(wanted.hub)
     if wanted.to == "zenodo" or (wanted.doi and not wanted.to):
         return _of_record(path, values, doi=wanted.doi, hub=hub)
@@ -104,9 +123,9 @@ def values_of_link(notebook: Notebook, given: Mapping[str, str]) -> tuple[tuple[
 
 
 def _checked_hub(hub: str) -> str:
-    parts = urlsplit(hub)
-    if parts.scheme != "https" or not parts.netloc or parts.query or parts.fragment:
-        raise InputError("not the address of a BinderHub", where="--hub", wanted="https://...", got=hub)
+    if not _HUB.fullmatch(hub):
+        got = "an address with an account" if "@" in hub else hub
+        raise InputError("not the address of a BinderHub", where="--hub", wanted="https://HOST", got=got)
     return hub.rstrip("/")
 
 
@@ -119,18 +138,18 @@ def _of_record(path: str, values: tuple[tuple[str, str], ...], *, doi: str, hub:
         "take the DOI of one version: Zenodo's DOI for all versions leads to the newest, whose files may be others; "
         "the record's one file must be a zip of the repository"
     )
-    return Link(Launch("zenodo", match[1], "", path, values, hub), (note,))
+    return Link(Launch("zenodo", match[1].lower(), "", path, values, hub), (note,))
 
 
 def _published(top: Path, wanted: Wanted) -> tuple[str, str]:
     """Returns which provider, and what it calls the repository."""
     remote = _named(wanted) if wanted.repository else remote_of(top)
     if remote is None:
-        got = wanted.repository or "no remote of git with such an address"
+        got = shown_address(top, wanted.repository) or "no remote, or several and none is called origin"
         raise InputError(
             "nobody knows where this repository is published",
             where=str(top),
-            wanted="a remote at GitHub, GitLab or another host, or --repository OWNER/NAME with --to",
+            wanted="a remote at GitHub, GitLab or another host (OWNER/NAME), or --repository OWNER/NAME with --to",
             got=got,
             next_command="git remote add origin ADDRESS",
         )

@@ -11,10 +11,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from braggbook.binder.files import FOLDER, REQUIREMENTS
+from braggbook.binder.own import needs_of
 from braggbook.binder.requirements import (
     Entry,
     applies,
-    asked_for,
+    is_checkout,
     kernel_pins,
     project_pins,
     read_entries,
@@ -76,14 +77,22 @@ def lock_issues(project: Path) -> Iterator[Issue]:
     if not entries:
         return
     text = (project / FOLDER / REQUIREMENTS).read_text(encoding="utf-8")
-    if stated_digest(text) != sources_digest(project):
-        yield Issue("made of other kernels or another pyproject.toml", f"{_NAME}, line 2", _WRITE)
+    needs = needs_of(project)
+    if stated_digest(text) != sources_digest(project, needs):
+        other = "another pyproject.toml" if is_checkout(project) else "another Braggbook"
+        yield Issue(f"made of other kernels or {other}", f"{_NAME}, line 2", _WRITE)
     for slug, pin in kernel_pins(project):
         found = entries.get(pin.name)
         if found is None or found.version != pin.version:
             where = _where(found) if found else _NAME
             got = f"{pin.name}=={found.version}" if found else f"no {pin.name}"
             yield Issue(f"not what kernel {slug} is locked to", where, f"{pin.name}=={pin.version}", got)
+    if is_checkout(project):
+        yield from _resolution_issues(project, entries)
+    yield from need_issues(needs, entries)
+
+
+def _resolution_issues(project: Path, entries: Mapping[str, Entry]) -> Iterator[Issue]:
     resolution = project_pins(project)
     for entry in entries.values():
         known = resolution.get((entry.name, entry.version))
@@ -93,7 +102,6 @@ def lock_issues(project: Path) -> Iterator[Issue]:
             )
         elif known != entry.hashes:
             yield Issue("other hashes than the project's resolution", _where(entry), PROJECT_LOCK, entry.name)
-    yield from need_issues(asked_for(project), entries)
 
 
 def need_issues(wanted: list[Requirement], entries: Mapping[str, Entry]) -> Iterator[Issue]:
@@ -106,7 +114,7 @@ def need_issues(wanted: list[Requirement], entries: Mapping[str, Entry]) -> Iter
         wanted: What the project asks for itself.
         entries: The pins by name.
     """
-    queue = [(need, "pyproject.toml") for need in wanted if applies(need.marker)]
+    queue = [(need, "Braggbook itself") for need in wanted if applies(need.marker)]
     seen: set[tuple[str, frozenset[str]]] = set()
     while queue:
         need, of = queue.pop()

@@ -11,15 +11,22 @@ from pathlib import Path
 from braggbook.errors import InputError, Issue
 
 # git@host:owner/name.git, ssh://git@host/owner/name.git, https://user@host/owner/name.git
-_SCP = re.compile(r"(?:[^@/\s]+@)?(?P<host>[\w.-]+\.[a-z]{2,}):(?P<path>[^/\s][^\s]*)")
-_URL = re.compile(r"(?:https?|ssh|git)://(?:[^@/\s]+@)?(?P<host>[\w.-]+\.[a-z]{2,})(?::\d+)?/(?P<path>[^\s]+)")
+_SCP = re.compile(r"(?:[^@/\s]+@)?(?P<host>[\w.-]+\.[A-Za-z]{2,}):(?P<path>[^\s]+)")
+_URL = re.compile(
+    r"(?P<scheme>https?|ssh|git|git\+ssh)://(?:[^@/\s]+@)?(?P<host>[\w.-]+\.[A-Za-z]{2,})(?P<port>:\d+)?/(?P<path>[^\s]+)"
+)
+_REPOSITORY = re.compile(
+    r"(?!\.+(?:/|$))[\w.-]+(?:/(?!(?:\.+|-)(?:/|$))[\w.-]+)+"
+)  # no part is `..`, nor GitLab's own `-`
+_SSH_HOSTS = {"ssh.github.com": "github.com", "altssh.gitlab.com": "gitlab.com"}  # where port 22 is closed
+_TWO_PARTS = ("github.com",)  # where more than owner/name is an address below a repository
 _SHOWN_CHANGES = 5
 _TIMEOUT_S = 60
 
 
 @dataclass(frozen=True)
 class Remote:
-    """Where a repository is published: ``github.com`` and ``owner/name``."""
+    """Where a repository is published: ``github.com``, with a port where need be, and ``owner/name``."""
 
     host: str
     repository: str
@@ -41,32 +48,62 @@ def _git(folder: Path, *words: str) -> str | None:
 
 
 def read_remote(address: str) -> Remote | None:
-    """Returns the host and repository of a remote's address, None where it is a path or a name of ssh's own."""
+    """Returns the host and repository of a remote's address, None where it is a path or a name of ssh's own.
+
+    An account, a password or a token in the address is left out.
+    """
     match = _URL.fullmatch(address) or _SCP.fullmatch(address)
     if match is None:
         return None
+    host, parts = match["host"].lower(), match.groupdict()
+    host = _SSH_HOSTS.get(host, host)
+    if parts.get("port") not in (None, ":80", ":443") and parts["scheme"].startswith("http"):  # ssh's is another door
+        host += parts["port"]
     path = match["path"].strip("/").removesuffix(".git")
-    return Remote(match["host"].lower(), path) if re.fullmatch(r"[\w.-]+(/[\w.-]+)+", path) else None
+    if not _REPOSITORY.fullmatch(path) or (host in _TWO_PARTS and path.count("/") != 1):
+        return None
+    return Remote(host, path)
 
 
 def remote_of(project: Path) -> Remote | None:
     """Returns where ``origin``, or else the only remote, is published."""
+    return read_remote(_address_of(project))
+
+
+def shown_address(project: Path, given: str = "") -> str:
+    """Returns an address, by default the remote's, as it may be printed: without account, password and token."""
+    return re.sub(r"//[^/]*@", "//", given or _address_of(project))
+
+
+def _address_of(project: Path) -> str:
     names = (_git(project, "remote") or "").split()
     name = "origin" if "origin" in names else names[0] if len(names) == 1 else ""
-    address = _git(project, "remote", "get-url", name) if name else None
-    return read_remote(address) if address else None
+    return (_git(project, "remote", "get-url", name) or "") if name else ""
 
 
 def top_of(path: Path) -> Path:
     """Returns the repository's top folder.
 
     Raises:
-        InputError: The file is in none.
+        InputError: The file is in none, or git is missing or refuses.
     """
-    found = _git(path.parent, "rev-parse", "--show-toplevel")
+    folder = path.resolve().parent
+    found = _git(folder, "rev-parse", "--show-toplevel")
     if found is None:
-        raise InputError("not in a git repository", where=str(path), wanted="a clone that is published somewhere")
+        got, wanted = _refusal(folder), "a clone that is published somewhere"
+        raise InputError("not in a git repository", where=str(path.resolve()), wanted=wanted, got=got)
     return Path(found)
+
+
+def _refusal(folder: Path) -> str:
+    """Returns why git does not answer, such as a folder that belongs to another user."""
+    git = shutil.which("git")
+    if git is None:
+        return "git is not installed"
+    command = [git, "-C", str(folder), "rev-parse", "--show-toplevel"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S)
+    said = done.stderr.strip().partition("\n")[0]
+    return "" if "not a git repository" in said else said
 
 
 def pushed_commit(top: Path, path: str) -> str:
@@ -109,3 +146,8 @@ def require_file(top: Path, ref: str, path: str) -> bool:
     if known and not any(_git(top, "cat-file", "-e", f"{name}:{path}") is not None for name in known):
         raise InputError("the file is not in what the link leads to", where=path, wanted=f"a file of {ref}")
     return bool(known)
+
+
+def mode_in_git(path: Path) -> str:
+    """Returns the mode that git has for a file, such as ``100755``; nothing where it has none."""
+    return (_git(path.parent, "ls-files", "--stage", "--", path.name) or "").partition(" ")[0]

@@ -1,7 +1,7 @@
 """The hashed requirements of Binder's environment: the kernels' locks, JupyterLab, and what the package itself needs.
 
-All of them come of the project's one resolution, so nothing is resolved here: uv writes out the part of its lock that
-is asked for. Pins that cannot apply to the runtime are left out; the markers of the others are kept.
+In a checkout all of them come of the project's one resolution, so nothing is resolved here: uv writes out the part of
+its lock that is asked for. Pins that cannot apply to the runtime are left out; the markers of the others are kept.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
@@ -103,44 +104,46 @@ def read_entries(text: str) -> list[Entry]:
     return found
 
 
+def is_checkout(project: Path) -> bool:
+    """Returns whether a project holds Braggbook's own source; any other project gets Braggbook as a wheel.
+
+    Raises:
+        InputError: ``pyproject.toml`` cannot be read.
+    """
+    card = _read_pyproject(project)
+    name: object = card.get("project", {}).get("name")
+    return name == "braggbook" and (project / PROJECT_LOCK).is_file()
+
+
 def asked_for(project: Path) -> list[Requirement]:
     """Returns what the package, JupyterLab and the package's build ask for, with a marker where there is one.
 
-    Raises:
-        InputError: The project is no checkout of Braggbook.
+    Args:
+        project: A checkout of Braggbook.
     """
-    card = read_project(project)
+    card = _read_pyproject(project)
     texts = [*card["project"]["dependencies"], *card["project"].get("optional-dependencies", {}).get(EXTRA, [])]
     texts += [text for text in card.get("dependency-groups", {}).get(GROUP, []) if isinstance(text, str)]
     return [Requirement(text) for text in [*texts, *card["build-system"]["requires"]]]
 
 
-def read_project(project: Path) -> dict[str, dict[str, dict[str, list[str]]]]:
-    """Reads ``pyproject.toml``; see :func:`asked_for` for the error."""
+def _read_pyproject(project: Path) -> dict[str, Any]:
     path = project / "pyproject.toml"
     try:
-        card = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     except (OSError, ValueError) as error:
-        got = getattr(error, "strerror", None) or str(error)
-        raise _no_checkout(got) from None
-    if card.get("project", {}).get("name") != "braggbook" or not (project / PROJECT_LOCK).is_file():
-        raise _no_checkout(f"a project named {card.get('project', {}).get('name')!r}, or no {PROJECT_LOCK}")
-    return card
+        raise InputError("cannot be read", where=path.name, wanted="TOML", got=str(error)) from None
 
 
-def _no_checkout(got: str) -> InputError:
-    return InputError(
-        "not a checkout of Braggbook",
-        where="pyproject.toml",
-        wanted=f"Braggbook's own pyproject.toml and {PROJECT_LOCK}; fork its repository and add your notebooks to it",
-        got=got,
-    )
+def sources_digest(project: Path, needs: Iterable[Requirement]) -> str:
+    """Returns the digest of all that decides which distributions are needed; their pins are compared one by one.
 
-
-def sources_digest(project: Path) -> str:
-    """Returns the digest of all that decides which distributions are needed; their pins are compared one by one."""
+    Args:
+        project: With its kernels.
+        needs: What the environment needs besides.
+    """
     kernels = {slug: sha256_file(folder / LOCK) for slug, folder in kernel_folders(project).items()}
-    return sha256_bytes(canonical_json({"asked_for": sorted(map(str, asked_for(project))), "kernels": kernels}))
+    return sha256_bytes(canonical_json({"asked_for": sorted(map(str, needs)), "kernels": kernels}))
 
 
 def stated_digest(text: str) -> str:
@@ -150,13 +153,12 @@ def stated_digest(text: str) -> str:
 
 
 def make_requirements(project: Path) -> str:
-    """Returns the text of ``binder/requirements.txt``.
+    """Returns the text of ``binder/requirements.txt`` for a checkout of Braggbook.
 
     Raises:
-        InputError: The project is no checkout of Braggbook, uv is missing, or a kernel has a pin of its own.
+        InputError: uv is missing, or a kernel has a pin of its own.
         NetworkError: uv could not say what it resolved.
     """
-    read_project(project)
     return compose_requirements(project, exported=_export(project))
 
 
@@ -180,8 +182,13 @@ def compose_requirements(project: Path, *, exported: str) -> str:
                 got=entry.version,
                 next_command=f"braggbook kernel lock {slug}",
             )
-    pins = "".join(_spelled(chosen[name]) for name in sorted(chosen))
-    return f"{_HEADER}{_SOURCES}{sources_digest(project)}\n{pins}"
+    return spelled(chosen.values(), digest=sources_digest(project, asked_for(project)))
+
+
+def spelled(entries: Iterable[Entry], *, digest: str) -> str:
+    """Returns the text of a requirements file: the same entries give the same bytes, in whatever order they come."""
+    pins = "".join(_spelled(entry) for entry in sorted(entries, key=lambda entry: entry.name))
+    return f"{_HEADER}{_SOURCES}{digest}\n{pins}"
 
 
 def _export(project: Path) -> str:

@@ -7,11 +7,11 @@ import tempfile
 from pathlib import Path
 
 from braggbook.binder.files import FOLDER, REQUIREMENTS
+from braggbook.binder.own import PLATFORM
 from braggbook.binder.requirements import PYTHON, RUNTIME
 from braggbook.errors import Issue, NetworkError
 from braggbook.kernels.lock import uv_command
 
-_PLATFORM = "x86_64-manylinux_2_39"  # glibc of Ubuntu 24.04
 _OFFLINE = ("could not connect", "failed to fetch", "dns error", "error sending request")
 _TIMEOUT_S = 600
 
@@ -30,7 +30,7 @@ def resolve_issues(project: Path) -> list[Issue]:
             "--python-version",
             RUNTIME["python_full_version"],
             "--python-platform",
-            _PLATFORM,
+            PLATFORM,
             "--only-binary",
             ":all:",
         ]

@@ -36,7 +36,7 @@ def script_issues(project: Path) -> Iterator[Issue]:
     for name in EXECUTABLE:
         path = project / FOLDER / name
         if path.is_file():
-            yield from _script(path.read_text(encoding="utf-8", errors="replace"), f"{FOLDER}/{name}")
+            yield from _script(path.read_bytes().decode(errors="replace"), f"{FOLDER}/{name}")  # with its ends of lines
             yield from _syntax(path, f"{FOLDER}/{name}")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from braggbook.binder.files import EXECUTABLE, FOLDER, HIDDEN, REQUIREMENTS, RUNTIME, fixed_files
+from braggbook.binder.repository import mode_in_git
 from braggbook.binder.requirements import PYTHON
 from braggbook.errors import Issue
 
@@ -35,9 +36,13 @@ def structure_issues(project: Path) -> Iterator[Issue]:
     for name in sorted(path.name for path in (project / FOLDER).iterdir()):
         if name in _OTHER_WAYS:
             yield Issue("builds in another way", f"{FOLDER}/{name}", "none", _OTHER_WAYS[name])
-    for name in sorted({*fixed_files(), REQUIREMENTS}):
+    for name in sorted({*fixed_files(project), REQUIREMENTS}):
         if not (project / FOLDER / name).is_file():
             yield Issue("missing", f"{FOLDER}/{name}", "`braggbook binder write`")
+    for path in sorted((project / FOLDER).glob("braggbook-*.whl")):
+        if path.name not in fixed_files(project):
+            wanted = f"git rm {FOLDER}/{path.name}: postBuild installs another"
+            yield Issue("a wheel that nobody installs", f"{FOLDER}/{path.name}", wanted)
     yield from _modes(project)
     yield from _runtime(project / FOLDER / RUNTIME)
 
@@ -46,7 +51,11 @@ def _modes(project: Path) -> Iterator[Issue]:
     for name in EXECUTABLE:
         path = project / FOLDER / name
         if path.is_file() and not path.stat().st_mode & 0o100:
-            yield Issue("not executable", f"{FOLDER}/{name}", f"git update-index --chmod=+x {FOLDER}/{name}")
+            yield Issue("not executable", f"{FOLDER}/{name}", f"chmod +x {FOLDER}/{name}")
+        elif (mode := mode_in_git(path)) not in ("", "100755"):  # what Binder clones, whatever the disk here says
+            yield Issue(
+                "not executable in git", f"{FOLDER}/{name}", f"git update-index --chmod=+x {FOLDER}/{name}", mode
+            )
 
 
 def _runtime(path: Path) -> Iterator[Issue]:
@@ -57,14 +66,14 @@ def _runtime(path: Path) -> Iterator[Issue]:
 
 def drift_issues(project: Path) -> Iterator[Issue]:
     """Yields the files that this version of Braggbook would write otherwise."""
-    for name, data in fixed_files().items():
+    for name, data in fixed_files(project).items():
         path = project / FOLDER / name
         if path.is_file() and path.read_bytes() != data:
-            line = _first_difference(path.read_bytes(), data)
-            yield Issue("has drifted", f"{FOLDER}/{name}, line {line}", "what `braggbook binder write` writes")
+            line = "" if name.endswith(".whl") else f", line {_first_difference(path.read_bytes(), data)}"
+            yield Issue("has drifted", f"{FOLDER}/{name}{line}", "what `braggbook binder write` writes")
 
 
 def _first_difference(one: bytes, other: bytes) -> int:
-    pairs = zip(one.splitlines(), other.splitlines(), strict=False)
-    same = next((number for number, (left, right) in enumerate(pairs) if left != right), None)
-    return 1 + (min(len(one.splitlines()), len(other.splitlines())) if same is None else same)
+    left, right = one.splitlines(keepends=True), other.splitlines(keepends=True)
+    same = next((number for number, pair in enumerate(zip(left, right, strict=False)) if pair[0] != pair[1]), None)
+    return 1 + (min(len(left), len(right)) if same is None else same)

@@ -11,8 +11,10 @@ from rich.text import Text
 from braggbook.binder.check import check_binder
 from braggbook.binder.files import FOLDER, binder_files, write_binder
 from braggbook.binder.pins import read_binder
+from braggbook.binder.requirements import is_checkout
 from braggbook.binder.resolve import resolve_issues
 from braggbook.binder.size import BUDGET_BYTES, Sizes, measure, size_issues
+from braggbook.binder.wheel import PANEL, shared_files
 from braggbook.cli.face import Face, table, verb
 
 
@@ -24,10 +26,11 @@ def group() -> None:
 @group.command("write")
 @verb
 def write(face: Face) -> None:
-    """Write binder/ from the kernels' locks and the package's own needs.
+    """Write binder/ from the kernels' locks and what Braggbook itself needs.
 
-    The same project gives the same bytes. uv writes out the lock that it has; only where it has none yet does it ask
-    an index. Nothing in the files says which one.
+    In a project of your own, uv resolves what the locks lack and keeps the pins that are there already; Braggbook comes
+    as a wheel beside them. In a checkout of Braggbook, uv writes out the lock that it has. Nothing in the files says
+    which index packages come from.
     """
     project = face.settings.project
     content = binder_files(project)
@@ -35,7 +38,10 @@ def write(face: Face) -> None:
     pins = len(read_binder(project))
     rows = [("written" if name in changed else "as it was", f"{FOLDER}/{name}") for name in sorted(content)]
     data = {"folder": str(project / FOLDER), "written": sorted(changed), "pins": pins}
-    face.emit(data, table("", "", rows=list(rows)), Text(f"{pins} pins"))
+    if not is_checkout(project) and PANEL not in shared_files():
+        face.say("note: this Braggbook was installed without JupyterLab's panel, so its wheel has none either")
+    then = f"next: braggbook binder check, then git add {FOLDER} and commit"
+    face.emit(data, table("", "", rows=list(rows)), Text(f"{pins} pins"), Text(then))
 
 
 @group.command("check")
@@ -69,6 +75,9 @@ def check(face: Face, resolve: bool, environment: Path | None) -> None:
         lines.append(table("", "MB", rows=[(name, f"{size / 1e6:.0f}") for name, size in sizes.largest]))
     style = "bold red" if issues else "bold green"
     lines.append(Text(f"{len(issues)} findings" if issues else f"{FOLDER}/ checked, nothing found", style=style))
+    if issues:
+        written = any("braggbook binder write" in issue.wanted for issue in issues)
+        lines.append(Text(f"next: braggbook binder {'write' if written else 'check, when these are mended'}"))
     face.emit(data, *lines)
     if issues:
         raise click.exceptions.Exit(1)

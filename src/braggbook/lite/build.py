@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from braggbook.lite.wheel import browser_wheel
 from braggbook.settings import Settings
 
 _KERNEL = "@jupyterlite/pyodide-kernel-extension:kernel"
+_THEMES = "@jupyterlab/apputils-extension:themes"
 _EPOCH = "315532800"  # 1980: no file of the site says when it was built
 _JUNK = ("rspack.config*.js",)  # of JupyterLite's own build
 _ICONS = (
@@ -85,13 +87,14 @@ def build_site(to: Path, wishes: Wishes, *, settings: Settings, say: Callable[[s
         _put_packages(materials, site / "static" / "pyodide", mirror, address)
         _put_contents(contents, site)
         _put_icons(site)
+        _put_style(site)
         (site / "index.html").write_text(start_page(contents.pages, address or "", wishes.binder), encoding="utf-8")
         for pattern in _JUNK:
             for path in site.glob(pattern):
                 path.unlink()
-        files = [path for path in site.rglob("*") if path.is_file()]
-        size = sum(path.stat().st_size for path in files)
-    return Site(to, tuple(page.path for page in contents.pages), len(files), size, address or "")
+        inside = [path for path in site.rglob("*") if path.is_file()]
+        size = sum(path.stat().st_size for path in inside)
+    return Site(to, tuple(page.path for page in contents.pages), len(inside), size, address or "")
 
 
 def _distribution(pyodide: str) -> tuple[Path | None, str | None]:
@@ -142,7 +145,12 @@ def _configuration(binder: str, address: str | None) -> dict[str, Any]:
     if binder:
         options["env"] = {BINDER_VARIABLE: binder}
     kernel = {"loadPyodideOptions": options, "disablePyPIFallback": address is None}
-    data = {"appName": "Braggbook", "contentsAllJsonFile": "all.json", "litePluginSettings": {_KERNEL: kernel}}
+    data = {
+        "appName": "Braggbook",
+        "contentsAllJsonFile": "all.json",
+        "litePluginSettings": {_KERNEL: kernel},
+        "settingsOverrides": {_THEMES: {"adaptive-theme": True}},  # light or dark, as the reader's system is
+    }
     return {"jupyter-lite-schema-version": 0, "jupyter-config-data": data}
 
 
@@ -187,6 +195,14 @@ def _put_icons(site: Path) -> None:
     # JupyterLite takes them from an installed Jupyter server, which the tools do not have
     for name in _ICONS:
         _write(site / "static" / "favicons" / f"{name}.ico", (site / "lab" / "favicon.ico").read_bytes())
+
+
+def _put_style(site: Path) -> None:
+    """Folds the front matter of notebooks, which is for machines: their own heading says the same to readers."""
+    style = (files("braggbook.lite") / "templates" / "front_matter.css").read_text(encoding="utf-8")
+    for page in sorted(site.glob("*/index.html")):
+        html = page.read_text(encoding="utf-8")
+        page.write_text(html.replace("</head>", f"<style>\n{style}</style>\n</head>", 1), encoding="utf-8")
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -61,5 +61,5 @@ def checkout(tmp_path: Path, kernel_template: Path) -> Path:
     )
     exported = pins_of({name: PINS[name] for name in PINS if name != "ipykernel"})
     text = compose_requirements(folder, exported=exported)
-    write_binder(folder, {**fixed_files(), "requirements.txt": text.encode()})
+    write_binder(folder, {**fixed_files(folder), "requirements.txt": text.encode()})
     return folder

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from braggbook.binder.check import check_binder, has_binder
+from braggbook.binder.files import fixed_files, write_binder
 from braggbook.testing.experiments import write_experiment
 
 
@@ -41,6 +43,16 @@ def notebook(code: str, kernel: str = "radiobiology") -> Callable[[Path], object
     return change
 
 
+def as_on_windows(folder: Path) -> None:
+    path = folder / "binder" / "start"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+
+
+def not_executable_in_git(folder: Path) -> None:
+    for words in (["init", "--quiet"], ["add", "binder"], ["update-index", "--chmod=-x", "binder/start"]):
+        subprocess.run(["git", "-C", str(folder), *words], check=True)
+
+
 REQ, POST, START = "binder/requirements.txt", "binder/postBuild", "binder/start"
 STRICT = "#!/bin/bash\nset -euo pipefail\n"
 INSTALL = "python -m pip install --no-deps --no-build-isolation .\n"
@@ -51,6 +63,11 @@ FAULTS = [
     pytest.param(put("binder/environment.yml", "x"), "another way", "binder/environment.yml", id="environment.yml"),
     pytest.param(lambda p: (p / START).unlink(), "missing", START, id="no start"),
     pytest.param(lambda p: (p / POST).chmod(0o644), "not executable", POST, id="mode"),
+    pytest.param(not_executable_in_git, "not executable in git", START, id="mode in git"),
+    pytest.param(as_on_windows, "as on Windows", START, id="CRLF"),
+    pytest.param(as_on_windows, "has drifted", f"{START}, line 1", id="CRLF is drift"),
+    pytest.param(put("binder/braggbook-0.0-py3-none-any.whl", "x"), "nobody installs", "braggbook-0.0", id="old wheel"),
+    pytest.param(put("kernels/radiobiology/apt.txt", "bc\n"), "drifted", "apt.txt, line 1", id="a kernel's apt name"),
     pytest.param(put("binder/runtime.txt", "python-3.9\n"), "another Python", "binder/runtime.txt, line 1", id="runtime"),
     pytest.param(swap("binder/overrides.json", '"false"', '"true"'), "drifted", "overrides.json, line 4", id="drift"),
     pytest.param(swap(REQ, "no-such-one==1.5", "no-such-one>=1.5"), "not pinned", f"{REQ}, line 9", id="no pin"),
@@ -131,6 +148,28 @@ def test_good_links_of_every_kind(checkout: Path) -> None:
         "https://example.org/v2/other\n"
     )
     assert check_binder(checkout) == []
+
+
+def test_a_name_of_apt_that_a_person_looked_up(checkout: Path) -> None:
+    """A kernel's own list goes into binder/; what the list here does not know needs the page that has it."""
+    source = checkout / "kernels" / "radiobiology" / "apt.txt"
+    source.write_text("# to draw\nlibosmesa6\ndcm2niix\n")
+    write_binder(checkout, fixed_files(checkout))
+    (issue,) = check_binder(checkout)
+    assert (issue.where, issue.got) == ("binder/apt.txt, line 4", "libosmesa6")
+    source.write_text(f"libosmesa6  # {issue.wanted.rpartition('# ')[2]}\n")
+    write_binder(checkout, fixed_files(checkout))
+    assert check_binder(checkout) == []
+
+
+def test_links_to_other_repositories_are_only_parsed(checkout: Path) -> None:
+    """Nor to one whose owner's name ends with ours."""
+    for words in (["init", "--quiet"], ["remote", "add", "origin", "git@github.com:ada/doses.git"]):
+        subprocess.run(["git", "-C", str(checkout), *words], check=True)
+    (checkout / "README.md").write_text(f"{LINK.replace('ada/', 'bada/')}gone.ipynb\n")
+    assert check_binder(checkout) == []
+    (checkout / "README.md").write_text(f"{LINK}gone.ipynb\n")
+    assert [issue.what for issue in check_binder(checkout)] == ["a launch link to what is not there"]
 
 
 def test_what_is_imported_is_covered_by_what_distributions_say(checkout: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import pytest
 from hypothesis import given, settings
@@ -78,6 +78,20 @@ def test_a_server_gets_what_the_link_says(path: str, values: dict[str, str]) -> 
     asked = urlsplit("https://server/user/x/" + dict(parse_qsl(urlsplit(url).query))["urlpath"] + "&token=secret")
     assert asked.path == f"/user/x/{OPEN_ROUTE}"
     assert read_open_query(asked.query) == (path, values or {"x": ""})
+
+
+@settings(max_examples=40)
+@given(path=PATHS)
+def test_a_hub_opens_the_path_and_not_a_part_of_it(path: str) -> None:
+    """A BinderHub writes ``labpath`` into an address by JavaScript's encodeURI, which leaves ``?`` and ``#``."""
+    query = dict(parse_qsl(urlsplit(Launch("gh", "a/b", COMMIT, path).url).query))
+    if "labpath" in query:
+        asked = "doc/tree/" + quote(query["labpath"], safe=";,/?:@&=+$-_.!~*'()#")
+    else:
+        asked = query["urlpath"]
+    server = urlsplit("https://server/user/x/" + asked)
+    assert (server.query, server.fragment) == ("", "")
+    assert unquote(server.path).removeprefix("/user/x/doc/tree/").removeprefix("/user/x/lab/tree/") == path
 
 
 def test_only_a_commit_or_a_record_is_pinned() -> None:

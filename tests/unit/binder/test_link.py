@@ -62,6 +62,17 @@ def link(folder: Path, wanted: Wanted = Wanted(), **values: str) -> Link:  # noq
         ("https://github.com/ada/doses", Remote("github.com", "ada/doses")),
         ("https://ada:secret@gitlab.com/group/sub/doses.git", Remote("gitlab.com", "group/sub/doses")),
         ("ssh://git@codeberg.org:22/ada/doses.git", Remote("codeberg.org", "ada/doses")),
+        ("https://token@GitHub.COM/ada/doses/", Remote("github.com", "ada/doses")),
+        ("ssh://git@ssh.github.com:443/ada/doses.git", Remote("github.com", "ada/doses")),
+        ("git@github.com:/ada/doses.git", Remote("github.com", "ada/doses")),
+        ("git+ssh://git@codeberg.org/ada/doses.git", Remote("codeberg.org", "ada/doses")),
+        ("https://ada:secret@git.example.org:8443/ada/doses", Remote("git.example.org:8443", "ada/doses")),
+        ("https://git.example.org:443/ada/doses", Remote("git.example.org", "ada/doses")),
+        ("https://github.com/ada/doses/tree/main", None),
+        ("https://gitlab.com/group/doses/-/tree/main", None),
+        ("https://github.com/../doses", None),
+        ("https://token@git hub.com/ada/doses", None),
+        ("git@github.com-work:ada/doses.git", None),
         ("/home/of/nobody.git", None),
         ("../other", None),
         ("file:///x/y.git", None),
@@ -158,6 +169,68 @@ def test_nothing_published(clone: Path, tmp_path: Path) -> None:
         link(alone.parents[1])
     with pytest.raises(InputError, match="BinderHub"):
         link(clone, Wanted(hub="mybinder.org"))
+
+
+@pytest.mark.parametrize(
+    "secret", ["https://ghp_secret@git hub.com/a/b", "https://ada:ghp_secret@github.com/a/b/tree/x"]
+)
+def test_a_token_in_an_address_is_never_shown(clone: Path, secret: str) -> None:
+    git(clone, "remote", "set-url", "origin", secret)
+    for wanted in (Wanted(ref="main"), Wanted(ref="main", repository=secret)):
+        with pytest.raises(InputError, match="where this repository is published") as caught:
+            link(clone, wanted)
+        assert "ghp_secret" not in str(caught.value)
+    git(clone, "remote", "set-url", "origin", "https://ada:ghp_secret@github.com/ada/doses.git")
+    assert "ghp_secret" not in repr(link(clone))
+
+
+@pytest.mark.parametrize(
+    "hub", ["https://ada:ghp_secret@hub.org", "https://hub.org/a)b", "http://hub.org", "https://hub.org/?x"]
+)
+def test_a_hub_that_no_badge_could_hold(clone: Path, hub: str) -> None:
+    with pytest.raises(InputError, match="not the address of a BinderHub") as caught:
+        link(clone, Wanted(hub=hub))
+    assert "ghp_secret" not in str(caught.value)
+
+
+def test_a_detached_head_and_a_doi_in_capitals(clone: Path) -> None:
+    commit = git(clone, "rev-parse", "HEAD")
+    git(clone, "checkout", "--quiet", "--detach")
+    assert link(clone).launch.ref == commit
+    assert link(clone, Wanted(doi="10.5281/ZENODO.7")).launch.repository == "10.5281/zenodo.7"
+
+
+def test_a_folder_with_odd_characters(clone: Path) -> None:
+    path = write_experiment(clone / "notebooks" / "a b'#?%41é", "half_dose_two", code=["pass"])
+    git(clone, "add", ".")
+    git(clone, "commit", "--quiet", "-m", "two")
+    launch = make_link(read_notebook(path), {}, Wanted(ref="main")).launch
+    assert launch.path == "notebooks/a b'#?%41é/half_dose_two.ipynb"
+    assert read_launch(launch.url) == launch
+
+
+def test_a_notebook_that_lies_elsewhere(clone: Path, tmp_path: Path) -> None:
+    outside = write_experiment(tmp_path / "elsewhere", "linked", code=["pass"])
+    (clone / "notebooks" / "linked.ipynb").symlink_to(outside)
+    with pytest.raises(InputError, match="not in a git repository") as caught:
+        make_link(read_notebook(clone / "notebooks" / "linked.ipynb"), {}, Wanted(ref="main"))
+    assert str(outside) in str(caught.value)
+
+
+def test_a_long_link_says_so(clone: Path) -> None:
+    assert link(clone, name="x" * 100).notes == ()
+    assert "characters" in link(clone, name="x" * 9000).notes[-1]
+
+
+def test_badges_are_escaped(clone: Path) -> None:
+    found = link(clone, name="<\"'>&)](x)")
+    picture = "a b)\"<'.svg"
+    markdown = found.badge("markdown", image=picture)
+    assert markdown == f"[![Open on Binder](a%20b%29%22%3C%27.svg)]({found.launch.url})"
+    assert not set("<>\"'() ") & set(found.launch.url)
+    html = found.badge("html", image=picture)
+    assert 'src="a%20b%29%22%3C%27.svg"' in html
+    assert html.count('"') == 6
 
 
 def test_badges(clone: Path) -> None:

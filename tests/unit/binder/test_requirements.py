@@ -14,7 +14,7 @@ from braggbook.binder.requirements import (
     applies,
     asked_for,
     compose_requirements,
-    make_requirements,
+    is_checkout,
     read_entries,
     stated_digest,
 )
@@ -69,17 +69,19 @@ def test_a_kernel_of_another_resolution_is_refused(checkout: Path) -> None:
     assert "braggbook kernel lock radiobiology" in str(caught.value)
 
 
-def test_only_a_checkout_of_braggbook(tmp_path: Path, checkout: Path) -> None:
-    with pytest.raises(InputError, match="not a checkout"):
-        make_requirements(tmp_path)
+def test_only_braggbook_s_own_source_is_a_checkout(tmp_path: Path, checkout: Path) -> None:
+    assert is_checkout(checkout)
+    assert not is_checkout(tmp_path)
     (checkout / "pyproject.toml").write_text('[project]\nname = "other"\n')
-    with pytest.raises(InputError, match="not a checkout"):
-        make_requirements(checkout)
+    assert not is_checkout(checkout)
+    (checkout / "pyproject.toml").write_text("[project\n")
+    with pytest.raises(InputError, match="cannot be read"):
+        is_checkout(checkout)
 
 
 def test_writing_twice_changes_nothing(checkout: Path) -> None:
     text = (checkout / "binder" / "requirements.txt").read_bytes()
-    content = {**fixed_files(), "requirements.txt": text}
+    content = {**fixed_files(checkout), "requirements.txt": text}
     assert write_binder(checkout, content) == []
     (checkout / "binder" / "start").chmod(0o644)
     (checkout / "binder" / "apt.txt").unlink()

@@ -15,7 +15,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from braggbook.errors import HashMismatch, InputError, NetworkError
+from braggbook.browser import _show
+from braggbook.errors import DatasetMissing, HashMismatch, InputError, NetworkError
 from braggbook.kernels.lock import read_pins
 from braggbook.lite import pins
 from braggbook.lite.build import Wishes, build_site
@@ -184,6 +185,40 @@ def test_the_first_page_escapes_and_links(project: Path) -> None:
     assert "https://mybinder.org/v2/gh/o/r/v1?labpath=notebooks%2Ftutorials%2Ftwo_fields.ipynb" in page
     assert "mirror.example" in page
     assert not re.search(r'(src|href)="//', page)
+
+
+class Shell:
+    """What IPython's shell has of an error's display."""
+
+    def __init__(self) -> None:
+        self.shown: list[tuple[type[Exception], Exception]] = []
+
+    def showtraceback(self, exc: tuple[type[Exception], Exception, object], *, tb_offset: int | None) -> None:
+        assert tb_offset is None
+        self.shown.append(exc[:2])
+
+
+@pytest.mark.parametrize(
+    ("error", "note"),
+    [
+        (DatasetMissing("none of its sources has it", where="scan.dcm"), "not part of this site"),
+        (NetworkError("the download failed"), "not part of this site"),
+        (ModuleNotFoundError("No module named 'pooch'", name="pooch"), "These data are not part"),
+        (ModuleNotFoundError("No module named 'numpy.x'", name="numpy.x"), "numpy is not part"),
+        (OSError(138, "emscripten does not support processes."), "runs no other programs"),
+        (FileNotFoundError("no.csv"), ""),
+    ],
+)
+def test_what_a_browser_cannot_do_says_where_it_runs(
+    error: Exception, note: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRAGGBOOK_BINDER", "https://mybinder.org/v2/gh/o/r/v1")
+    shell = Shell()
+    _show(shell, type(error), error, None)
+    assert shell.shown == [(type(error), error)]
+    notes = "".join(getattr(error, "__notes__", []))
+    assert note in notes
+    assert ("https://mybinder.org/v2/gh/o/r/v1" in notes) is bool(note)
 
 
 def test_another_core_is_refused(tmp_path: Path, settings: Settings) -> None:
