@@ -87,7 +87,7 @@ def _cells(path: Path) -> Iterator[str]:
     for cell in nbformat.read(path, as_version=4).cells:
         text = cell.source.rstrip()
         if cell.cell_type == "markdown":
-            yield _TITLE.sub("", _FRONT.sub("", text)) if _FRONT.match(text) else text
+            yield _TITLE.sub("", _FRONT.sub("", text + "\n")).strip()
         elif cell.cell_type == "code" and text:
             yield _code(text, [tag for tag in cell.metadata.get("tags", []) if tag.startswith(_EXERCISE)])
 

@@ -19,8 +19,8 @@ def draw() -> Figure:
     figure, axes = plt.subplots()
     dose = np.linspace(0, 3, 200)
     low, high = fit.curve.band(dose, level=0.83)
-    axes.fill_between(dose, low, high, color="#4c72b0", alpha=0.25, linewidth=0, label="83 % band of the curve")
-    axes.plot(dose, fit.curve.yield_at(dose), color="#4c72b0", label="fitted curve")
+    axes.fill_between(dose, low, high, color="#0072B2", alpha=0.25, linewidth=0, label="83 % band of the curve")
+    axes.plot(dose, fit.curve.yield_at(dose), color="#0072B2", label="fitted curve")
     seen = fit.doses[fit.doses["dose_gy"] <= 3]
     errors = [seen["yield_per_cell"] - seen["lower"], seen["upper"] - seen["yield_per_cell"]]
     axes.errorbar(
@@ -30,9 +30,9 @@ def draw() -> Figure:
         (*whole.yield_interval, whole.yield_per_cell), (*whole.interval, whole.dose_gy), (":", ":", "-"), strict=True
     )
     for yielded, at, style in ends:
-        axes.plot([0, at, at], [yielded, yielded, 0], style, color="#c44e52", linewidth=1.5)
+        axes.plot([0, at, at], [yielded, yielded, 0], style, color="#D55E00", linewidth=1.5)
     low_gy, high_gy = whole.interval
-    axes.plot([], [], "-", color="#c44e52", label=f"case: {whole.dose_gy:.2f} Gy ({low_gy:.2f} to {high_gy:.2f})")
+    axes.plot([], [], "-", color="#D55E00", label=f"case: {whole.dose_gy:.2f} Gy ({low_gy:.2f} to {high_gy:.2f})")
     axes.set(xlabel="dose (Gy)", ylabel="dicentrics per cell", xlim=(-0.03, 3.05), ylim=(0, 0.72))
     axes.legend(loc="upper left")
     return figure

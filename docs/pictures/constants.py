@@ -11,8 +11,8 @@ from braggbook.radiobiology.constants import taking
 
 LET = np.linspace(1.0, 15.0, 200)
 CASES = [
-    ("mcnamara", "mcnamara.rbe_max_constant", {"paper": "0.99064 (paper)", "matRad": "0.999064 (matRad)"}, "C0"),
-    ("peeler", "peeler.rbe_min_slope", {"review": "0.00074 (review)", "RBEModels": "0.000074 (RBEModels)"}, "C3"),
+    ("mcnamara", "mcnamara.rbe_max_constant", {"paper": "0.99064 (paper)", "matRad": "0.999064 (matRad)"}, "#0072B2"),
+    ("peeler", "peeler.rbe_min_slope", {"review": "0.00074 (review)", "RBEModels": "0.000074 (RBEModels)"}, "#D55E00"),
 ]
 
 

@@ -13,7 +13,7 @@ from braggbook.radiobiology.survival import fit_cooperativity
 
 _DOSES = (0.0, 1.0, 2.0, 4.0, 6.0, 8.0)
 _ALPHA, _BETA, _SLOPE, _EFFICIENCY = 0.2, 0.03, 1.7, 0.03
-_BLUE, _RED, _GREY = "#1f5a99", "#b3402a", "#8a8a8a"
+_BLUE, _RED, _GREY = "#0072B2", "#D55E00", "0.5"
 
 
 def _counts() -> pd.DataFrame:

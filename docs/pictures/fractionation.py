@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from braggbook.radiobiology.fractionation import Repair, eqd2, protraction_factor
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#B35900")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 
 def draw() -> Figure:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from braggbook.radiobiology.outcome import ntcp_parameters, poisson_tcp, population_tcp, voxel_dvh
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#B35900")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 
 def draw() -> Figure:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from braggbook.challenges.ranking import METHODS, RankedMetric, Rules, Scores, Standing, Task, standings
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#B35900", "#333333")  # told apart by any reader
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#333333")  # told apart by any reader
 MARKERS = ("o", "s", "^", "D", "v")
 NAMES = ("A", "B", "C", "D", "E")
 CASES = 50

@@ -36,6 +36,11 @@ GRIDS = {
         (40, 30, 34), spacing_mm=(2.0, 4.0, 3.0), origin_mm=(39.0, -49.5, 58.0),
         directions=((0, 1, 0), (0, 0, -1), (-1, 0, 0)),
     ),
+    # slices towards the feet while rows and columns are those of an axial one: a left-handed frame
+    "left_handed": Grid.from_axes(
+        (30, 34, 40), spacing_mm=(4.0, 3.0, 2.0), origin_mm=(-39.0, -49.5, 58.0),
+        directions=((1, 0, 0), (0, 1, 0), (0, 0, -1)),
+    ),
     "oblique": Grid.from_axes(
         (40, 50, 60), spacing_mm=(3.4, 3.0, 2.5), origin_mm=(-40.0, -88.0, -66.0),
         directions=((np.cos(_TURN), np.sin(_TURN), 0), (-np.sin(_TURN), np.cos(_TURN), 0), (0, 0, 1)),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import re
-import time
 from typing import Any
 
 import pytest
@@ -223,11 +222,9 @@ def test_nobody_signed_in_gets_what_was_drawn_once(hub: Hub) -> None:
     client = hub.client()
     client.get(PAGE)
     drawn = client.app.state.drawn.made  # type: ignore[attr-defined]
-    began = time.perf_counter()
     for _ in range(20):
         answer = client.get(PAGE, headers={"Accept-Encoding": "gzip"})
     assert client.app.state.drawn.made == drawn  # type: ignore[attr-defined]
-    assert (time.perf_counter() - began) / 20 < 0.1
     assert answer.headers["content-encoding"] == "gzip"
     again = client.get(PAGE, headers={"If-None-Match": answer.headers["etag"], "Accept-Encoding": "gzip"})
     assert (again.status_code, again.content) == (304, b"")

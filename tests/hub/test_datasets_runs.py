@@ -175,6 +175,21 @@ class TestDatasets:
             assert "<script>" not in text
             assert " onload=" not in text
 
+    def test_a_long_list_is_counted_and_opened_by_who_wants_it(self, hub: Hub) -> None:
+        make_dataset(hub.desk.settings, {f"part{number:02}.csv": ROWS for number in range(30)}, columns=COLUMNS)
+        text = hub.client().get("/datasets/counts/1").text
+        assert "24 more are listed below; each has a glance of its own." in text
+        assert "<summary>All 30 files</summary>" in text
+        assert "dataset fetch" not in text
+
+    def test_what_is_not_here_is_said_once_with_the_command(self, hub: Hub, dataset: Path) -> None:
+        for name in ("counts.csv", "notes.txt"):
+            (dataset / name).unlink()
+        text = hub.client().get("/datasets/counts/1").text
+        assert "None of its files is here yet" in text
+        assert "braggbook dataset fetch counts@1" in text
+        assert "No preview" not in text
+
     def test_an_empty_project_says_so(self, hub: Hub) -> None:
         assert "No dataset here" in hub.client().get("/datasets").text
 

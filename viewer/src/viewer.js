@@ -77,7 +77,7 @@ class Viewer {
     const niivue = new Niivue({
       isRadiologicalConvention: true, isSliceMM: true, isNearestInterpolation: true, isColorbar: false, dragAndDropEnabled: false, isOrientationTextVisible: true,
       multiplanarShowRender: 0, multiplanarLayout: 3, logLevel: "error", backColor: [0, 0, 0, 1], crosshairColor: [0.34, 0.71, 0.91, 0.8], crosshairWidth: 0.7, crosshairWidthUnit: "percent",
-      fontMinPx: 20, sagittalNoseLeft: true, interactive: true, loadingText: "", isResizeCanvas: true, isAlphaClipDark: true,
+      fontMinPx: 20, fontColor: [0.94, 0.89, 0.26, 1], showAllOrientationMarkers: true, multiplanarPadPixels: 6, sagittalNoseLeft: true, interactive: true, loadingText: "", isResizeCanvas: true, isAlphaClipDark: true,
     });
     this.niivue = niivue;
     niivue.onLocationChange = () => this.tell();

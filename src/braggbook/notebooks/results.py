@@ -247,7 +247,9 @@ def _emit(declared: Result) -> None:
     payload = declared.model_dump(mode="json", exclude_none=True)
     shell = sys.modules.get("IPython")
     if shell is not None and shell.get_ipython() is not None:
-        shell.display.display(_bundle(declared, payload), raw=True)
+        # nbconvert and whatever else knows it reads the alt text there
+        told = {"image/png": {"alt": declared.alt}} if declared.kind == "figure" and declared.alt else None
+        shell.display.display(_bundle(declared, payload), raw=True, metadata=told)
         return
     sys.stdout.write(as_text(declared) + "\n")
     if path := os.environ.get(RESULTS_VARIABLE):

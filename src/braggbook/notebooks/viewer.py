@@ -25,11 +25,11 @@ import xarray as xr
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from braggbook.errors import InputError
 from braggbook.imaging.resample import coarsened
 from braggbook.imaging.store.nifti import write_nifti
 from braggbook.imaging.volumes import grid_of
-from braggbook.notebooks.views import limits_of, overlay_limits_of, require_masks, require_volume, three_planes
+from braggbook.notebooks import viewer_input as given
+from braggbook.notebooks.views import limits_of, overlay_limits_of, three_planes
 
 MOST_VOXELS = 12 << 20  # 24 MB of a CT: 256 x 256 x 190, which a small laptop turns without a halt
 _IN_A_RUN = "BRAGGBOOK_SEED"  # braggbook.runs.environment sets it, where nobody looks
@@ -38,6 +38,7 @@ _COLOURS = (  # of Okabe and Ito, in the order of three_planes: https://jfly.uni
     ("purple", (204, 121, 167)), ("vermilion", (213, 94, 0)), ("blue", (0, 114, 178)),
 )  # fmt: skip
 _SEE_THROUGH = 0.55
+_LETTERS = (0.94, 0.89, 0.26, 1.0)  # of the patient's sides: yellow, seen on black and on soft tissue
 _DPI = 110
 _TYPES = ("int8", "uint8", "int16", "uint16", "float32")  # what the viewer reads without a loss
 _PLANES = ("three planes", "axial", "coronal", "sagittal")
@@ -102,25 +103,21 @@ def show_volume(
         A view. In a run that nobody looks at, without ipyniivue, or in a page without widgets it shows a static figure.
 
     Raises:
-        ImagingError: Not a volume of three dimensions, a mask on another grid, a point outside, or nothing but NaN.
-        InputError: A window whose width is not positive.
+        ImagingError: Not a volume of three dimensions, a mask on another grid or of broken numbers, a point or a dose
+            outside, or nothing but NaN.
+        InputError: A window whose width is not positive, or another argument that is not of its kind.
     """
-    require_volume(image, "the image")
-    marked = require_masks(image, masks)
-    limits = limits_of(image) if window is None else _limits(window)
+    image = given.require_image(image)
+    marked = given.require_flat_masks(image, masks)
+    dose = given.require_dose(image, dose)
+    at_mm, height_px = given.require_place(at_mm), given.require_height(height_px)
+    limits = given.require_drawable(limits_of(image) if window is None else given.require_window(window))
     figure = three_planes(image, at_mm=at_mm, limits=limits, overlay=dose, masks=marked)
     plt.close(figure)  # the view shows it, and only once
     scene = _Scene(image, marked, dose, limits)
     if why := _why_static():
         return VolumeView(scene.says(fewer=False), None, why, figure)
     return VolumeView(scene.says(fewer=True), scene.widget(at_mm, height_px), "", figure)
-
-
-def _limits(window: tuple[float, float]) -> tuple[float, float]:
-    level, width = (float(number) for number in window)
-    if not (np.isfinite(level) and np.isfinite(width) and width > 0):
-        raise InputError("not a window", where="window", wanted="(level, width), the width above 0", got=str(window))
-    return level - width / 2, level + width / 2
 
 
 def _why_static() -> str:
@@ -156,14 +153,21 @@ class _Scene:
         what = f"Slices of {name} ({voxels} voxels) in three planes, the patient's left at the right"
         parts = [f"{what}; black is {low:.4g}{self.unit}, white {high:.4g}{self.unit}."]
         if self.masks:
-            parts.append(f"Masks: {', '.join(f'{name} {colour}' for name, (colour, _) in self._coloured())}.")
+            named = (f"{name} {colour}{given.about_mask(self.masks[name])}" for name, (colour, _) in self._coloured())
+            again = "; colours repeat" if len(self.masks) > len(_COLOURS) else ""
+            parts.append(f"Masks: {', '.join(named)}{again}.")
         if self.dose is not None:
-            low, high = overlay_limits_of(self.dose)
-            parts.append(f"Dose: black to yellow is {low:.4g} to {high:.4g}{_unit(self.dose)}; less is not coloured.")
+            parts.append(self._says_dose(self.dose))
         if fewer and self.factors != (1, 1, 1):
             by = " x ".join(map(str, self.factors[::-1]))
             parts.append(f"Made coarser for the screen: each voxel is the mean of {by} of the volume.")
         return " ".join(parts)
+
+    def _says_dose(self, dose: xr.DataArray) -> str:
+        if not float(dose.max()) > 0:
+            return "Dose: nowhere above 0, so nothing is coloured."
+        low, high = overlay_limits_of(dose)
+        return f"Dose: black to yellow is {low:.4g} to {high:.4g}{_unit(dose)}; less is not coloured."
 
     def _coloured(self) -> list[tuple[str, tuple[str, tuple[int, int, int]]]]:
         return [(name, _COLOURS[at % len(_COLOURS)]) for at, name in enumerate(self.masks)]
@@ -197,6 +201,7 @@ class _Scene:
             is_nearest_interpolation=True, drag_and_drop_enabled=False, multiplanar_show_render=niivue.ShowRender.NEVER,
             multiplanar_layout=niivue.MultiplanarType.ROW, crosshair_width=0.7, crosshair_width_unit="percent",
             crosshair_color=(0.34, 0.71, 0.91, 0.8), font_min_px=20, log_level="error", is_colorbar=False,
+            font_color=_LETTERS, show_all_orientation_markers=True, multiplanar_pad_pixels=6,
         )  # fmt: skip
         volumes = self.volumes(niivue)
         viewer.load_volumes(volumes)

@@ -28,6 +28,7 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 DIRECTIONS = {
     "axial": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
     "sagittal": ((0, 1, 0), (0, 0, -1), (-1, 0, 0)),
+    "left_handed": ((1, 0, 0), (0, 1, 0), (0, 0, -1)),
     "oblique": ((np.cos(TURN), np.sin(TURN), 0), (-np.sin(TURN), np.cos(TURN), 0), (0, 0, 1)),
 }
 
@@ -46,6 +47,18 @@ def grid_along(name: str, shape: tuple[int, int, int] = (8, 10, 12)) -> Grid:
 def ct(grid: Grid) -> xr.DataArray:
     """A volume in which every voxel is another."""
     return make_volume(np.arange(np.prod(grid.shape), dtype=np.int16).reshape(grid.shape), grid, name="ct", units="HU")
+
+
+def like(values: Any, *, units: str = "HU") -> xr.DataArray:
+    return make_volume(values, grid_along("axial"), name="ct", units=units)
+
+
+def far_away() -> xr.DataArray:
+    grid = Grid.from_axes((8, 10, 12), spacing_mm=(4, 3, 2), origin_mm=(900.0, 0.0, 0.0))
+    return make_volume(np.ones(grid.shape), grid, name="dose", units="Gy")
+
+
+AXIAL = ct(grid_along("axial"))
 
 
 def loaded(view: VolumeView) -> list[Volume]:
@@ -164,13 +177,58 @@ def test_without_ipyniivue_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Static: ipyniivue not installed." in view._repr_mimebundle_()[0]["text/plain"]
 
 
-def test_what_cannot_be_shown_is_refused() -> None:
-    image = ct(grid_along("axial"))
-    with pytest.raises(InputError, match="not a window"):
-        show_volume(image, window=(40, 0))
-    with pytest.raises(ImagingError, match="a mask on another grid"):
-        show_volume(image, masks={"lung": ct(grid_along("sagittal"))})
-    with pytest.raises(ImagingError, match="not one volume"):
-        show_volume(image.isel(z=0))
-    with pytest.raises(ImagingError, match="outside the image"):
-        show_volume(image, at_mm=(1e4, 0, 0))
+STRANGE: dict[str, tuple[str, dict[str, Any]]] = {
+    "a window without width": ("not a window", {"window": (40, 0)}),
+    "a window of one number": ("not a window", {"window": 40}),
+    "a window of words": ("not a window", {"window": ("bone", "wide")}),
+    "a point of two numbers": ("not a point", {"at_mm": (1, 2)}),
+    "a point of NaN": ("not a point", {"at_mm": (np.nan, 0, 0)}),
+    "a point far away": ("a point outside the image", {"at_mm": (1e4, 0, 0)}),
+    "a height below nothing": ("not a height", {"height_px": -1}),
+    "masks without names": ("not masks by name", {"masks": [AXIAL]}),
+    "a mask by number": ("not masks by name.*got 3", {"masks": {3: AXIAL}}),
+    "a mask that is an array": ("lung: not a volume.*make_volume.*got ndarray", {"masks": {"lung": AXIAL.values}}),
+    "a mask on another grid": ("a mask on another grid", {"masks": {"lung": ct(grid_along("sagittal"))}}),
+    "a mask of fractions": ("lung: not a mask", {"masks": {"lung": like(AXIAL.values + 0.5)}}),
+    "a mask of NaN": ("lung: not a mask", {"masks": {"lung": like(AXIAL.values * np.nan)}}),
+    "a mask below 0": ("lung: not a mask", {"masks": {"lung": like(AXIAL.values - 1)}}),
+    "a dose that is an array": ("the dose: not a volume", {"dose": AXIAL.values}),
+    "a dose of NaN": ("the dose: nothing to draw", {"dose": like(AXIAL.values * np.nan)}),
+    "a complex dose": ("the dose: not real numbers", {"dose": like(AXIAL.values * 1j)}),
+    "a dose beside it": ("wholly beside the image", {"dose": far_away()}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(STRANGE))
+def test_what_cannot_be_shown_is_refused(name: str) -> None:
+    message, given = STRANGE[name]
+    with pytest.raises(InputError, match=message):
+        show_volume(AXIAL, **given)
+
+
+def test_what_is_no_image_is_refused() -> None:
+    plane, filled = AXIAL.isel(z=0), like(np.full(AXIAL.shape, np.nan))
+    messages = {
+        "not a volume": [AXIAL.values, None, AXIAL.to_dataset(name="ct")],
+        "not one volume": [plane, AXIAL.expand_dims("t"), AXIAL.transpose("x", "y", "z")],
+        "not real numbers": [like(AXIAL.values * 1j), AXIAL.astype(object)],
+        "nothing to draw": [filled],
+        "too large": [like(AXIAL.values * 1e300)],
+        "too close to 0": [like(AXIAL.values * 1e-60, units="1")],
+    }
+    for message, images in messages.items():
+        for image in images:
+            with pytest.raises(ImagingError, match=message):
+                show_volume(image)
+
+
+def test_what_is_odd_is_said_in_words() -> None:
+    labels, nothing = like(AXIAL.values % 41), like(AXIAL.values * 0)
+    says = show_volume(AXIAL, masks={"organs": labels, "lost": nothing}, dose=nothing).says
+    assert "Masks: organs orange (all its labels), lost sky blue (empty)." in says
+    assert "Dose: nowhere above 0, so nothing is coloured." in says
+    many = show_volume(AXIAL, masks={f"organ {label}": like(AXIAL.values == label) for label in range(1, 9)}).says
+    assert "organ 7 blue, organ 8 orange; colours repeat." in many
+    flat = show_volume(like(AXIAL.values >= 0, units="1"))
+    assert "black is 1, white 2." in flat.says
+    assert loaded(flat)[0].data, "True and False are 1 and 0"
