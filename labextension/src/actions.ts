@@ -3,7 +3,7 @@
 import { JupyterFrontEnd } from '@jupyterlab/application';
 import { IFrame, MainAreaWidget } from '@jupyterlab/apputils';
 
-import { IRun, address } from './api';
+import { IJob, IRun, address } from './api';
 import { button, el, fill, table } from './dom';
 import { Follower } from './follow';
 import { Publish } from './publish';
@@ -21,27 +21,40 @@ interface IVerification {
 /** The buttons below a run. */
 export class RunActions {
   readonly node = el('div', { class: 'bb-actions' });
-  private readonly _follower = new Follower(() => this.node.isConnected);
+  private readonly _follower: Follower;
+  private readonly _publish: Publish;
   private readonly _verdict = el('div', { class: 'bb-verification' });
-  private readonly _verify = button('Verify', () => void this._verified());
+  private readonly _verify = button('Verify', () => void this._verified(() => this._follower.start({ kind: 'verify', path: this._path, run: this._run.id })));
 
   constructor(
     private readonly _run: IRun,
     private readonly _path: string,
-    private readonly _app: JupyterFrontEnd
+    private readonly _app: JupyterFrontEnd,
+    isAlive: () => boolean
   ) {
+    this._follower = new Follower(isAlive);
+    this._publish = new Publish(_run, _path, isAlive);
     const complete = _run.verdict === 'complete';
     const zip = address(`runs/${_run.id}/zip`, { path: _path });
     const download = el('a', { class: 'bb-button', href: zip, download: `${_run.notebook}-${_run.id}.zip` }, 'Download');
     const line = el('div', { class: 'bb-line' }, complete && this._verify, button('Report', () => this._report()), download);
-    fill(this.node, line, this._follower.node, this._verdict, complete && new Publish(_run, _path).node);
+    fill(this.node, line, this._follower.node, this._verdict, complete && this._publish.node);
   }
 
-  private async _verified(): Promise<void> {
+  /** Goes on with a job that was begun before this page was loaded. */
+  resume(job: IJob): void {
+    if (job.kind === 'verify') {
+      void this._verified(() => this._follower.follow(job));
+    } else {
+      this._publish.resume(job);
+    }
+  }
+
+  private async _verified(begin: () => Promise<IJob | null>): Promise<void> {
     this._verify.disabled = true;
     fill(this._verdict);
     try {
-      const job = await this._follower.start({ kind: 'verify', path: this._path, run: this._run.id });
+      const job = await begin();
       if (job?.result) {
         fill(this._verdict, ...verification(job.result));
         this._follower.say(`Verified: ${job.result.verdict}.`);

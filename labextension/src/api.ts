@@ -30,6 +30,7 @@ export interface IForm {
   fields: IField[];
   values: Record<string, unknown>;
   source: string;
+  identity: string;
   jobs: IJob[];
 }
 
@@ -78,7 +79,7 @@ export interface IRun {
   parameters: Record<string, unknown>;
   ended: string;
   seconds: number;
-  doi: string | null;
+  identity: string;
   results: IResult[];
 }
 
@@ -86,6 +87,7 @@ export interface IRunRow {
   id: string;
   verdict: string;
   ended: string;
+  identity: string;
   parameters: Record<string, unknown>;
   results: string[];
 }
@@ -135,7 +137,8 @@ export interface IAbout {
 export class Refusal extends Error {
   constructor(
     readonly problem: IProblem,
-    readonly findings: IFinding[] = []
+    readonly findings: IFinding[] = [],
+    readonly away = false // a proxy answers, because the server does not
   ) {
     super(problem.what);
   }
@@ -165,11 +168,20 @@ async function respond(path: string, query: Record<string, string>, init: Reques
   } catch {
     // a proxy's page
   }
-  const problem: IProblem =
-    said && typeof said.what === 'string'
-      ? said
-      : { what: `the server refuses (${response.status} ${response.statusText})`, got: said?.message };
-  throw new Refusal(problem, said?.findings ?? []);
+  if (said && typeof said.what === 'string') {
+    throw new Refusal(said, said.findings ?? []);
+  }
+  throw strange(response, said?.message);
+}
+
+/** Returns what an answer means that is none of ours. */
+function strange(response: Response, got?: string): Refusal {
+  if (response.status === 404) {
+    const what = 'JupyterLab’s server does not know the panel';
+    return new Refusal({ what, wanted: 'Braggbook in the environment that the server runs in', next: 'jupyter server extension list' });
+  }
+  const what = `the server refuses (${response.status} ${response.statusText})`;
+  return new Refusal(got ? { what, got } : { what }, [], [502, 503, 504].includes(response.status));
 }
 
 /** Asks for something. */
@@ -195,5 +207,5 @@ export async function picture(path: string, query: Record<string, string>): Prom
 
 /** Tells whether an error means that the server could not be reached, and may be again. */
 export function isOffline(error: unknown): boolean {
-  return error instanceof ServerConnection.NetworkError;
+  return error instanceof ServerConnection.NetworkError || (error instanceof Refusal && error.away);
 }

@@ -1,6 +1,6 @@
 // A job on its way: a bar, a line for screen readers, a button that stops it.
 
-import { IJob, IProblem, get, isOffline, post, remove } from './api';
+import { IJob, IProblem, Refusal, get, isOffline, post, remove } from './api';
 import { button, el, fill } from './dom';
 import { problemBox, problemShown } from './problems';
 
@@ -9,6 +9,9 @@ const TICK_MS = 1000;
 const WORDS: Record<string, string> = {
   run: 'Running', verify: 'Repeating the run', plan: 'Planning', push: 'Sending', mint: 'Publishing',
   try: 'Trying on the public twin', submit: 'Handing in'
+};
+const RESTARTED: IProblem = {
+  what: 'JupyterLab’s server was started again meanwhile, and what was being done ended with it; it can be begun anew'
 };
 
 /** Shows one job at a time, and returns how it ended. */
@@ -21,6 +24,7 @@ export class Follower {
   private readonly _line = el('div', { class: 'bb-line', hidden: true }, this._bar, this._clock, this._stop);
   private readonly _problem = el('div');
   private _job: IJob | null = null;
+  private _starting = false;
   private _timer = 0;
   private _began = 0;
 
@@ -29,7 +33,7 @@ export class Follower {
   }
 
   get busy(): boolean {
-    return this._job !== null;
+    return this._job !== null || this._starting;
   }
 
   /** Says something that is not a job's. */
@@ -52,10 +56,18 @@ export class Follower {
   }
 
   /** Begins a job and follows it; null where it came to nothing, which is then shown. */
-  async start(order: Record<string, unknown>): Promise<IJob | null> {
+  async start(order: Record<string, unknown>, begun: () => void = () => undefined): Promise<IJob | null> {
     this.clear();
     this.say(`${WORDS[String(order.kind)] ?? 'Working'}: starting`);
-    return this.follow(await post<IJob>('jobs', order));
+    this._starting = true;
+    let job: IJob;
+    try {
+      job = await post<IJob>('jobs', order);
+    } finally {
+      this._starting = false;
+    }
+    begun();
+    return this.follow(job);
   }
 
   /** Follows a job to its end; the server may be away for a while meanwhile. */
@@ -69,7 +81,7 @@ export class Follower {
       } catch (error) {
         if (!isOffline(error)) {
           this._end();
-          this.fail(error);
+          this.fail(isForgotten(error) ? new Refusal(RESTARTED) : error);
           return null;
         }
         this.say('The server does not answer; asking again.');
@@ -77,6 +89,9 @@ export class Follower {
       }
     }
     this._end();
+    if (!isOver(job)) {
+      return null; // nobody looks any more
+    }
     if (job.state === 'failed' || (job.state === 'stopped' && !job.result)) {
       this.say('');
       fill(this._problem, problemShown(job.error ?? ({ what: 'stopped' } as IProblem)));
@@ -122,9 +137,16 @@ export class Follower {
   private async _stopped(): Promise<void> {
     this._stop.disabled = true;
     if (this._job) {
-      await remove(`jobs/${this._job.id}`).catch(error => fill(this._problem, problemBox(error)));
+      await remove(`jobs/${this._job.id}`).catch(error => {
+        fill(this._problem, problemBox(error));
+        this._stop.disabled = false;
+      });
     }
   }
+}
+
+function isForgotten(error: unknown): boolean {
+  return error instanceof Refusal && error.problem.what === 'no such job';
 }
 
 /** Tells whether a job has ended. */

@@ -82,6 +82,7 @@ export class Fields {
   readonly node = el('div', { class: 'bb-fields' });
   private _rows: Row[] = [];
   private _asked = 0;
+  private _shown = '';
 
   constructor(
     private readonly _path: () => string,
@@ -92,6 +93,11 @@ export class Fields {
 
   /** Shows the fields of a form; what was typed stays where the field is still there. */
   show(form: IForm): void {
+    const shown = JSON.stringify(form.fields);
+    if (shown === this._shown) {
+      return; // saving by the clock must not take the field away in which somebody types
+    }
+    this._shown = shown;
     const typed = this.given();
     this._rows = form.fields.map(field => new Row(field, () => void this.check()));
     this.refill(typed);

@@ -1,6 +1,6 @@
 // Handing in to a challenge: tried on the public twin first, then to the vault of this machine or to a hub.
 
-import { IChallenge, IJob, get } from './api';
+import { IChallenge, IJob, IProblem, Refusal, get } from './api';
 import { button, choice, el, field, fill, table, tick } from './dom';
 import { Follower } from './follow';
 import { problemBox } from './problems';
@@ -12,7 +12,7 @@ const tokens = new Map<string, string>(); // by the hub's address; of this page 
 export class HandIn {
   readonly node = el('details', { class: 'bb-part' }, el('summary', {}, 'Hand in to a challenge'));
   private readonly _body = el('div', {}, el('p', { class: 'bb-help' }, 'Looking for challenges …'));
-  private readonly _follower = new Follower(() => this.node.isConnected);
+  private readonly _follower: Follower;
   private readonly _shown = el('div');
   private _found: IChallenge[] = [];
   private _noSandbox = '';
@@ -20,8 +20,10 @@ export class HandIn {
 
   constructor(
     private readonly _path: string,
-    private readonly _save: () => Promise<boolean>
+    private readonly _save: () => Promise<boolean>,
+    isAlive: () => boolean
   ) {
+    this._follower = new Follower(isAlive);
     this.node.append(this._body, this._follower.node, this._shown);
     this.node.addEventListener('toggle', () => {
       if (this.node.open && !this._asked) {
@@ -29,6 +31,12 @@ export class HandIn {
         void this._load();
       }
     });
+  }
+
+  /** Goes on with a job that was begun before this page was loaded. */
+  resume(job: IJob): void {
+    this.node.open = true;
+    void this._do(() => this._follower.follow(job));
   }
 
   private async _load(): Promise<void> {
@@ -92,7 +100,7 @@ export class HandIn {
     };
     challenge.addEventListener('change', showChallenge);
     file.addEventListener('input', showWalls);
-    hub.addEventListener('change', showHub);
+    hub.addEventListener('input', showHub);
     showChallenge();
     showWalls();
 
@@ -103,7 +111,20 @@ export class HandIn {
         phase: phase?.value ?? '', team: team.value.trim(), title: title.value.trim(), accepted: accepted.checked,
         hub: address, token: address ? (tokens.get(address) ?? '') : ''
       };
-      void this._do(kind === 'try' ? common : { ...common, ...mine });
+      if (kind === 'submit' && !address && !mine.team) {
+        this._refuse(team, { what: 'whose submission is it?', wanted: 'the name of the team' });
+        return;
+      }
+      if (kind === 'submit' && !accepted.checked) {
+        this._refuse(accepted, { what: 'the terms of the phase are not accepted', wanted: 'the tick beside them' });
+        return;
+      }
+      void this._do(async () => {
+        if (common.file === this._path) {
+          await this._save();
+        }
+        return this._follower.start({ path: this._path, ...common, ...(kind === 'try' ? {} : mine) });
+      });
     };
     const tried = button('Try on the public twin', () => order('try'));
     const handed = button('Hand in', () => order('submit'));
@@ -113,17 +134,25 @@ export class HandIn {
     );
   }
 
-  private async _do(order: Record<string, unknown>): Promise<void> {
+  /** Says what is missing, and goes to where it belongs. */
+  private _refuse(at: HTMLElement, problem: IProblem): void {
+    if (!this._follower.busy) {
+      fill(this._shown);
+      this._follower.fail(new Refusal(problem));
+      at.focus();
+    }
+  }
+
+  private async _do(begin: () => Promise<IJob | null>): Promise<void> {
     if (this._follower.busy) {
       return;
     }
     fill(this._shown);
     try {
-      await this._save();
-      const job = await this._follower.start({ path: this._path, ...order });
+      const job = await begin();
       if (job?.result) {
         fill(this._shown, ...(job.kind === 'try' ? outcome(job) : taken(job)));
-        this._follower.say(job.kind === 'try' ? 'Tried.' : 'Handed in.');
+        this._follower.say(job.kind === 'try' ? 'Tried.' : job.result.verdict ? 'Not taken in.' : 'Handed in.');
       }
     } catch (error) {
       this._follower.fail(error);
@@ -141,12 +170,29 @@ function outcome(job: IJob): HTMLElement[] {
   ];
 }
 
-function problem(found: any): HTMLElement[] {
+/** Why there is no score, as the receipt says it. */
+interface IReason {
+  what: string;
+  cell: number | null;
+  line: number | null;
+  exception: string | null;
+  source: string[];
+  issues: string[];
+}
+
+function problem(found: IReason | null): HTMLElement[] {
   if (!found) {
     return [];
   }
-  const issues = (found.issues ?? []).map((one: any) => el('li', {}, String(typeof one === 'string' ? one : one.what)));
-  return [el('div', { class: 'bb-problem' }, el('p', {}, found.what), issues.length ? el('ul', {}, ...issues) : null)];
+  const where = [found.cell && `code cell ${found.cell}`, found.line && `line ${found.line}`, found.exception].filter(Boolean).join(', ');
+  const issues = (found.issues ?? []).map(issue => el('li', {}, issue));
+  const source = (found.source ?? []).join('\n');
+  return [
+    el(
+      'div', { class: 'bb-problem' }, el('p', {}, found.what, where && ` (${where})`),
+      issues.length > 0 && el('ul', {}, ...issues), source && el('pre', { class: 'bb-scroll' }, source)
+    )
+  ];
 }
 
 function taken(job: IJob): HTMLElement[] {
@@ -155,5 +201,20 @@ function taken(job: IJob): HTMLElement[] {
     return [el('p', {}, verdictMark(said.verdict), ` submission ${said.submission}`), ...problem(said.problem)];
   }
   const lines = [el('p', {}, 'Taken in as ', el('code', {}, said.id), said.team ? ` of ${said.team}, phase ${said.phase}` : '')];
-  return said.state ? [...lines, el('p', {}, `${said.state}: ${said.why}`)] : lines;
+  const page = pageOf(String(job.about.hub ?? ''), said.links?.page);
+  return [
+    ...lines,
+    ...(said.state ? [el('p', {}, `${said.state}: ${said.why}`)] : []),
+    ...(page ? [el('p', {}, el('a', { href: page, target: '_blank', rel: 'noopener noreferrer' }, 'Its page on the hub'))] : [])
+  ];
+}
+
+/** Returns the address of a submission's page, on the hub that it was handed in to and no other. */
+function pageOf(hub: string, path: unknown): string {
+  try {
+    const page = new URL(String(path ?? ''), hub);
+    return path && page.origin === new URL(hub).origin && /^https?:$/.test(page.protocol) ? page.href : '';
+  } catch {
+    return '';
+  }
 }

@@ -55,7 +55,9 @@ export class NotebookPanelSide extends Widget {
     }
     fill(this._body, view.node);
     await view.ready;
-    performance.mark(READY);
+    if (this._tracker.currentWidget === current) {
+      performance.mark(READY);
+    }
   }
 }
 

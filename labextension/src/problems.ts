@@ -34,5 +34,5 @@ function sentence(problem: IProblem): string {
   text += problem.wanted && !hint ? `; wanted ${problem.wanted}` : '';
   text += problem.got ? `; got ${problem.got}` : '';
   text += hint ? `; ${problem.wanted}` : '';
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return problem.where ? text : text.charAt(0).toUpperCase() + text.slice(1); // a file keeps its name
 }

@@ -4,10 +4,12 @@ import { IJob, IRun } from './api';
 import { button, choice, el, field, fill, size, table, tick } from './dom';
 import { Follower } from './follow';
 
+const OTHER = 'other';
 const ARCHIVES: [string, string][] = [
   ['folder', 'the folder archive of this machine'],
   ['zenodo_sandbox', 'Zenodo’s sandbox, to try'],
-  ['zenodo', 'Zenodo']
+  ['zenodo', 'Zenodo'],
+  [OTHER, 'another archive, by its address']
 ];
 const STEPS: Record<string, string> = {
   begun: 'Nothing is there yet.',
@@ -20,26 +22,58 @@ const STEPS: Record<string, string> = {
 const MOST_MEMBERS = 40;
 const tokens = new Map<string, string>(); // of this page alone: gone when it is closed or loaded again
 
+interface IDeposit {
+  step: string;
+  doi: string | null;
+  url: string | null;
+}
+
 /** The part of the panel that publishes a run. */
 export class Publish {
   readonly node = el('details', { class: 'bb-part' }, el('summary', {}, 'Publish'));
-  private readonly _follower = new Follower(() => this.node.isConnected);
+  private readonly _follower: Follower;
   private readonly _shown = el('div');
   private readonly _tokenPlace = el('div');
   private readonly _where: HTMLSelectElement;
+  private readonly _addressPlace: HTMLElement;
+  private readonly _address: HTMLInputElement;
   private _digest = '';
 
   constructor(
     private readonly _run: IRun,
-    private readonly _path: string
+    private readonly _path: string,
+    isAlive: () => boolean
   ) {
+    this._follower = new Follower(isAlive);
     const [place, where] = choice('Where to', ARCHIVES);
     this._where = where;
     where.addEventListener('change', () => this._chosen());
-    this.node.append(place, this._tokenPlace, button('Show the plan', () => void this._plan()), this._follower.node, this._shown);
+    const help = 'Of a server that speaks Zenodo’s deposit interface; “invenio+https://…” for InvenioRDM’s own.';
+    [this._addressPlace, this._address] = field('Address', { placeholder: 'https://', inputmode: 'url', spellcheck: 'false' }, help);
+    this._address.addEventListener('input', () => this._chosen());
+    this._addressPlace.hidden = true;
+    this.node.append(place, this._addressPlace, this._tokenPlace, button('Show the plan', () => void this._plan()), this._follower.node, this._shown);
+  }
+
+  /** Where to, as the command line calls it. */
+  private get _to(): string {
+    return this._where.value === OTHER ? this._address.value.trim() : this._where.value;
+  }
+
+  /** Goes on with a job that was begun before this page was loaded. */
+  resume(job: IJob): void {
+    const to = String(job.about.to);
+    const known = ARCHIVES.some(([name]) => name === to);
+    this._where.value = known ? to : OTHER;
+    this._address.value = known ? '' : to;
+    this._chosen();
+    this._digest = String(job.about.digest ?? '');
+    this.node.open = true;
+    void this._do(() => this._follower.follow(job)).then(ended => this._ended(ended));
   }
 
   private _chosen(): void {
+    this._addressPlace.hidden = this._where.value !== OTHER;
     fill(this._shown);
     this._digest = '';
     this._follower.clear();
@@ -48,8 +82,8 @@ export class Publish {
 
   /** Asks for a token once; it is kept in the memory of this page, and never stored. */
   private _askToken(): void {
-    const archive = this._where.value;
-    if (archive === 'folder') {
+    const archive = this._to;
+    if (archive === 'folder' || !archive) {
       fill(this._tokenPlace);
       return;
     }
@@ -73,51 +107,66 @@ export class Publish {
 
   private async _plan(): Promise<void> {
     fill(this._shown);
-    const job = await this._do({ kind: 'plan', run: this._run.id, to: this._where.value });
-    if (job?.result) {
+    this._ended(await this._begin({ kind: 'plan', to: this._to }));
+  }
+
+  private _ended(job: IJob | null): void {
+    if (job?.result && job.kind === 'plan') {
       this._digest = job.result.digest;
       this._follower.say('This is what would be sent. Nothing has been sent.');
-      fill(this._shown, ...planShown(job.result), this._next(job.result.deposit?.step));
+      const { deposit } = job.result;
+      const step = deposit && el('p', {}, STEPS[deposit.step] ?? deposit.step);
+      fill(this._shown, ...planShown(job.result), step, ...this._next(deposit));
+    } else if (job?.result) {
+      this._follower.say(STEPS[job.result.step] ?? job.result.step);
+      fill(this._shown, ...this._next(job.result));
     }
   }
 
-  private _next(step: string | undefined): HTMLElement {
-    if (step === 'checked') {
-      return el('p', {}, 'It has been published already, as it is.');
+  /** Shows where a deposit is, and what can be done next. */
+  private _next(deposit: IDeposit | null): HTMLElement[] {
+    const known = deposit ? depositShown(deposit) : [];
+    if (deposit?.step === 'checked') {
+      return known;
     }
     const mint = button('Publish for good', () => void this._send('mint'), { disabled: true });
     const [sure, box] = tick('I have read the plan, and know that a DOI cannot be taken back.', () => {
       mint.disabled = !box.checked;
     });
     const draft = button('Send as a draft', () => void this._send('push'));
-    return el('div', { class: 'bb-next' }, draft, sure, mint);
+    return [...known, el('div', { class: 'bb-next' }, draft, sure, mint)];
   }
 
   private async _send(kind: 'push' | 'mint'): Promise<void> {
-    const archive = this._where.value;
-    const order = { kind, run: this._run.id, to: archive, digest: this._digest, token: tokens.get(archive) ?? '' };
-    const job = await this._do(order);
-    this._askToken();
-    if (job?.result) {
-      const { step, doi, url } = job.result;
-      this._follower.say(STEPS[step] ?? step);
-      const link = /^https?:\/\//.test(url ?? '') ? el('a', { href: url, target: '_blank', rel: 'noopener noreferrer' }, url) : url;
-      const lines = [el('p', {}, STEPS[step] ?? step), doi && el('p', {}, 'DOI ', el('code', {}, doi)), link && el('p', {}, link)];
-      fill(this._shown, ...lines, step === 'checked' ? null : this._next(step));
-    }
+    const archive = this._to;
+    this._ended(await this._begin({ kind, to: archive, digest: this._digest, token: tokens.get(archive) ?? '' }));
+    this._askToken(); // kept, or to be forgotten where it was not the right one
   }
 
-  private async _do(order: Record<string, unknown>): Promise<IJob | null> {
+  private _begin(order: Record<string, unknown>): Promise<IJob | null> {
+    return this._do(() => this._follower.start({ path: this._path, run: this._run.id, ...order }));
+  }
+
+  private async _do(begin: () => Promise<IJob | null>): Promise<IJob | null> {
     if (this._follower.busy) {
       return null;
     }
+    [this._where.disabled, this._address.disabled] = [true, true];
     try {
-      return await this._follower.start({ path: this._path, ...order });
+      return await begin();
     } catch (error) {
       this._follower.fail(error);
       return null;
+    } finally {
+      [this._where.disabled, this._address.disabled] = [false, false];
     }
   }
+}
+
+function depositShown({ doi, url }: IDeposit): HTMLElement[] {
+  const link = /^https?:\/\//.test(url ?? '') ? el('a', { href: url, target: '_blank', rel: 'noopener noreferrer' }, url) : url;
+  const lines = [doi && el('p', {}, 'DOI ', el('code', {}, doi)), link && el('p', {}, link)];
+  return lines.filter((line): line is HTMLParagraphElement => line instanceof HTMLElement);
 }
 
 function planShown(plan: any): HTMLElement[] {

@@ -26,6 +26,11 @@ export function moment(text: string): string {
   return Number.isNaN(when.getTime()) ? text : when.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 }
 
+/** Returns whether a run is of another state of its notebook than the one that is shown now. */
+export function isOlder(run: { identity: string }, now: string): boolean {
+  return now !== '' && run.identity !== now;
+}
+
 /** Returns a run as the panel shows it. */
 export function runShown(run: IRun, path: string): HTMLElement {
   const scalars = run.results.filter(one => one.kind === 'scalar');
@@ -37,6 +42,7 @@ export function runShown(run: IRun, path: string): HTMLElement {
     run.failure ? el('p', { class: 'bb-problem' }, run.failure) : null,
     run.issues.length > 0 && el('ul', { class: 'bb-problem' }, ...run.issues.map(issue => el('li', {}, issue))),
     el('p', { class: 'bb-help' }, parametersText(run.parameters)),
+    run.verdict !== 'complete' && run.results.length > 0 && el('p', { class: 'bb-help' }, 'Recorded before it ended; the rest of the notebook was not executed.'),
     scalars.length > 0 && table('Results', ['Result', 'Value', 'Interval'], scalars.map(scalarRow)),
     ...others.map(one => otherShown(one, run, path))
   );

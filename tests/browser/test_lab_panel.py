@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import os
 import re
 import zipfile
 from collections.abc import Callable, Iterator
@@ -15,13 +13,39 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from .hub_site import SCREENSHOTS
-from .lab_site import BASE, DATASET, NOTEBOOK, TOKEN, PanelLab, build_panel, panel_lab
+from braggbook.challenges.design import ESTIMATE
+from braggbook.records.serve import Account, ArchiveServer
+from braggbook.testing.challenges import ANNA, LATE, hand_in
+
+from .lab_site import (
+    DARK,
+    DATASET,
+    LIGHT,
+    LOADED_MS,
+    NOTEBOOK,
+    PARAMETERS,
+    RUN_MS,
+    TOKEN,
+    PanelLab,
+    ask,
+    build_panel,
+    contrast,
+    cookies_of,
+    hub_token,
+    look,
+    look_everywhere,
+    nowhere,
+    open_too,
+    panel_lab,
+    panel_of,
+    run_it,
+    shown_in,
+    use_theme,
+)
 
 pytestmark = pytest.mark.full
-LOADED_MS, RUN_MS = 180_000, 600_000  # two cores may be busy with other tests
-DARK = "JupyterLab Dark"
-_OWN = re.compile(r"status of 4\d\d|is taking too long to activate|to activate\.$")  # answers that a test asks for
+_OWN = r"status of 4\d\d|is taking too long to activate|to activate\.$"  # answers that a test asks for
+_AWAY = r"net::ERR_|WebSocket connection|Failed to fetch"  # of a server that a test ends
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +59,7 @@ def lab(lab_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def tab(browser: Browser, lab: PanelLab) -> Iterator[Callable[..., Page]]:
     """Opens JupyterLab; when the test has ended well, nothing may have gone wrong, and no other host was asked."""
     complaints: list[str] = []
+    allowed: list[str] = []
     opened: list[Page] = []
 
     def asked(url: str) -> None:
@@ -44,7 +69,8 @@ def tab(browser: Browser, lab: PanelLab) -> Iterator[Callable[..., Page]]:
         ):  # fmt: skip
             complaints.append(f"asked for {url}")
 
-    def open_one(path: str = f"lab/tree/{NOTEBOOK}?reset", **options: Any) -> Page:
+    def open_one(path: str = f"lab/tree/{NOTEBOOK}?reset", *, ends: bool = False, **options: Any) -> Page:
+        allowed.extend([_AWAY] if ends else [])
         options.setdefault("viewport", {"width": 1400, "height": 900})
         page = browser.new_context(**options).new_page()
         page.set_default_timeout(LOADED_MS)
@@ -59,40 +85,8 @@ def tab(browser: Browser, lab: PanelLab) -> Iterator[Callable[..., Page]]:
     yield open_one
     for page in opened:
         page.context.close()
-    wrong = [one for one in complaints if not _OWN.search(one)]
+    wrong = [one for one in complaints if not any(re.search(part, one) for part in (_OWN, *allowed))]
     assert wrong == [], wrong
-
-
-def panel_of(page: Page) -> Locator:
-    """Opens the panel as a person does, and waits for its form."""
-    expect(page.locator(".jp-Notebook .jp-CodeCell:visible").first).to_be_visible(timeout=LOADED_MS)
-    chosen = page.get_by_role("tab", name="Braggbook: run")
-    if chosen.get_attribute("aria-selected") != "true":  # JupyterLab remembers what was open
-        chosen.click()
-    panel = page.get_by_role("region", name="Braggbook", exact=True)
-    expect(panel.get_by_role("button", name="Run", exact=True)).to_be_visible(timeout=LOADED_MS)
-    return panel
-
-
-def look(page: Page, name: str) -> None:
-    """Keeps a picture, where pictures are wanted."""
-    if folder := os.environ.get(SCREENSHOTS):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=Path(folder) / f"lab-{name}.png")
-
-
-def use_theme(page: Page, lab: PanelLab, theme: str) -> None:
-    """Chooses a theme as JupyterLab's settings do."""
-    page.evaluate(
-        """async ([url, theme]) => {
-            const xsrf = document.cookie.match(/_xsrf=([^;]+)/)[1];
-            const sent = {raw: JSON.stringify({theme})};
-            const init = {method: "PUT", body: JSON.stringify(sent), headers: {"X-XSRFToken": xsrf}};
-            const said = await fetch(url, init);
-            if (!said.ok) throw new Error(await said.text());
-        }""",
-        [lab.address("lab/api/settings/@jupyterlab/apputils-extension:themes"), theme],
-    )
 
 
 def test_the_whole_way(lab: PanelLab, tab: Callable[..., Page]) -> None:
@@ -160,7 +154,7 @@ def publish(page: Page, panel: Locator) -> None:
 
 def narrow_and_dark(page: Page, lab: PanelLab) -> None:
     """Looks at it in the dark, and on a phone; a page that is loaded again shows the newest run."""
-    for theme, light, name in ((DARK, "false", "dark"), ("JupyterLab Light", "true", "light")):
+    for theme, light, name in ((DARK, "false", "dark"), (LIGHT, "true", "light")):
         page.set_viewport_size({"width": 1400, "height": 900})
         use_theme(page, lab, theme)
         page.reload()
@@ -177,26 +171,6 @@ def narrow_and_dark(page: Page, lab: PanelLab) -> None:
         expect(panel.get_by_role("button", name="Defaults")).to_be_in_viewport(ratio=1)
         look(page, f"narrow-{name}")
         assert panel.evaluate("one => one.scrollWidth - one.clientWidth") <= 0, "nothing sticks out of the panel"
-
-
-def contrast(element: Locator) -> float:
-    """Returns the contrast of an element's text with what lies behind it (WCAG 2.2, relative luminance)."""
-    return float(
-        element.evaluate(
-            """one => {
-                const rgb = text => text.match(/[\\d.]+/g).map(Number);
-                let behind = one;
-                while ((rgb(getComputedStyle(behind).backgroundColor)[3] ?? 1) === 0) behind = behind.parentElement;
-                const light = text => {
-                    const [r, g, b] = rgb(text).slice(0, 3).map(v => v / 255)
-                        .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-                    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-                };
-                const both = [light(getComputedStyle(one).color), light(getComputedStyle(behind).backgroundColor)];
-                return (Math.max(...both) + 0.05) / (Math.min(...both) + 0.05);
-            }"""
-        )
-    )
 
 
 def test_by_the_keyboard_alone(tab: Callable[..., Page]) -> None:
@@ -267,15 +241,189 @@ def test_a_link_opens_the_notebook_with_its_values(lab: PanelLab, tab: Callable[
     assert len(list((lab.project / "work").glob("*.ipynb"))) == 1
 
 
-def ask(lab: PanelLab, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, str, dict[str, str]]:
-    """Asks as a program does, without a browser's cookies."""
-    connection = http.client.HTTPConnection(urlsplit(lab.url).netloc, timeout=60)
+SECRET = "typed-once-and-kept-nowhere-7f3a"
+
+
+def test_a_token_is_typed_once_and_kept_nowhere(lab: PanelLab, tab: Callable[..., Page]) -> None:
+    with ArchiveServer(lab.folder / "archive-server", {SECRET: Account()}) as server:
+        page = tab()
+        panel = run_it(page, "3")
+        report_in_a_tab(page, panel)
+        panel.get_by_text("Publish", exact=True).click()
+        panel.get_by_label("Where to").select_option("another archive, by its address")
+        panel.get_by_label("Address").fill(server.url)
+        panel.get_by_label("Token", exact=True).fill("not-the-one")
+        panel.get_by_role("button", name="Show the plan").click()
+        draft = panel.get_by_role("button", name="Send as a draft")
+        draft.click(timeout=RUN_MS)
+        expect(panel.get_by_role("alert")).to_contain_text(re.compile("401|token"), timeout=RUN_MS)
+        panel.get_by_role("button", name="Forget it").click()
+        panel.get_by_label("Token", exact=True).fill(SECRET)
+        draft.click()
+        expect(panel.get_by_text("A draft, complete; only you can see it.").first).to_be_visible(timeout=RUN_MS)
+        expect(panel.get_by_text("The token is kept until this page is closed.")).to_be_visible()
+        expect(panel.get_by_label("Token", exact=True)).to_have_count(0)
+        look_everywhere(page, "draft")
+        panel.get_by_label("a DOI cannot be taken back").check()
+        panel.get_by_role("button", name="Publish for good").click()
+        expect(panel.get_by_text("Published, and read back identical.").first).to_be_visible(timeout=RUN_MS)
+        look(page, "published")
+        nowhere(lab, page, SECRET)
+
+
+def report_in_a_tab(page: Page, panel: Locator) -> None:
+    """Opens the report of the run that is looked at, in which nothing is obeyed."""
+    panel.get_by_role("button", name="Report").click()
+    frame = page.locator("iframe[title^='Report of run']")
+    expect(frame).to_have_attribute("sandbox", "")
+    expect(frame.content_frame.get_by_role("heading", level=1, name="A test experiment").first).to_be_visible()
+    expect(frame.content_frame.get_by_role("row", name=re.compile("survival 0.407")).first).to_be_visible()
+    look(page, "report")
+    page.get_by_role("tab", name=re.compile("^Report")).locator(".lm-TabBar-tabCloseIcon").click()
+
+
+def test_it_is_tried_and_handed_in(lab: PanelLab, tab: Callable[..., Page]) -> None:
+    page = tab()
+    panel = panel_of(page)
+    panel.get_by_text("Hand in to a challenge").click()
+    what, status = panel.get_by_label("What", exact=True), panel.locator(".bb-part .bb-live").last
+    what.fill(shown_in(lab, hand_in(lab.opened.challenge, LATE, "public", lab.project / "late")))
+    panel.get_by_role("button", name="Try on the public twin").click()
+    expect(panel.get_by_text("It would get no score.")).to_be_visible(timeout=RUN_MS)
+    expect(panel.locator(".bb-part .bb-problem li").first).to_contain_text("predictions.csv")
+    what.fill(shown_in(lab, lab.opened.challenge.twin(ESTIMATE).folder / "predictions.csv"))
+    panel.get_by_role("button", name="Try on the public twin").click()
+    scores = panel.get_by_role("table", name="Scores on the public twin")
+    expect(scores.get_by_role("row", name=re.compile("mean_error 0.1417"))).to_be_visible(timeout=RUN_MS)
+    look_everywhere(page, "tried")
+    what.fill(shown_in(lab, hand_in(lab.opened.challenge, ANNA, "public", lab.project / "anna")))
+    team, terms, send = (
+        panel.get_by_label("Team", exact=True), panel.get_by_label("The team accepts"),
+        panel.get_by_role("button", name="Hand in", exact=True),
+    )  # fmt: skip
+    send.click()
+    expect(panel.get_by_role("alert")).to_contain_text("Whose submission is it?")
+    expect(team).to_be_focused()
+    team.fill(ANNA)
+    send.click()
+    expect(panel.get_by_role("alert")).to_contain_text("The terms of the phase are not accepted")
+    assert lab.opened.vault.submissions() == []
+    terms.check()
+    send.click()
+    expect(status).to_contain_text("Handed in.", timeout=RUN_MS)
+    [taken] = lab.opened.vault.submissions()
+    expect(panel.get_by_text(f"Taken in as {taken.id} of {ANNA}, phase practice")).to_be_visible()
+    to_a_hub(lab, page, panel)
+
+
+def to_a_hub(lab: PanelLab, page: Page, panel: Locator) -> None:
+    """Hands the same in to a hub by its address, with a token; and looks at the project's own hub in a tab."""
+    hub = lab.hub
+    token = hub_token(hub, "Berta")
+    hub.start(workers=0)
     try:
-        connection.request(method, BASE + path, body=json.dumps(body) if body is not None else None, headers=headers)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode(errors="replace"), dict(answer.getheaders())
+        panel.get_by_label("Hub", exact=True).fill(hub.url)
+        panel.get_by_label("Token of the hub").fill(token)
+        panel.get_by_label("Team", exact=True).fill("Berta")
+        panel.get_by_role("button", name="Hand in", exact=True).click()
+        link = panel.get_by_role("link", name="Its page on the hub")
+        expect(link).to_have_attribute("href", re.compile(rf"^{hub.url}/submissions/[0-9a-f]{{16}}$"), timeout=RUN_MS)
+        expect(panel.get_by_text(re.compile("^queued"))).to_be_visible()
+        look_everywhere(page, "handed-in")
+        panel.get_by_role("button", name="Open the hub").click()
+        frame = page.frame_locator("iframe[title='The hub']")
+        expect(frame.get_by_role("heading", level=1, name="What can I enter?")).to_be_visible(timeout=RUN_MS)
+        look(page, "hub")
+        page.get_by_role("tab", name="survive.ipynb").click()
+        nowhere(lab, page, token)
     finally:
-        connection.close()
+        hub.stop()
+
+
+def test_a_notebook_that_is_none_says_what_is_missing(lab: PanelLab, tab: Callable[..., Page]) -> None:
+    page = tab()
+    panel_of(page)
+    panel = open_too(page, "plain")
+    expect(panel.get_by_text("This notebook has no form")).to_be_visible()
+    expect(panel.get_by_role("alert")).to_contain_text("no front matter")
+    expect(panel.get_by_role("alert")).to_contain_text("needs one parameters cell")
+    look_everywhere(page, "plain")
+    panel = open_too(page, "broken")
+    expect(panel.get_by_role("alert")).to_contain_text("license")
+    expect(panel.get_by_role("button", name="Run", exact=True)).to_have_count(0)
+    broken = lab.project / "notebooks" / "broken.ipynb"
+    broken.write_text(broken.read_text().replace("license: mine alone", "license: CC-BY-4.0"))
+    panel.get_by_role("button", name="Look again").click()
+    expect(panel.get_by_role("button", name="Run", exact=True)).to_be_visible()
+    panel = open_too(page, "dies")
+    panel.get_by_role("button", name="Run", exact=True).click()
+    expect(panel.get_by_role("status").first).to_contain_text("Run ended: killed.", timeout=RUN_MS)
+    expect(panel.get_by_text("✗ Killed").first).to_be_visible()
+    look(page, "killed")
+
+
+def test_each_of_two_notebooks_has_its_own(tab: Callable[..., Page]) -> None:
+    page = tab()
+    panel = run_it(page, "3")
+    expect(panel.get_by_role("row", name=re.compile("survival 0.407"))).to_be_visible()
+    panel.get_by_label("seconds").fill("400")
+    panel.get_by_role("button", name="Run", exact=True).click()
+    status = panel.get_by_role("status").first
+    expect(status).to_contain_text(re.compile(r"Running: [23] of 5 cells done"), timeout=RUN_MS)
+    expect(panel.get_by_role("row", name=re.compile("survival"))).to_have_count(0)
+    open_too(page, "second")
+    expect(panel.get_by_text("notebooks/second.ipynb", exact=True)).to_be_visible()
+    expect(panel.get_by_label("seconds")).to_have_value("0.0")
+    expect(panel.get_by_text("None yet.")).to_be_visible()
+    expect(panel.get_by_role("button", name="Stop")).to_be_hidden()
+    page.get_by_role("tab", name="survive.ipynb").click()
+    expect(panel.get_by_text("notebooks/survive.ipynb", exact=True)).to_be_visible()
+    expect(panel.get_by_label("seconds")).to_have_value("400")
+    panel.get_by_role("button", name="Stop").click()
+    expect(status).to_contain_text("Run ended: interrupted.", timeout=RUN_MS)
+    page.get_by_role("tab", name="second.ipynb").click()
+    what_is_not_saved(page, panel)
+
+
+def what_is_not_saved(page: Page, panel: Locator) -> None:
+    """A notebook that is changed under its run: what runs is what is seen, and no old number passes as a new one."""
+    panel.get_by_role("button", name="Run", exact=True).click()
+    expect(panel.get_by_role("row", name=re.compile("survival 0.549"))).to_be_visible(timeout=RUN_MS)
+    cell = page.locator(".jp-NotebookPanel:visible .jp-CodeCell .cm-content").first
+    cell.click()
+    page.keyboard.press("Control+A")
+    page.keyboard.insert_text(PARAMETERS.replace("dose_gy: float = 2.0", "dose_gy: float = 4.0").rstrip())
+    expect(panel.get_by_text("changes that are not saved")).to_be_visible()
+    panel.get_by_role("button", name="Run", exact=True).click()
+    expect(panel.get_by_label("dose_gy")).to_have_value("4.0")
+    expect(panel.get_by_role("row", name=re.compile("survival 0.301"))).to_be_visible(timeout=RUN_MS)
+    expect(panel.get_by_text("of the notebook before it was changed")).to_have_count(1)
+    expect(panel.get_by_text("changes that are not saved")).to_be_hidden()
+    panel.get_by_role("button", name=re.compile("^Show run")).last.click()
+    expect(panel.get_by_text("The notebook was changed after this run")).to_be_visible()
+    look_everywhere(page, "older")
+
+
+def test_a_notebook_that_moves_or_goes(tab: Callable[..., Page]) -> None:
+    page = tab("lab/tree/notebooks/leaves.ipynb?reset")
+    panel = panel_of(page)
+    panel.get_by_label("dose_gy").fill("5")
+    panel.get_by_role("button", name="Run", exact=True).click()
+    expect(panel.get_by_role("row", name=re.compile("survival 0.223"))).to_be_visible(timeout=RUN_MS)
+    item = page.get_by_role("listitem", name=re.compile(r"^Name: leaves\.ipynb"))
+    item.click()
+    page.keyboard.press("F2")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("moved.ipynb")
+    page.keyboard.press("Enter")
+    expect(panel.get_by_text("notebooks/moved.ipynb", exact=True)).to_be_visible()
+    expect(panel.get_by_label("dose_gy")).to_have_value("5")
+    expect(panel.get_by_role("button", name=re.compile("^Show run"))).to_have_count(1)  # the same code, so its own run
+    expect(panel.get_by_text("of the notebook before it was changed")).to_have_count(0)
+    page.get_by_role("listitem", name=re.compile(r"^Name: moved\.ipynb")).click()
+    page.keyboard.press("Delete")
+    page.get_by_role("dialog").locator(".jp-mod-accept").click()
+    expect(panel.get_by_text("Open a notebook: its parameters, runs and results stand here.")).to_be_visible()
 
 
 ADDRESSES = ["about", "form?path=x", "jobs?path=x", "jobs/0", "runs?path=x", "runs/0", "runs/0/zip", "runs/0/report",
@@ -292,17 +440,6 @@ def test_nobody_else_reaches_it(lab: PanelLab) -> None:
         status, _, headers = ask(lab, "GET", path)
         assert status == 403 or (status == 302 and "/login" in headers["Location"]), path
     assert sorted(lab.project.rglob("*.ipynb")) == before
-
-
-def cookies_of(lab: PanelLab) -> str:
-    """Returns what a browser of somebody who is signed in sends along, also when another site makes it ask."""
-    connection = http.client.HTTPConnection(urlsplit(lab.url).netloc, timeout=60)
-    try:
-        connection.request("GET", f"{BASE}api/status?token={TOKEN}")
-        given = connection.getresponse().headers.get_all("Set-Cookie") or []
-    finally:
-        connection.close()
-    return "; ".join(one.partition(";")[0] for one in given)
 
 
 def test_no_other_site_begins_anything(lab: PanelLab) -> None:
@@ -334,3 +471,24 @@ def test_what_a_notebook_made_is_shown_and_never_obeyed(lab: PanelLab) -> None:
     assert (status, "sandbox" in policy, "default-src 'none'" in policy) == (200, True, True)
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert ask(lab, "GET", f"api/braggbook/runs/{run.name}/figures/..%2frun.json", **SIGNED_IN)[0] == 404
+
+
+def test_a_server_that_is_started_again(lab: PanelLab, tab: Callable[..., Page]) -> None:
+    """The last test: from here on it is as a session of Binder is."""
+    page = tab(ends=True)
+    panel = panel_of(page)
+    panel.get_by_label("seconds").fill("450")
+    panel.get_by_role("button", name="Run", exact=True).click()
+    status = panel.get_by_role("status").first
+    expect(status).to_contain_text(re.compile(r"Running: [23] of 5 cells done"), timeout=RUN_MS)
+    lab.kill()
+    expect(status).to_contain_text("The server does not answer; asking again.", timeout=LOADED_MS)
+    lab.start(BINDER_SERVICE_HOST="127.0.0.1")
+    expect(panel.get_by_role("alert")).to_contain_text("was started again meanwhile", timeout=LOADED_MS)
+    look(page, "restarted")
+    page.reload()
+    panel = panel_of(page)
+    expect(panel.get_by_role("note")).to_contain_text("This is a session of Binder. It ends after about 10 minutes")
+    expect(panel.get_by_text("✗ Stopped").first).to_be_visible()
+    expect(panel.get_by_role("button", name="Stop")).to_be_hidden()
+    look_everywhere(page, "binder")

@@ -19,6 +19,7 @@ def form_of(notebook: Notebook) -> dict[str, Any]:
     front = notebook.front
     return {
         "slug": notebook.slug,
+        "identity": notebook.identity,  # a run that has another one is of an earlier state of the notebook
         "title": front.title,
         "abstract": (front.abstract or front.description or "").strip(),
         "kernel": front.braggbook.kernel,

@@ -205,8 +205,15 @@ class RunList(Base):
     @answered
     async def get(self) -> None:
         """Lists the newest."""
-        path = self.subject().path
-        self.say(await aside(shown.runs_of, slug_of(path), self.places.settings(path).runs))
+        self.say(await aside(_runs_of, self.subject(), self.places))
+
+
+def _runs_of(subject: Subject, places: Places) -> list[dict[str, Any]]:
+    try:
+        identity = subject.read().identity
+    except BraggbookError:  # it cannot run as it is now, but its runs are there
+        identity = ""
+    return shown.runs_of(slug_of(subject.path), places.settings(subject.path).runs, identity=identity)
 
 
 class OneRun(Base):

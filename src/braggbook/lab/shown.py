@@ -31,12 +31,18 @@ VERDICTS = {
 }
 
 
-def runs_of(slug: str, runs: Path) -> list[dict[str, Any]]:
-    """Returns the newest runs of a notebook, newest first."""
+def runs_of(slug: str, runs: Path, *, identity: str = "") -> list[dict[str, Any]]:
+    """Returns the newest runs of a notebook, newest first.
+
+    Args:
+        slug: The notebook's name.
+        runs: The folder of all runs.
+        identity: The notebook as it is now: its runs under an earlier name are its own too.
+    """
     newest = sorted(run_folders(runs), key=_changed, reverse=True)[:_MOST_READ]
     found: list[dict[str, Any]] = []
     for folder in newest:
-        if _notebook_of(folder) == slug and len(found) < MOST_RUNS:
+        if len(found) < MOST_RUNS and _is_of(folder, slug, identity):
             found += _run_row(folder)
     return sorted(found, key=lambda row: str(row["ended"]), reverse=True)
 
@@ -48,12 +54,13 @@ def _changed(folder: Path) -> float:
         return 0.0
 
 
-def _notebook_of(folder: Path) -> str:
-    """Returns whose run it is, without checking all of a record that may be another notebook's."""
+def _is_of(folder: Path, slug: str, identity: str) -> bool:
+    """Tells whose run it is, without checking all of a record that may be another notebook's."""
     try:
-        return str(json.loads((folder / RECORD).read_bytes())["notebook"])
+        record = json.loads((folder / RECORD).read_bytes())
+        return bool(record["notebook"] == slug or record["identity"]["notebook"] == identity)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return ""
+        return False
 
 
 def _run_row(folder: Path) -> list[dict[str, Any]]:
@@ -63,8 +70,8 @@ def _run_row(folder: Path) -> list[dict[str, Any]]:
         return []
     first = [f"{r.name} = {quantity_text(r)}" for r in results.values() if isinstance(r, ScalarResult)]
     return [{
-        "id": record.id, "verdict": record.verdict, "ended": record.ended, "parameters": record.parameters,
-        "results": first[:3],
+        "id": record.id, "verdict": record.verdict, "ended": record.ended, "identity": record.identity.notebook,
+        "parameters": record.parameters, "results": first[:3],
     }]  # fmt: skip
 
 
@@ -95,7 +102,7 @@ def _about(record: RunRecord) -> dict[str, Any]:
         "parameters": record.parameters,
         "ended": record.ended,
         "seconds": sum(cell.seconds or 0 for cell in record.cells),
-        "doi": record.doi,
+        "identity": record.identity.notebook,
     }
 
 

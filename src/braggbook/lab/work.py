@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -190,8 +191,9 @@ def main() -> None:
     out = _own_output()
 
     def tell(event: str, **what: Any) -> None:
-        out.write(json.dumps({"event": event, **what}, ensure_ascii=False) + "\n")
-        out.flush()
+        with suppress(OSError):  # the server is gone; what is being done still ends as it should, and is recorded so
+            out.write(json.dumps({"event": event, **what}, ensure_ascii=False) + "\n")
+            out.flush()
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background

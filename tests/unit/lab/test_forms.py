@@ -47,6 +47,13 @@ def test_a_field_for_every_parameter(notebook: Notebook) -> None:
     assert [choice["text"] for choice in fields["method"]["choices"]] == ["exact", "rounded"]
 
 
+def test_the_form_says_of_which_state_of_the_notebook_it_is(notebook: Notebook) -> None:
+    before = form_of(notebook)["identity"]
+    assert before == notebook.identity
+    notebook.path.write_text(notebook.path.read_text().replace("x = 1", "x = 2"))
+    assert form_of(read_notebook(notebook.path))["identity"] not in ("", before)
+
+
 def test_what_the_form_shows_is_accepted_as_it_is(notebook: Notebook) -> None:
     shown = {field["name"]: field["text"] for field in form_of(notebook)["fields"] if field["widget"] != "switch"}
     assert findings(notebook, shown) == []

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import zipfile
+from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from braggbook.kernels.lock import uv_command
 
+from ...browser.lab_site import BUILT, build_panel
 from ...conftest import ROOT
 
 pytestmark = pytest.mark.full
@@ -86,6 +90,24 @@ def test_what_was_built_is_taken_along(source: Path, tools: Path, tmp_path: Path
     assert "NOT in this wheel" not in build(source, tmp_path / "dist", tools=tools)
     panel = {f"{PANEL}/{name}" for name in ("package.json", "install.json", "static/remoteEntry.js")}
     assert names(tmp_path / "dist") == {SERVER, *panel}
+
+
+def test_what_jupyterlab_loads_first_is_in_the_wheel(source: Path, tools: Path, tmp_path: Path) -> None:
+    """Of the real build: the entry that its package.json names, and the words that switch the server's side on."""
+    build_panel()
+    shutil.copytree(BUILT, source / "labextension" / "build")
+    build(source, tmp_path / "dist", tools=tools)
+    with zipfile.ZipFile(next((tmp_path / "dist").glob("*.whl"))) as wheel:
+        data = (
+            f"{next(name for name in wheel.namelist() if '.data/data/' in name).partition('.data/data/')[0]}.data/data"
+        )
+        said = json.loads(wheel.read(f"{data}/{PANEL}/package.json"))
+        entry = wheel.read(f"{data}/{PANEL}/{said['jupyterlab']['_build']['load']}")
+        switched = json.loads(wheel.read(f"{data}/{SERVER}"))
+    assert b"braggbook" in entry
+    assert said["version"] == version("braggbook")
+    assert switched["ServerApp"]["jpserver_extensions"] == {"braggbook.lab": True}
+    assert "_jupyter_server_extension_points" in vars(import_module("braggbook.lab"))
 
 
 def test_an_editable_install_runs_no_npm(source: Path, tools: Path, tmp_path: Path) -> None:
