@@ -22,6 +22,7 @@ TUTORIALS = sorted((ROOT / "notebooks" / "tutorials").glob("[0-9][0-9]_*.ipynb")
 ANSWERS = Path(__file__).parent / "answers"
 _CELL_S = 300  # of waiting; how long a tutorial may take is counted in processor time
 _TAG = "exercise:"
+_KEPT, _PUBLISHED = "publish: bool = False", "publish: bool = True"
 
 
 def slug_of(path: Path) -> str:
@@ -30,7 +31,7 @@ def slug_of(path: Path) -> str:
 
 def fetches(path: Path) -> bool:
     """Returns whether a tutorial opens data that are not in the repository."""
-    front = yaml.safe_load(nbformat.read(path, as_version=4).cells[0].source.split("---\n")[1])
+    front = yaml.safe_load(nbformat.read(path, as_version=4).cells[0].source.strip("-"))
     slugs = [name.partition("@")[0] for name in front["braggbook"].get("datasets", [])]
     cards = {slug: tomllib.loads((ROOT / "datasets" / slug / "dataset.toml").read_text("utf-8")) for slug in slugs}
     return not all(
@@ -62,6 +63,15 @@ class Step:
 
     source: str
     question: str = ""
+
+
+def published(path: Path, folder: Path) -> Path:
+    """Returns a student's own copy of a tutorial, saved after ``publish`` was set in its parameters cell."""
+    text = path.read_text(encoding="utf-8")
+    assert text.count(_KEPT) == 1
+    copy = folder / path.name
+    copy.write_text(text.replace(_KEPT, _PUBLISHED), encoding="utf-8")
+    return copy
 
 
 def steps_of(path: Path) -> list[Step]:
@@ -112,14 +122,20 @@ class Student:
         return Seen(shown, "".join(printed), "\n".join(errors))
 
     def processor_time_s(self) -> float:
-        return float(self.run("__import__('time').process_time()").shown[0])
+        """Processor time of the kernel and of the commands that it has waited for."""
+        return float(self.run("sum(__import__('os').times()[:4])").shown[0])
+
+
+def surroundings(folder: Path) -> dict[str, str]:
+    """Returns the environment of a student whose progress, runs and archive are in an own folder."""
+    own = {"PROJECT": ROOT, "RUNS": folder / "runs", "ARCHIVE": folder / "archive", "LEARN": folder / "learn"}
+    return {**os.environ, **{f"BRAGGBOOK_{name}": str(path) for name, path in own.items()}}
 
 
 @contextmanager
 def student(folder: Path) -> Iterator[Student]:
-    """A student with an own folder, in which progress, runs and archive are."""
-    own = {"PROJECT": ROOT, "RUNS": folder / "runs", "ARCHIVE": folder / "archive", "LEARN": folder / "learn"}
-    environment = {**os.environ, **{f"BRAGGBOOK_{name}": str(path) for name, path in own.items()}}
+    """A student with an own folder, see :func:`surroundings`."""
+    environment = surroundings(folder)
     manager, client = start_new_kernel(kernel_name="python3", cwd=str(folder), env=environment)
     try:
         yield Student(client)

@@ -1,7 +1,7 @@
 """Tutorial 8: running, verifying, publishing and entering a challenge.
 
 What the commands say is in docs/formats/run.md (the id), docs/explain/reproducibility.md (verdicts and tolerance),
-docs/how-to/publish.md and docs/formats/challenge.md (who is charged).
+docs/how-to/publish.md, docs/how-to/submit.md and docs/formats/challenge.md (who is charged).
 """
 
 from __future__ import annotations
@@ -293,14 +293,14 @@ _NAN = Choice(
         "d": "It is not scored at all. Most often NaN is a slip of the program, and the team wants to know, not to be "
         "punished.",
     },
-    because="Refused with file, row and column, before any score. And the same check runs on your machine, with "
-    "`challenge try`.",
+    because="Refused with file, row and column, before any score: by `challenge try` on your machine, and by the same "
+    "check where it is handed in.",
     hints=(
         "Would it be fair to the other teams if the case were left out?",
         "Predictions are checked before they are scored: every case once, every number a number.",
-        'braggbook("challenge", "try", "signals", str(bad))',
+        'braggbook("challenge", "try", "signals", bad)',
     ),
-    read="the cells on the challenge",
+    read="the cell on trying a submission",
 )
 
 _LEFT = Number(
@@ -340,12 +340,12 @@ _LEFT = Number(
 
 LESSON = Lesson(
     title="Run, verify, publish, and enter a challenge",
-    minutes=50,
+    minutes=55,
     goals=(
         "run an experiment, and say what its id stands for",
         "verify a run, and tell identical, within tolerance, drifted and not verifiable apart",
         "publish a run in three steps, and say which of them cannot be undone",
-        "try a submission to a challenge, and say what is charged",
+        "enter a challenge, and say what is refused, what is charged and what its board shows",
     ),
     questions=(_AGAIN, _IDENTITY, _CHANGED, _CODE, _TOLERANCE, _WORD, _DRAFT, _IDENTIFIER, _NAN, _LEFT),
 )
