@@ -6,6 +6,7 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 import { LabIcon } from '@jupyterlab/ui-components';
 
 import { hubAddress } from './api';
+import { el } from './dom';
 import { DataPanel } from './data';
 import { NotebookPanelSide } from './panel';
 
@@ -73,7 +74,11 @@ function openHub(app: JupyterFrontEnd): void {
   }
   const content = new IFrame({ sandbox: HUB_MAY });
   content.url = hubAddress();
-  content.node.querySelector('iframe')?.setAttribute('title', 'The hub');
+  const waits = el('p', { class: 'bb-help bb-waits', role: 'status' }, 'The hub is starting; the first time this takes some seconds.');
+  const frame = content.node.querySelector('iframe');
+  frame?.setAttribute('title', 'The hub');
+  frame?.addEventListener('load', () => waits.remove());
+  content.node.append(waits);
   const widget = new MainAreaWidget({ content });
   widget.id = id;
   widget.title.label = 'Hub';
