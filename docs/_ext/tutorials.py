@@ -125,9 +125,10 @@ def _card(tutorial: Tutorial, *, binder: str, lite: str) -> str:
 def _places(tutorial: Tutorial, *, binder: str, lite: str) -> str:
     """Returns where it opens: on Binder and in the browser, or the commands that make such a link and such a site."""
     query = quote(tutorial.path, safe="")
-    on_binder = f"[Open on Binder]({binder}?labpath={query})" if binder else f"`braggbook link {tutorial.path}`"
+    link = f"On Binder: `braggbook link {tutorial.path}`"
+    on_binder = f"[Open on Binder]({binder}?labpath={query})" if binder else link
     site = f"{lite.rstrip('/')}/lab/index.html?path={query}"
-    in_browser = f"[open in the browser]({site})" if lite else "`braggbook lite`"
+    in_browser = f"[open in the browser]({site})" if lite else "in the browser: `braggbook lite build --to site`"
     return f"{on_binder} · {in_browser}"
 
 
