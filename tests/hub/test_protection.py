@@ -96,6 +96,16 @@ def test_every_answer_is_guarded(world: World) -> None:
 
 
 @pytest.mark.full
+@pytest.mark.parametrize("path", ["/", "/datasets", "/health", "/nothing", "/account", "/static/style.css"])
+def test_head_is_get_without_its_body(world: World, path: str) -> None:
+    head, get = world.ask("visitor", "HEAD", path), world.ask("visitor", "GET", path)
+    assert head.content == b""
+    assert head.status_code == get.status_code
+    kept = ("content-type", "location", "content-security-policy")
+    assert [head.headers.get(name) for name in kept] == [get.headers.get(name) for name in kept]
+
+
+@pytest.mark.full
 def test_a_fault_of_the_hub_is_guarded_too(world: World) -> None:
     client = Client(world.hub)
 

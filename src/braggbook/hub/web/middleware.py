@@ -51,6 +51,8 @@ class Frame:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["method"] == "HEAD":  # what checks links asks so: the answer to GET, without its body
+            scope, send = {**scope, "method": "GET"}, _without_body(send)
         headers = Headers(scope=scope)
         id = secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = id
@@ -124,6 +126,13 @@ class _Answer:
             self.status = message["status"]
             guard(MutableHeaders(scope=message), id=self._id, secure=self._secure)
         await self._send(message)
+
+
+def _without_body(send: Send) -> Send:
+    async def head(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return head
 
 
 class _TooMuch(Exception):
