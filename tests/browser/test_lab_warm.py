@@ -259,8 +259,15 @@ def test_a_kernel_that_dies_is_started_again(lab: Lab, opened: Callable[..., Not
     notebook.run(1)
     until(lambda: not psutil.pid_exists(first), "the end of the first kernel")
     until(lambda: len(lab.forked()) == 1, "another kernel")
-    notebook.is_idle()
-    expect(notebook.run(2)).to_have_text("42", timeout=WAIT_MS)
+
+    def answers() -> bool:
+        """JupyterLab drops a cell that was run before it knew, and may miss the word that the new kernel is idle."""
+        with suppress(AssertionError):
+            expect(notebook.run(2)).to_have_text("42", timeout=15_000)
+            return True
+        return False
+
+    until(answers, "an answer of the new kernel")
     assert lab.forked() != [first]
 
 

@@ -7,6 +7,7 @@ const COLOUR_NAMES = ["orange", "sky blue", "green", "yellow", "blue", "vermilio
 // patient axes: niivue counts x and y towards right and front (RAS), the page towards left and back (LPS)
 const AXES = [["x", "left", -1], ["y", "back", -1], ["z", "head", 1]];
 const LOWEST_SHOWN = 0.1; // of a dose's maximum: less is not coloured
+const SMALLEST = 60; // pixels: three planes with gaps between them do not fit into less
 const SOFT_TISSUE = [-160, 240]; // HU: level 40, width 400
 
 let numbers = 0;
@@ -80,6 +81,8 @@ class Viewer {
       fontMinPx: 20, fontColor: [0.94, 0.89, 0.26, 1], showAllOrientationMarkers: true, multiplanarPadPixels: 6, sagittalNoseLeft: true, interactive: true, loadingText: "", isResizeCanvas: true, isAlphaClipDark: true,
     });
     this.niivue = niivue;
+    const draw = niivue.drawScene.bind(niivue); // NiiVue calls it by itself too, also while the page is left and nothing has a size
+    niivue.drawScene = () => { if (Math.min(this.canvas.width, this.canvas.height) > SMALLEST) return draw(); };
     niivue.onLocationChange = () => this.tell();
     niivue.onIntensityChange = () => this.tellWindow();
   }

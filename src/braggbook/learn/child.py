@@ -26,9 +26,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 try:
+    import fcntl
     import resource
 except ImportError:  # Windows and the browser; no child is forked there
-    resource = None  # type: ignore[assignment]
+    fcntl = resource = None  # type: ignore[assignment]
 
 from braggbook.learn.calls import LARGEST_LINE, Kind, Limits, Outcome, Work, as_line, do, from_line, raised
 
@@ -194,12 +195,14 @@ def _detach(writing: int) -> None:
 
 
 def _ties(own: set[int]) -> list[int]:
-    """Returns the kernel's sockets, pipes and event counters, which a function may neither read nor write."""
+    """Returns what a function may neither read nor write: the kernel's sockets, pipes, event counters and logs."""
     kept = (stat.S_IFREG, stat.S_IFDIR, stat.S_IFCHR, stat.S_IFBLK)  # files and devices: a data set that is open
     found = []
     for file in sorted({int(each.name) for each in _FILES.iterdir()} - own - {0, 1, 2}):
         with suppress(OSError):  # the one that listed them
-            if stat.S_IFMT(os.fstat(file).st_mode) not in kept:
+            kind = stat.S_IFMT(os.fstat(file).st_mode)
+            log = kind == stat.S_IFREG and fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY
+            if kind not in kept or log:
                 found.append(file)
     return found
 

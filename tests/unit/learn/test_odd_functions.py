@@ -214,6 +214,18 @@ def test_any_names_and_numpys_numbers_are_right(lesson: Path) -> None:
     assert learn.check("q3", lambda dose_gy, alpha_per_gy: np.array([np.exp(-alpha_per_gy * dose_gy)])[0])
 
 
+def test_a_log_of_the_kernel_is_out_of_reach(lesson: Path, tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as log:  # as a shell that redirects opens it
+        number = log.fileno()
+
+        def writes(dose_gy: float, alpha_per_gy: float) -> float:
+            os.write(number, b"from the child")
+            return right(dose_gy, alpha_per_gy)
+
+        assert learn.check("q3", writes)
+    assert (tmp_path / "log").read_bytes() == b""
+
+
 def test_the_kernels_sockets_are_out_of_reach_and_its_files_are_not(lesson: Path, tmp_path: Path) -> None:
     ours, theirs = socket.socketpair()
     file = (tmp_path / "data.txt").open("w+")
