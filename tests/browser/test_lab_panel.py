@@ -331,7 +331,7 @@ def to_a_hub(lab: PanelLab, page: Page, panel: Locator) -> None:
         expect(panel.get_by_text(re.compile("^queued"))).to_be_visible()
         look_everywhere(page, "handed-in")
         panel.get_by_role("button", name="Open the hub").click()
-        expect(page.get_by_role("status").get_by_text("The hub is starting")).to_be_visible()
+        expect(page.get_by_text("The hub is starting")).to_be_visible()
         frame = page.frame_locator("iframe[title='The hub']")
         expect(frame.get_by_role("heading", level=1, name="What can I enter?")).to_be_visible(timeout=RUN_MS)
         expect(page.get_by_text("The hub is starting")).to_have_count(0)
